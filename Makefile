@@ -1,0 +1,34 @@
+# Chartroom from a fresh clone: `make run` starts it, `make test` proves it.
+# Needs rustup with cargo, node 20 or newer, and npm; the rest is fetched.
+
+PORT ?= 8080
+DATA ?= .chartroom
+STAGES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test format deny clean
+
+help: ## Shows this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run PORT=9000 DATA=/var/tmp/charts    another port, another store"
+	@echo "  make test STAGES=\"unit browser\"            some stages; node scripts/test.mjs --list names them"
+
+run: ## Builds what has changed, starts the server with the sample patients, prints the address.
+	@node scripts/run.mjs --port $(PORT) --data $(DATA)
+
+build: ## Builds server, browser module and workspace, and starts nothing.
+	@node scripts/run.mjs --build-only
+
+test: ## Runs everything, from format to browser; the last line counts what passed and failed.
+	@node scripts/test.mjs $(STAGES)
+
+format: ## Formats the Rust sources.
+	@cargo fmt --all
+
+deny: ## Checks licences and advisories with cargo-deny; fetches the advisory database.
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install cargo-deny --locked"; exit 1; }
+	@cargo deny --all-features check
+
+clean: ## Removes what was built; the store stays.
+	@rm -rf target client-wasm/dist client-wasm/node_modules web/dist web/node_modules tests/*/node_modules tests/artifacts

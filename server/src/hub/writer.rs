@@ -1,0 +1,311 @@
+//! The storage thread: one for all rooms, so that one flush serves everybody who waits.
+//!
+//! While a commit runs, requests gather; the next commit takes them all. After a failure the storage
+//! is opened again and the same batches are committed once more, since nobody knows what became of
+//! them; only then is anyone told that it failed.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use chartroom_engine::RoomId;
+use parking_lot::Mutex;
+
+use crate::storage::{RoomBatch, Storage, StorageError};
+
+/// Requests that may wait. A room has at most one batch and one compaction in here, so only a hub
+/// with more busy rooms than this makes a room wait to hand over its batch.
+const WAITING_MAX: usize = 16 * 1024;
+/// Batches in one commit: more would make those at its head wait for those at its end.
+const GROUP_BATCHES_MAX: usize = 2048;
+/// Bytes of changes in one commit, for the same reason.
+const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What hears how a request ended: once in any case, since dropping it says that the store closed.
+struct Done(Option<Listener>);
+
+/// Runs on the storage thread and must not block.
+type Listener = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
+
+/// The way to the storage thread; clones share it.
+#[derive(Clone)]
+pub struct Writer {
+    requests: SyncSender<Request>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    counts: Arc<Mutex<WriterCounts>>,
+}
+
+/// What the storage thread did so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriterCounts {
+    /// Commits that succeeded.
+    pub commits: u64,
+    /// Batches in them.
+    pub batches: u64,
+    /// Compactions that succeeded.
+    pub compactions: u64,
+    /// Commits and compactions that failed, those that succeeded at the second try included.
+    pub failures: u64,
+}
+
+enum Request {
+    Commit(RoomBatch, Done),
+    Compact(Compaction),
+    Stop,
+}
+
+struct Compaction {
+    room: RoomId,
+    snapshot: Vec<u8>,
+    through_seq: u64,
+    done: Done,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub fn start(storage: Arc<dyn Storage>) -> Self {
+        let (requests, waiting) = sync_channel(WAITING_MAX);
+        let counts = Arc::new(Mutex::new(WriterCounts::default()));
+        let desk = Desk {
+            storage,
+            waiting,
+            commits: VecDeque::new(),
+            compactions: VecDeque::new(),
+            stopping: false,
+            counts: Arc::clone(&counts),
+        };
+        let thread = thread::Builder::new()
+            .name("storage".to_owned())
+            .spawn(move || desk.run())
+            .expect("the system has room for one more thread at the start");
+        Self { requests, thread: Arc::new(Mutex::new(Some(thread))), counts }
+    }
+
+    /// Has a batch made durable, together with all that wait; `done` hears how it ended.
+    ///
+    /// `Ok` means that the batch survives the loss of power. [`StorageError::room`] tells an error
+    /// that is this room's alone; behind any other the storage failed twice, and a later commit
+    /// tries it anew.
+    pub fn commit(
+        &self,
+        batch: RoomBatch,
+        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
+    ) {
+        self.send(Request::Commit(batch, Done::new(done)));
+    }
+
+    /// Has a room's changes up to `through_seq` replaced by a snapshot, between commits.
+    ///
+    /// An error harms nothing: the changes stay until a later compaction.
+    pub fn compact(
+        &self,
+        room: RoomId,
+        snapshot: Vec<u8>,
+        through_seq: u64,
+        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
+    ) {
+        let done = Done::new(done);
+        self.send(Request::Compact(Compaction { room, snapshot, through_seq, done }));
+    }
+
+    /// What the thread did so far.
+    pub fn counts(&self) -> WriterCounts {
+        *self.counts.lock()
+    }
+
+    /// Serves everything that was asked for before, and ends the thread. Blocks until then.
+    ///
+    /// Later requests end with [`StorageError::Closed`].
+    pub fn stop(&self) {
+        let thread = self.thread.lock().take();
+        self.send(Request::Stop);
+        if let Some(thread) = thread {
+            // The thread catches what panics in it.
+            let _ = thread.join();
+        }
+    }
+
+    fn send(&self, request: Request) {
+        // A request that is not taken is dropped, and says so to its listener.
+        let _ = self.requests.send(request);
+    }
+}
+
+impl Done {
+    fn new(listener: impl FnOnce(Result<(), StorageError>) + Send + 'static) -> Self {
+        Self(Some(Box::new(listener)))
+    }
+
+    fn tell(mut self, outcome: Result<(), StorageError>) {
+        self.tell_once(outcome);
+    }
+
+    /// One listener's panic is not the others' business.
+    fn tell_once(&mut self, outcome: Result<(), StorageError>) {
+        let Some(listener) = self.0.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| listener(outcome))).is_err() {
+            tracing::error!("a listener of the storage thread panicked");
+        }
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.tell_once(Err(StorageError::Closed));
+    }
+}
+
+/// The thread's state.
+struct Desk {
+    storage: Arc<dyn Storage>,
+    waiting: Receiver<Request>,
+    commits: VecDeque<(RoomBatch, Done)>,
+    compactions: VecDeque<Compaction>,
+    stopping: bool,
+    counts: Arc<Mutex<WriterCounts>>,
+}
+
+impl Desk {
+    fn run(mut self) {
+        loop {
+            let idle = self.commits.is_empty() && self.compactions.is_empty();
+            if idle && self.stopping {
+                break;
+            }
+            if idle {
+                let Ok(request) = self.waiting.recv() else { break };
+                self.take(request);
+            }
+            while let Ok(request) = self.waiting.try_recv() {
+                self.take(request);
+            }
+            if self.commits.is_empty() {
+                if let Some(compaction) = self.compactions.pop_front() {
+                    self.compact(compaction);
+                }
+            } else {
+                let group = self.next_group();
+                self.commit(group);
+            }
+        }
+    }
+
+    fn take(&mut self, request: Request) {
+        match request {
+            _ if self.stopping => {}
+            Request::Commit(batch, done) => self.commits.push_back((batch, done)),
+            Request::Compact(compaction) => self.compactions.push_back(compaction),
+            Request::Stop => self.stopping = true,
+        }
+    }
+
+    fn next_group(&mut self) -> Vec<(RoomBatch, Done)> {
+        let mut bytes = 0;
+        let fits = |(batch, _): &&(RoomBatch, Done)| {
+            let first = bytes == 0;
+            bytes += batch.batch.changes.iter().map(|change| change.bytes.len()).sum::<usize>();
+            first || bytes <= GROUP_BYTES_MAX
+        };
+        let count = self.commits.iter().take(GROUP_BATCHES_MAX).take_while(fits).count();
+        self.commits.drain(..count).collect()
+    }
+
+    fn commit(&mut self, group: Vec<(RoomBatch, Done)>) {
+        let (mut batches, mut waiting): (Vec<RoomBatch>, Vec<Done>) = group.into_iter().unzip();
+        let mut reopened = false;
+        while !batches.is_empty() {
+            let error = match self.try_commit(&batches) {
+                Ok(()) => {
+                    let mut counts = self.counts.lock();
+                    counts.commits += 1;
+                    counts.batches += batches.len() as u64;
+                    break;
+                }
+                Err(error) => error,
+            };
+            self.counts.lock().failures += 1;
+            if let Some(room) = error.room().cloned() {
+                // One room's batch is to blame, and nothing was written: the others go on.
+                tracing::error!(%room, %error, "a batch was refused by the storage");
+                (batches, waiting) = dismiss(&room, &error, batches, waiting);
+                continue;
+            }
+            tracing::error!(%error, batches = batches.len(), again = !reopened, "a commit failed");
+            let again = if reopened { Err(error) } else { self.try_reopen() };
+            reopened = true;
+            if let Err(error) = again {
+                for done in waiting {
+                    done.tell(Err(error.clone()));
+                }
+                return;
+            }
+        }
+        for done in waiting {
+            done.tell(Ok(()));
+        }
+    }
+
+    fn compact(&mut self, compaction: Compaction) {
+        let Compaction { room, snapshot, through_seq, done } = compaction;
+        let outcome = caught(|| self.storage.compact(&room, &snapshot, through_seq));
+        match &outcome {
+            Ok(()) => self.counts.lock().compactions += 1,
+            Err(error) => {
+                self.counts.lock().failures += 1;
+                tracing::error!(%room, %error, "a compaction failed");
+                if error.room().is_none() {
+                    // The next commit tries again, should this not help.
+                    let _ = self.try_reopen();
+                }
+            }
+        }
+        done.tell(outcome);
+    }
+
+    fn try_commit(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {
+        caught(|| self.storage.commit(batches))
+    }
+
+    fn try_reopen(&self) -> Result<(), StorageError> {
+        let reopened = caught(|| self.storage.reopen());
+        match &reopened {
+            Ok(()) => tracing::warn!("the store was opened again"),
+            Err(error) => tracing::error!(%error, "the store could not be opened again"),
+        }
+        reopened
+    }
+}
+
+/// Tells the batches of one room that they failed, and gives back the others.
+fn dismiss(
+    room: &RoomId,
+    error: &StorageError,
+    batches: Vec<RoomBatch>,
+    waiting: Vec<Done>,
+) -> (Vec<RoomBatch>, Vec<Done>) {
+    let (mut kept, mut kept_waiting) = (Vec::new(), Vec::new());
+    for (batch, done) in batches.into_iter().zip(waiting) {
+        if batch.room == *room {
+            done.tell(Err(error.clone()));
+        } else {
+            kept.push(batch);
+            kept_waiting.push(done);
+        }
+    }
+    (kept, kept_waiting)
+}
+
+/// A storage that panics has failed, and the thread goes on.
+fn caught<T>(call: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(StorageError::Environment("the storage panicked".to_owned())))
+}

@@ -1,0 +1,214 @@
+//! Where rooms are kept: the contract of every storage, and the storages.
+//!
+//! A room's truth is an append-only log of changes; snapshots, summaries and events derive from it.
+//! The contract stands at [`Storage`]; `conformance` is the same contract as tests, and every
+//! storage runs it. [`Keyspace`] keeps the contract over any ordered map of bytes; [`Memory`] and
+//! [`Sled`] are such maps.
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected ends there"
+)]
+pub(crate) mod conformance;
+mod keyspace;
+mod memory;
+mod sled;
+
+use chartroom_engine::{ActorId, Author, Batch, DocumentId, Event, LoggedChange, RoomId, RoomName};
+use serde::{Deserialize, Serialize};
+
+pub use keyspace::{Keyspace, Tree, TreeError, VALUE_BYTES_MAX, Visit, Write};
+pub use memory::{Fault, Memory, MemoryTree};
+pub use sled::{Sled, SledTree};
+
+/// A store of rooms.
+///
+/// What holds of every implementation:
+///
+/// - **Durable.** When [`commit`](Storage::commit) or [`compact`](Storage::compact) returns `Ok`,
+///   what it wrote survives the loss of the machine's power.
+/// - **Atomic.** The batches of one commit become visible, and survive a crash, all or none.
+/// - **Nothing undurable is shown.** A read while a commit runs, or after one that failed, answers
+///   from what was durable before it.
+/// - **Numbered.** Changes and events of a room are numbered from 1 without gaps. A commit that
+///   would leave a gap, or put another change at a number that is taken, is refused whole with
+///   [`StorageError::Refused`], which names the room; nothing of it is written, and the storage
+///   stays in order. A batch that is committed a second time changes nothing.
+/// - **Bound once.** An actor that is bound to a person is never bound to another; such a commit is
+///   refused in the same way. The person's display name may change.
+/// - **Strict.** [`load`](Storage::load) and [`events`](Storage::events) give all that was
+///   committed, in order, byte by byte, or [`StorageError::Unreadable`] with room and key: a record
+///   that is missing, torn, altered or out of place is an error, at the end of the log too. One
+///   unreadable room harms no other, and it stays listed.
+/// - **After a failure, closed.** When a commit or compaction failed other than by refusal, its
+///   outcome is unknown. Until [`reopen`](Storage::reopen) succeeded the storage refuses writes
+///   with [`StorageError::NeedsReopen`]. After it, each batch is there whole or not at all, what is
+///   there is durable, and committing the same batches again is harmless.
+/// - **Threads.** Reads may run on any thread, beside writes. Writes come from one thread.
+pub trait Storage: Send + Sync + 'static {
+    /// Lists the latest epoch of every stored room, by name.
+    ///
+    /// Reads one small record a room. A summary that cannot be read is left empty here; loading that
+    /// room names the record.
+    fn rooms(&self) -> Result<Vec<RoomRecord>, StorageError>;
+
+    /// Finds the latest epoch of a stored room.
+    fn room(&self, name: &RoomName) -> Result<Option<RoomRecord>, StorageError>;
+
+    /// Finds the room, of whatever epoch, whose document this is.
+    fn room_of_document(&self, document: &DocumentId) -> Result<Option<RoomId>, StorageError>;
+
+    /// Loads one room; `None` if nothing of it was ever committed.
+    fn load(&self, room: &RoomId) -> Result<Option<StoredRoom>, StorageError>;
+
+    /// Writes all batches in one step. A room's first batch begins with change 1 and event 1.
+    fn commit(&self, batches: &[RoomBatch]) -> Result<(), StorageError>;
+
+    /// Replaces the changes up to and including `through_seq` by a snapshot that covers them.
+    ///
+    /// The caller has verified that the snapshot loads to the heads that those changes lead to. The
+    /// snapshot is durable before anything that it covers is deleted; a crash at any moment leaves
+    /// a room that loads, and what an interrupted compaction left over is ignored, and cleaned by
+    /// the next. Compacting to where a snapshot already reaches does nothing; a `through_seq` past
+    /// the log's end, or a room that is not stored, is refused.
+    fn compact(&self, room: &RoomId, snapshot: &[u8], through_seq: u64)
+    -> Result<(), StorageError>;
+
+    /// Gives the events numbered above `after`, at most `limit` of them, in order.
+    ///
+    /// `resource` is `Null` in each: what a resource looks like is the document's to say.
+    fn events(&self, room: &RoomId, after: u64, limit: usize) -> Result<Vec<Event>, StorageError>;
+
+    /// Gives the server's own actor id, which `make` mints at first use; durable before it is given.
+    ///
+    /// A write: it belongs on the thread that commits, or before that thread starts.
+    fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError>;
+
+    /// Closes the storage and opens it again, so that what it then shows is durable.
+    fn reopen(&self) -> Result<(), StorageError>;
+}
+
+/// What one room wants written together.
+#[derive(Debug, Clone)]
+pub struct RoomBatch {
+    /// The room.
+    pub room: RoomId,
+    /// Changes, bindings and events, as the engine gave them.
+    pub batch: Batch,
+    /// The room's summary from now on; `None` leaves the one that stands.
+    pub summary: Option<RoomSummary>,
+    /// When the changes were received, in milliseconds since 1970.
+    pub received_ms: u64,
+}
+
+/// The little that a list of rooms shows without loading them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomSummary {
+    /// A patient's official name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// A patient's `birthDate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_date: Option<String>,
+    /// A patient's `gender`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+}
+
+/// One entry of the list of rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomRecord {
+    /// Name and epoch.
+    pub id: RoomId,
+    /// What the list shows.
+    pub summary: RoomSummary,
+}
+
+/// A room as it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRoom {
+    /// The newest snapshot.
+    pub snapshot: Option<Vec<u8>>,
+    /// The changes behind the snapshot, in the order of the log.
+    pub changes: Vec<LoggedChange>,
+    /// Every actor ever bound, in the order of their bytes.
+    pub bindings: Vec<(ActorId, Author)>,
+    /// Number of the log's last change, whether the snapshot covers it or not.
+    pub seq: u64,
+    /// Number of the last event.
+    pub event_seq: u64,
+    /// Bytes of `changes` together.
+    pub tail_bytes: u64,
+}
+
+/// Why a storage did not do what it was asked. No text in it holds patient data.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    /// A record of a room is not what was written (data).
+    #[error("room {room} cannot be read: record {key} {reason}")]
+    Unreadable {
+        /// The room.
+        room: RoomId,
+        /// Which record, as kind and number.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A record that belongs to no room is not what was written (data).
+    #[error("the store cannot be read: record {key} {reason}")]
+    StoreUnreadable {
+        /// Which record.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The batch or compaction does not continue the room's log (caller); nothing was written.
+    #[error("room {room} refuses the write: {reason}")]
+    Refused {
+        /// The room.
+        room: RoomId,
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// An earlier write failed, and the storage was not opened again since (caller).
+    #[error("an earlier write failed; the store takes none before it was opened again")]
+    NeedsReopen,
+    /// Another process holds the store (environment).
+    #[error("the store at {path} is open in another process")]
+    InUse {
+        /// The store's folder.
+        path: String,
+    },
+    /// The store was written by another version of Chartroom (environment).
+    #[error("the store has format {found}, and this version reads format {expected}")]
+    Version {
+        /// What the store says.
+        found: String,
+        /// What this version writes.
+        expected: u32,
+    },
+    /// The storage thread has ended, because the server is going down (environment).
+    #[error("the store is closed")]
+    Closed,
+    /// The system below failed (environment).
+    #[error("the store failed: {0}")]
+    Environment(String),
+}
+
+impl StorageError {
+    /// The room that alone is to blame: nothing was written, and the storage is in order.
+    pub fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Unreadable { room, .. } | Self::Refused { room, .. } => Some(room),
+            Self::StoreUnreadable { .. }
+            | Self::NeedsReopen
+            | Self::InUse { .. }
+            | Self::Version { .. }
+            | Self::Closed
+            | Self::Environment(_) => None,
+        }
+    }
+}

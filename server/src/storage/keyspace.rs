@@ -1,0 +1,220 @@
+//! The storage contract over any ordered map of bytes whose writes are atomic and durable.
+//!
+//! A room's **entry** says how far its log and its events reach and where its snapshot stands, and
+//! it is written in the same step as what it speaks of. So a record that is missing is noticed, at
+//! the end too. Reads take the entry first and then exactly what it promises.
+//!
+//! While a write is under way the map already shows it, and after one that failed the map may show
+//! what a crash would take back. The gate therefore keeps the entries of the rooms concerned as they
+//! were, and reads take those.
+
+mod commit;
+mod compact;
+mod keys;
+mod read;
+mod records;
+mod values;
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
+use parking_lot::{Mutex, RwLock};
+
+use super::{RoomBatch, RoomRecord, Storage, StorageError, StoredRoom};
+use keys::Stem;
+use values::Entry;
+
+pub use records::VALUE_BYTES_MAX;
+
+/// The version of keys and records. A store of another version is not opened.
+const FORMAT: u32 = 1;
+
+/// An ordered map of bytes, as [`Keyspace`] needs it.
+pub trait Tree: Send + Sync + 'static {
+    /// Shows keys from `from` up to, and without, `to` in order, until told to stop.
+    fn scan(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), TreeError>;
+
+    /// Writes all or nothing. On `Ok` it survives the loss of power; on `Err` nothing is known.
+    fn write(&self, writes: Vec<Write>) -> Result<(), TreeError>;
+
+    /// Forgets what is not durable and opens again, so that what is then shown is durable.
+    fn reopen(&self) -> Result<(), TreeError>;
+}
+
+/// What is shown each key and value of a scan, and may end it.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// One write of [`Tree::write`].
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Puts a value of at most [`VALUE_BYTES_MAX`] bytes at a key.
+    Put(Vec<u8>, Vec<u8>),
+    /// Removes a key, if it is there.
+    Delete(Vec<u8>),
+}
+
+/// Why a tree did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TreeError {
+    /// Another process holds it.
+    #[error("{path} is open in another process")]
+    InUse {
+        /// Its folder.
+        path: String,
+    },
+    /// What lies below failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A [`Storage`] over a [`Tree`].
+pub struct Keyspace<T> {
+    tree: T,
+    gate: Mutex<Gate>,
+    /// Held while covered changes are deleted, which a load must not come to see half done.
+    deleting: RwLock<()>,
+}
+
+/// What reads must not see yet.
+#[derive(Default)]
+struct Gate {
+    /// The rooms of the write that is under way or failed, as they were; `None`: not there.
+    in_doubt: BTreeMap<RoomId, Option<Entry>>,
+    /// Whether the last write ended other than well.
+    failed: bool,
+}
+
+impl<T: Tree> Keyspace<T> {
+    /// Opens the store in a tree, and founds it in an empty one.
+    pub fn open(tree: T) -> Result<Self, StorageError> {
+        let keyspace = Self { tree, gate: Mutex::default(), deleting: RwLock::new(()) };
+        keyspace.check_version()?;
+        Ok(keyspace)
+    }
+
+    /// The map below.
+    pub fn tree(&self) -> &T {
+        &self.tree
+    }
+
+    fn check_version(&self) -> Result<(), StorageError> {
+        let expected = FORMAT.to_string();
+        let found = match records::read(&self.tree, &keys::VERSION)? {
+            Some(found) if found == expected.as_bytes() => return Ok(()),
+            Some(found) => String::from_utf8_lossy(&found).into_owned(),
+            None if self.is_empty()? => {
+                let mut writes = Vec::new();
+                records::put(&mut writes, &keys::VERSION, expected.as_bytes());
+                return Ok(self.tree.write(writes)?);
+            }
+            None => "none".to_owned(),
+        };
+        Err(StorageError::Version { found, expected: FORMAT })
+    }
+
+    fn is_empty(&self) -> Result<bool, StorageError> {
+        let mut empty = true;
+        self.tree.scan(&[], &[u8::MAX], &mut |_, _| {
+            empty = false;
+            ControlFlow::Break(())
+        })?;
+        Ok(empty)
+    }
+
+    /// Writes durably. Until that is done, reads see the given rooms as they were.
+    fn write(
+        &self,
+        before: BTreeMap<RoomId, Option<Entry>>,
+        writes: Vec<Write>,
+    ) -> Result<(), StorageError> {
+        {
+            let mut gate = self.gate.lock();
+            gate.in_doubt = before;
+            // Stays so should the tree panic.
+            gate.failed = true;
+        }
+        self.tree.write(writes)?;
+        *self.gate.lock() = Gate::default();
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), StorageError> {
+        if self.gate.lock().failed { Err(StorageError::NeedsReopen) } else { Ok(()) }
+    }
+}
+
+impl<T: Tree> Storage for Keyspace<T> {
+    fn rooms(&self) -> Result<Vec<RoomRecord>, StorageError> {
+        self.read_rooms()
+    }
+
+    fn room(&self, name: &RoomName) -> Result<Option<RoomRecord>, StorageError> {
+        self.read_room(name)
+    }
+
+    fn room_of_document(&self, document: &DocumentId) -> Result<Option<RoomId>, StorageError> {
+        self.read_room_of_document(document)
+    }
+
+    fn load(&self, room: &RoomId) -> Result<Option<StoredRoom>, StorageError> {
+        self.read_stored(room)
+    }
+
+    fn commit(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {
+        self.check_open()?;
+        self.commit_planned(batches)
+    }
+
+    fn compact(
+        &self,
+        room: &RoomId,
+        snapshot: &[u8],
+        through_seq: u64,
+    ) -> Result<(), StorageError> {
+        self.check_open()?;
+        self.compact_through(room, snapshot, through_seq)
+    }
+
+    fn events(&self, room: &RoomId, after: u64, limit: usize) -> Result<Vec<Event>, StorageError> {
+        self.read_events(room, after, limit)
+    }
+
+    fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
+        self.check_open()?;
+        if let Some(bytes) = records::read(&self.tree, &keys::SERVER_ACTOR)? {
+            return Ok(ActorId::from(bytes));
+        }
+        let actor = make();
+        let mut writes = Vec::new();
+        records::put(&mut writes, &keys::SERVER_ACTOR, actor.to_bytes());
+        self.write(BTreeMap::new(), writes)?;
+        Ok(actor)
+    }
+
+    fn reopen(&self) -> Result<(), StorageError> {
+        // Held throughout: a read in between would find the tree closed, or not yet checked.
+        let mut gate = self.gate.lock();
+        gate.failed = true;
+        self.tree.reopen()?;
+        self.check_version()?;
+        *gate = Gate::default();
+        Ok(())
+    }
+}
+
+impl From<TreeError> for StorageError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::InUse { path } => Self::InUse { path },
+            TreeError::Failed(reason) => Self::Environment(reason),
+        }
+    }
+}
+
+fn unreadable(stem: &Stem, reason: &'static str) -> StorageError {
+    let key = stem.to_string();
+    match stem.room() {
+        Some(room) => StorageError::Unreadable { room: room.clone(), key, reason },
+        None => StorageError::StoreUnreadable { key, reason },
+    }
+}

@@ -1,0 +1,188 @@
+//! Planning a commit: what the batches write, and whether they continue their rooms' logs.
+
+use std::collections::{BTreeMap, btree_map::Entry as Slot};
+
+use chartroom_engine::{Author, Event, LoggedChange, RoomId};
+
+use super::{
+    Keyspace, Tree, Write,
+    keys::Stem,
+    records, unreadable,
+    values::{self, Entry},
+};
+use crate::storage::{RoomBatch, StorageError};
+
+/// What a commit is going to write.
+struct Plan<'a, T> {
+    keyspace: &'a Keyspace<T>,
+    rooms: BTreeMap<RoomId, PlannedRoom>,
+    /// Payloads of new records, so that a later batch of the same commit sees them.
+    records: BTreeMap<Stem, Vec<u8>>,
+}
+
+/// A room's entry, as it stands and as it will.
+struct PlannedRoom {
+    before: Option<Entry>,
+    /// Length of the entry's payload before.
+    before_bytes: usize,
+    after: Entry,
+}
+
+impl<T: Tree> Keyspace<T> {
+    pub(super) fn commit_planned(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {
+        let mut plan = Plan { keyspace: self, rooms: BTreeMap::new(), records: BTreeMap::new() };
+        for batch in batches {
+            plan.add(batch)?;
+        }
+        let (before, writes) = plan.finish();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.write(before, writes)
+    }
+}
+
+impl<T: Tree> Plan<'_, T> {
+    fn add(&mut self, batch: &RoomBatch) -> Result<(), StorageError> {
+        let room = &batch.room;
+        let mut entry = self.entry(room)?;
+        for change in &batch.batch.changes {
+            self.change(room, &mut entry, change, batch.received_ms)?;
+        }
+        for event in &batch.batch.events {
+            self.event(room, &mut entry, event)?;
+        }
+        for (actor, author) in &batch.batch.bindings {
+            self.binding(room, &mut entry, Stem::Binding(room.clone(), actor.clone()), author)?;
+        }
+        if let Some(summary) = &batch.summary {
+            entry.summary = summary.clone();
+        }
+        if let Some(planned) = self.rooms.get_mut(room) {
+            planned.after = entry;
+        }
+        Ok(())
+    }
+
+    /// The room's entry as the batches so far leave it.
+    fn entry(&mut self, room: &RoomId) -> Result<Entry, StorageError> {
+        match self.rooms.entry(room.clone()) {
+            Slot::Occupied(slot) => Ok(slot.get().after.clone()),
+            Slot::Vacant(slot) => {
+                let record = self.keyspace.read_entry(room)?;
+                let before_bytes = record.as_ref().map_or(0, |(_, bytes)| *bytes);
+                let before = record.map(|(entry, _)| entry);
+                let after = before.clone().unwrap_or_default();
+                slot.insert(PlannedRoom { before, before_bytes, after: after.clone() });
+                Ok(after)
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        room: &RoomId,
+        entry: &mut Entry,
+        change: &LoggedChange,
+        received_ms: u64,
+    ) -> Result<(), StorageError> {
+        let stem = Stem::Change(room.clone(), change.seq);
+        if change.seq == entry.seq + 1 {
+            entry.seq = change.seq;
+            self.records.insert(stem, values::encode_change(change, received_ms));
+            return Ok(());
+        }
+        if change.seq == 0 || change.seq > entry.seq {
+            return Err(refused(room, "its changes leave a gap in the log"));
+        }
+        if change.seq <= entry.snapshot_seq {
+            return Err(refused(room, "a snapshot covers its changes already"));
+        }
+        let there = self.existing(&stem)?.ok_or_else(|| unreadable(&stem, "is missing"))?;
+        let there = values::decode_change(change.seq, &there);
+        if there.is_none_or(|there| there.hash != change.hash) {
+            return Err(refused(room, "another change has its number"));
+        }
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        room: &RoomId,
+        entry: &mut Entry,
+        event: &Event,
+    ) -> Result<(), StorageError> {
+        let stem = Stem::Event(room.clone(), event.seq);
+        let record = values::encode_event(event);
+        if event.seq == entry.event_seq + 1 {
+            entry.event_seq = event.seq;
+            self.records.insert(stem, record);
+            return Ok(());
+        }
+        if event.seq == 0 || event.seq > entry.event_seq {
+            return Err(refused(room, "its events leave a gap in the log"));
+        }
+        if self.existing(&stem)?.is_none_or(|there| there != record) {
+            return Err(refused(room, "another event has its number"));
+        }
+        Ok(())
+    }
+
+    fn binding(
+        &mut self,
+        room: &RoomId,
+        entry: &mut Entry,
+        stem: Stem,
+        author: &Author,
+    ) -> Result<(), StorageError> {
+        let record = values::encode_json(author);
+        match self.existing(&stem)? {
+            None => entry.bindings += 1,
+            Some(there) if there == record => return Ok(()),
+            Some(there) => {
+                let there: Author = values::decode_json(&there)
+                    .ok_or_else(|| unreadable(&stem, "is not an author"))?;
+                if there.id != author.id {
+                    return Err(refused(room, "it binds an actor of another person"));
+                }
+            }
+        }
+        self.records.insert(stem, record);
+        Ok(())
+    }
+
+    fn existing(&self, stem: &Stem) -> Result<Option<Vec<u8>>, StorageError> {
+        match self.records.get(stem) {
+            Some(record) => Ok(Some(record.clone())),
+            None => records::read(&self.keyspace.tree, stem),
+        }
+    }
+
+    fn finish(self) -> (BTreeMap<RoomId, Option<Entry>>, Vec<Write>) {
+        let (mut before, mut writes) = (BTreeMap::new(), Vec::new());
+        for (stem, record) in &self.records {
+            records::put(&mut writes, stem, record);
+        }
+        for (room, planned) in self.rooms {
+            let is_new = planned.before.is_none();
+            if planned.before.as_ref() == Some(&planned.after)
+                || is_new && planned.after == Entry::default()
+            {
+                continue;
+            }
+            let stem = Stem::Entry(room.clone());
+            let entry = values::encode_json(&planned.after);
+            records::replace(&mut writes, &stem, &entry, planned.before_bytes);
+            if is_new {
+                let document = Stem::Document(room.document_id().0);
+                records::put(&mut writes, &document, &values::encode_json(&room));
+            }
+            before.insert(room, planned.before);
+        }
+        (before, writes)
+    }
+}
+
+pub(super) fn refused(room: &RoomId, reason: &'static str) -> StorageError {
+    StorageError::Refused { room: room.clone(), reason }
+}

@@ -1,0 +1,118 @@
+//! What stands in the records: small ones as JSON, changes as bytes.
+
+use std::sync::Arc;
+
+use chartroom_engine::{Author, ChangeHash, Event, LoggedChange, RoomId, RoomName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::storage::RoomSummary;
+
+/// How far a room's log reaches, and what a list of rooms shows of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Number of the last change.
+    pub seq: u64,
+    /// Number of the last event.
+    pub event_seq: u64,
+    /// Number of the last change that the snapshot covers; 0 without a snapshot.
+    #[serde(default)]
+    pub snapshot_seq: u64,
+    /// How many actors are bound.
+    pub bindings: u64,
+    /// What the list shows.
+    #[serde(default)]
+    pub summary: RoomSummary,
+}
+
+/// An event as it is kept: without the room and number, which the key has, and the resource.
+#[derive(Serialize, Deserialize)]
+struct KeptEvent {
+    event: String,
+    event_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patient_id: Option<String>,
+    resource_type: String,
+    resource_id: String,
+    action: chartroom_engine::Action,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    author: Option<Author>,
+    time_ms: u64,
+    authored_ms: i64,
+    changes: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    import: bool,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    details: Value,
+}
+
+/// Writes a small record.
+pub(super) fn encode_json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("records have text keys and no failing parts")
+}
+
+/// Reads a small record.
+pub(super) fn decode_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// Writes a change: its hash, when it was received (8 bytes, little-endian), its chunk.
+pub(super) fn encode_change(change: &LoggedChange, received_ms: u64) -> Vec<u8> {
+    [change.hash.0.as_slice(), &received_ms.to_le_bytes(), &change.bytes].concat()
+}
+
+/// Reads a change.
+pub(super) fn decode_change(seq: u64, record: &[u8]) -> Option<LoggedChange> {
+    let (hash, rest) = record.split_first_chunk()?;
+    let (_received_ms, bytes) = rest.split_first_chunk::<8>()?;
+    Some(LoggedChange { seq, hash: ChangeHash(*hash), bytes: Arc::from(bytes) })
+}
+
+/// Writes an event.
+pub(super) fn encode_event(event: &Event) -> Vec<u8> {
+    encode_json(&KeptEvent {
+        event: event.event.clone(),
+        event_type: event.event_type.clone(),
+        patient_id: event.patient_id.clone(),
+        resource_type: event.resource_type.clone(),
+        resource_id: event.resource_id.clone(),
+        action: event.action,
+        changed: event.changed.clone(),
+        author: event.author.clone(),
+        time_ms: event.time_ms,
+        authored_ms: event.authored_ms,
+        changes: event.changes.clone(),
+        import: event.import,
+        details: event.details.clone(),
+    })
+}
+
+/// Reads an event; `resource` is `Null`.
+pub(super) fn decode_event(room: &RoomName, seq: u64, record: &[u8]) -> Option<Event> {
+    let kept: KeptEvent = decode_json(record)?;
+    Some(Event {
+        seq,
+        event: kept.event,
+        event_type: kept.event_type,
+        room: room.clone(),
+        patient_id: kept.patient_id,
+        resource_type: kept.resource_type,
+        resource_id: kept.resource_id,
+        action: kept.action,
+        resource: Value::Null,
+        changed: kept.changed,
+        author: kept.author,
+        time_ms: kept.time_ms,
+        authored_ms: kept.authored_ms,
+        changes: kept.changes,
+        import: kept.import,
+        details: kept.details,
+    })
+}
+
+/// The room that a document record names.
+pub(super) fn decode_room(record: &[u8]) -> Option<RoomId> {
+    decode_json(record)
+}

@@ -1,0 +1,175 @@
+//! The default storage, over sled 0.34.7. No other file names sled.
+//!
+//! Three habits of sled shape this file. Its flush survives the death of the process but is no
+//! barrier against the loss of power, so every write ends with an fdatasync of its file. It keeps
+//! long pages in files of their own, blobs, which it never syncs, so values stay short (`records` cuts
+//! them), and should one appear all the same it is synced too. And some of its failures are panics,
+//! which must not take the storage thread along.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use parking_lot::RwLock;
+
+use super::{
+    StorageError,
+    keyspace::{Keyspace, Tree, TreeError, Visit, Write},
+};
+
+/// Rooms in a sled store.
+pub type Sled = Keyspace<SledTree>;
+
+/// Memory for sled's pages; what a room needs is in its task, and loads read each record once.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The two steps that durability rests on, apart from each other so that a test can see their order
+/// and let each fail.
+pub(crate) trait Steps: Send + Sync {
+    /// Hands everything written so far to the operating system.
+    fn flush(&self, db: &sled::Db) -> sled::Result<()> {
+        db.flush().map(drop)
+    }
+
+    /// Has the operating system put the store's file on the disk.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+}
+
+struct RealSteps;
+
+impl Steps for RealSteps {}
+
+/// An ordered map in a folder of sled's.
+pub struct SledTree {
+    folder: PathBuf,
+    steps: Box<dyn Steps>,
+    /// `None` after an opening that failed.
+    open: RwLock<Option<Open>>,
+}
+
+struct Open {
+    db: sled::Db,
+    /// A handle of our own on the file that sled writes.
+    file: File,
+}
+
+impl Sled {
+    /// Opens the store in a folder, and founds it where there is none.
+    pub fn at(folder: &Path) -> Result<Self, StorageError> {
+        Self::with_steps(folder, Box::new(RealSteps))
+    }
+
+    pub(crate) fn with_steps(folder: &Path, steps: Box<dyn Steps>) -> Result<Self, StorageError> {
+        let tree = SledTree { folder: folder.to_owned(), steps, open: RwLock::new(None) };
+        files::create_folder(folder).map_err(failed)?;
+        files::claim(folder)?;
+        *tree.open.write() = Some(tree.open_claimed()?);
+        Self::open(tree)
+    }
+}
+
+impl SledTree {
+    /// Opens a store that nobody else has open.
+    fn open_claimed(&self) -> Result<Open, TreeError> {
+        // What a killed process wrote may still be in the cache alone, and what sled derives from
+        // it while it opens must not outlive it.
+        files::sync_contents(&self.folder).map_err(failed)?;
+        let db = match guarded(|| self.open_sled())? {
+            Err(sled::Error::Corruption { .. }) if files::set_snapshots_aside(&self.folder) => {
+                guarded(|| self.open_sled())?
+            }
+            opened => opened,
+        };
+        let db = db.map_err(|error| self.open_error(&error))?;
+        let file = File::open(files::data_file(&self.folder)).map_err(failed)?;
+        files::sync_contents(&self.folder).map_err(failed)?;
+        Ok(Open { db, file })
+    }
+
+    fn open_sled(&self) -> sled::Result<sled::Db> {
+        sled::Config::new()
+            .path(&self.folder)
+            .cache_capacity(CACHE_BYTES)
+            // No thread of sled's flushes behind our back: a failure shows in our own flush.
+            .flush_every_ms(None)
+            .open()
+    }
+
+    fn open_error(&self, error: &sled::Error) -> TreeError {
+        let text = error.to_string();
+        if text.contains("could not acquire lock") {
+            return TreeError::InUse { path: self.folder.display().to_string() };
+        }
+        TreeError::Failed(text)
+    }
+}
+
+impl Tree for SledTree {
+    fn scan(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), TreeError> {
+        let open = self.open.read();
+        let open = open.as_ref().ok_or_else(closed)?;
+        let mut entries = open.db.range(from..to);
+        // A panic of `visit` is not sled's and passes.
+        while let Some(entry) = guarded(|| entries.next())? {
+            let (key, value) = entry.map_err(failed)?;
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, writes: Vec<Write>) -> Result<(), TreeError> {
+        let open = self.open.read();
+        let open = open.as_ref().ok_or_else(closed)?;
+        let mut batch = sled::Batch::default();
+        for write in writes {
+            match write {
+                Write::Put(key, value) => batch.insert(key, value),
+                Write::Delete(key) => batch.remove(key),
+            }
+        }
+        guarded(|| {
+            open.db.apply_batch(batch)?;
+            self.steps.flush(&open.db)
+        })?
+        .map_err(failed)?;
+        files::each_blob(&self.folder, |blob| self.steps.sync(blob)).map_err(failed)?;
+        self.steps.sync(&open.file).map_err(failed)
+    }
+
+    fn reopen(&self) -> Result<(), TreeError> {
+        let mut slot = self.open.write();
+        let was_open = slot.take();
+        guarded(|| drop(was_open))?;
+        files::claim_soon(&self.folder)?;
+        // After a failed sync the cache may show what the disk lacks, marked as written: a later
+        // sync would not write it. A copy is all new, so its sync vouches for every byte.
+        files::rewrite(&self.folder).map_err(failed)?;
+        *slot = Some(self.open_claimed()?);
+        Ok(())
+    }
+}
+
+/// Turns a panic of sled's into a failure.
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, TreeError> {
+    catch_unwind(AssertUnwindSafe(call))
+        .map_err(|_| TreeError::Failed("sled panicked; its message is in the log".to_owned()))
+}
+
+fn failed(error: impl std::fmt::Display) -> TreeError {
+    TreeError::Failed(error.to_string())
+}
+
+fn closed() -> TreeError {
+    TreeError::Failed("the store is closed, because it could not be opened again".to_owned())
+}

@@ -1,0 +1,120 @@
+//! The files of a sled store, where sled itself does not care for them.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::storage::keyspace::TreeError;
+
+/// How long threads of a store that was just closed may keep its lock.
+const CLOSING_MAX: Duration = Duration::from_secs(10);
+/// How often the lock is tried meanwhile.
+const CLOSING_STEP: Duration = Duration::from_millis(5);
+
+/// The file that holds everything.
+pub(super) fn data_file(folder: &Path) -> PathBuf {
+    folder.join("db")
+}
+
+/// Makes the folder, and its name in its parent durable.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    let parent = fs::canonicalize(folder)?.parent().map(Path::to_owned);
+    parent.map_or(Ok(()), |parent| sync_folder(&parent))
+}
+
+/// Makes sure that no other process has the store open.
+pub(super) fn claim(folder: &Path) -> Result<(), TreeError> {
+    let failed = |error: io::Error| TreeError::Failed(error.to_string());
+    let file = match File::open(data_file(folder)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    match file.try_lock() {
+        // Sled takes the lock itself.
+        Ok(()) => file.unlock().map_err(failed),
+        Err(TryLockError::WouldBlock) => {
+            Err(TreeError::InUse { path: folder.display().to_string() })
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// As [`claim`], and waits while threads of the store that was just closed come to their end.
+pub(super) fn claim_soon(folder: &Path) -> Result<(), TreeError> {
+    let deadline = Instant::now() + CLOSING_MAX;
+    loop {
+        match claim(folder) {
+            Err(TreeError::InUse { .. }) if Instant::now() < deadline => {
+                thread::sleep(CLOSING_STEP);
+            }
+            claimed => return claimed,
+        }
+    }
+}
+
+/// Makes every file of the store, and their names, durable.
+pub(super) fn sync_contents(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() {
+            File::open(&path)?.sync_all()?;
+        }
+    }
+    if folder.join("blobs").is_dir() {
+        each_blob(folder, File::sync_all)?;
+        sync_folder(&folder.join("blobs"))?;
+    }
+    sync_folder(folder)
+}
+
+/// Shows each of sled's blobs, and then the folder that names them, if there is any.
+pub(super) fn each_blob(
+    folder: &Path,
+    mut visit: impl FnMut(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let blobs = folder.join("blobs");
+    let mut any = false;
+    for entry in fs::read_dir(&blobs)? {
+        visit(&File::open(entry?.path())?)?;
+        any = true;
+    }
+    if any { visit(&File::open(&blobs)?) } else { Ok(()) }
+}
+
+/// Puts a durable copy of the data file in its place.
+pub(super) fn rewrite(folder: &Path) -> io::Result<()> {
+    let (data, copy) = (data_file(folder), folder.join("rewritten"));
+    fs::copy(&data, &copy)?;
+    File::open(&copy)?.sync_all()?;
+    fs::rename(&copy, &data)?;
+    sync_folder(folder)
+}
+
+/// Takes sled's recovery snapshots out of its sight; says whether there were any.
+///
+/// They only spare it reading its log from the beginning, and one that was torn keeps it from
+/// opening at all.
+pub(super) fn set_snapshots_aside(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let mut moved = false;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") {
+            moved |= fs::rename(entry.path(), folder.join(format!("unreadable-{name}"))).is_ok();
+        }
+    }
+    moved
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

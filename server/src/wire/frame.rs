@@ -1,0 +1,238 @@
+//! One frame of `/sync`: automerge-repo's protocol "1" and Chartroom's extension messages.
+//!
+//! Each binary WebSocket message is one CBOR map. [`decode`] takes what stock clients send: fields
+//! in any order, unknown fields, absent fields as `undefined` or `null`, integers as floats, strings
+//! in pieces. It never panics, never recurses deeper than a fixed bound and never allocates more
+//! than a small multiple of the frame's size.
+
+mod cbor;
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chartroom_engine::{Author, DocumentId};
+
+pub use decode::{FrameError, decode};
+pub use encode::{encode, encode_sync};
+
+/// The one protocol version that both sides name.
+pub const PROTOCOL_VERSION: &str = "1";
+
+/// Longest peer, storage or session id; stock clients' have under 50 bytes.
+pub const ID_BYTES_MAX: usize = 512;
+
+/// One message on `/sync`. `sender` and `target` are peer ids, which peers choose themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Frame {
+    /// A client's first message.
+    Join {
+        /// The client's peer id.
+        sender: String,
+        /// What it says about itself.
+        metadata: PeerMetadata,
+        /// Protocol versions it speaks; [`PROTOCOL_VERSION`] must be among them.
+        versions: Vec<String>,
+    },
+    /// The server's answer to [`Frame::Join`].
+    Peer {
+        /// The server's peer id.
+        sender: String,
+        /// The client.
+        target: String,
+        /// What the server says about itself.
+        metadata: PeerMetadata,
+        /// The version that both will speak.
+        version: String,
+    },
+    /// Why the connection is about to be closed.
+    Error {
+        /// Who says so.
+        sender: Option<String>,
+        /// To whom.
+        target: Option<String>,
+        /// Fixed public text.
+        message: String,
+    },
+    /// The sender goes.
+    Leave {
+        /// Who.
+        sender: String,
+    },
+    /// As [`Frame::Sync`], and "say so if you do not have this document".
+    Request {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// An encoded Automerge sync message.
+        data: Vec<u8>,
+    },
+    /// One message of an Automerge sync session.
+    Sync {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// An encoded Automerge sync message.
+        data: Vec<u8>,
+    },
+    /// The document is unknown, or the peer may not see it.
+    DocUnavailable {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+    },
+    /// A message that nobody keeps, relayed within the room.
+    Ephemeral {
+        /// The peer that first sent it, whoever relays it.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// Rises within (sender, session): a copy that came round is known by it.
+        count: u64,
+        /// The sender's session.
+        session: String,
+        /// CBOR that the peers understand among themselves.
+        data: Vec<u8>,
+    },
+    /// Storage ids whose heads the client wants to hear of, or no longer.
+    RemoteSubscriptionChange {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Storage ids to add.
+        add: Vec<String>,
+        /// Storage ids to remove.
+        remove: Vec<String>,
+    },
+    /// What other storages hold of a document.
+    RemoteHeadsChanged {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// By storage id.
+        heads: BTreeMap<String, RemoteHeads>,
+    },
+    /// Extension, client: which document is this room?
+    Room {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// The room's name, unchecked.
+        name: String,
+    },
+    /// Extension, server: this document is that room; the connection may sync it from now on.
+    RoomFound {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// The name that was asked for.
+        name: String,
+        /// The room's epoch.
+        epoch: u32,
+        /// Its document.
+        document: DocumentId,
+    },
+    /// Extension, server: there is no such room for this peer.
+    RoomRefused {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// The name that was asked for.
+        name: String,
+        /// Stable code, such as `room-name-invalid`.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// Extension, server: who is behind these actors.
+    Authors {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// The persons, by the bytes of their actors.
+        authors: Vec<(Vec<u8>, Author)>,
+    },
+    /// Extension, server: these changes, and what depends on them, are not taken.
+    Refused {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// Hashes of the changes.
+        hashes: Vec<[u8; 32]>,
+        /// Stable code, such as `wrong-patient`.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// Extension, client: closes one room on this connection.
+    LeaveRoom {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+    },
+    /// A message of a type that this version does not know; to be ignored.
+    Unknown {
+        /// Its `type`, cut to at most 64 bytes.
+        kind: String,
+    },
+}
+
+/// What a peer says about itself in [`Frame::Join`] and [`Frame::Peer`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PeerMetadata {
+    /// The id of the peer's storage.
+    pub storage_id: Option<String>,
+    /// Whether the peer forgets its documents.
+    pub is_ephemeral: bool,
+    /// Present where the peer understands Chartroom's extension messages.
+    pub chartroom: Option<ChartroomMetadata>,
+    /// In sign-in mode none, whom the client says it acts for.
+    pub person: Option<Author>,
+}
+
+/// Which extensions a peer understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChartroomMetadata {
+    /// Version of the extension messages.
+    pub version: u64,
+    /// Whether the heads in this peer's sync messages are durable.
+    pub durable_heads: bool,
+}
+
+/// What one storage holds of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RemoteHeads {
+    /// Hashes of the heads, each bs58check.
+    pub heads: Vec<String>,
+    /// When that was so, in milliseconds since 1970.
+    pub timestamp_ms: u64,
+}

@@ -1,0 +1,259 @@
+//! From a frame to bytes, in the shapes that automerge-repo's cbor-x reads and writes.
+
+use std::convert::Infallible;
+
+use chartroom_engine::{Author, DocumentId};
+use minicbor::{Encoder, encode::Error};
+
+use super::{Frame, PeerMetadata, RemoteHeads};
+
+/// Room for the fields round a sync message.
+const ENVELOPE_BYTES: usize = 192;
+/// CBOR's first byte of a map without fields; its low bits are the number of fields, up to 23.
+const EMPTY_MAP: u8 = 0xa0;
+
+type Written = Result<(), Error<Infallible>>;
+
+/// Writes one frame. [`Frame::Unknown`] becomes a map with nothing but its type.
+pub fn encode(frame: &Frame) -> Vec<u8> {
+    let mut map = MapWriter::new(ENVELOPE_BYTES);
+    map.frame(frame).expect("writing to a growing buffer cannot fail");
+    map.finish()
+}
+
+/// Writes [`Frame::Sync`] without an owned copy of `data`, which may be shared among many peers.
+pub fn encode_sync(sender: &str, target: &str, document: &DocumentId, data: &[u8]) -> Vec<u8> {
+    let mut map = MapWriter::new(ENVELOPE_BYTES + data.len());
+    map.addressed("sync", sender, target)
+        .and_then(|()| map.document(document))
+        .and_then(|()| map.bytes("data", data))
+        .expect("writing to a growing buffer cannot fail");
+    map.finish()
+}
+
+/// Writes the fields of one map of up to 23 fields and its size last, since some are optional.
+struct MapWriter {
+    out: Encoder<Vec<u8>>,
+    fields: u8,
+}
+
+impl MapWriter {
+    fn new(capacity: usize) -> Self {
+        let mut out = Encoder::new(Vec::with_capacity(capacity));
+        out.writer_mut().push(EMPTY_MAP);
+        Self { out, fields: 0 }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut bytes = self.out.into_writer();
+        if let Some(first) = bytes.first_mut() {
+            *first = EMPTY_MAP | self.fields;
+        }
+        bytes
+    }
+
+    fn frame(&mut self, frame: &Frame) -> Written {
+        match frame {
+            Frame::Join { sender, metadata, versions } => {
+                self.text("type", "join")?;
+                self.text("senderId", sender)?;
+                self.metadata(metadata)?;
+                self.texts("supportedProtocolVersions", versions)
+            }
+            Frame::Peer { sender, target, metadata, version } => {
+                self.addressed("peer", sender, target)?;
+                self.metadata(metadata)?;
+                self.text("selectedProtocolVersion", version)
+            }
+            Frame::Error { sender, target, message } => {
+                self.text("type", "error")?;
+                if let Some(sender) = sender {
+                    self.text("senderId", sender)?;
+                }
+                if let Some(target) = target {
+                    self.text("targetId", target)?;
+                }
+                self.text("message", message)
+            }
+            Frame::Leave { sender } => {
+                self.text("type", "leave")?;
+                self.text("senderId", sender)
+            }
+            Frame::Request { sender, target, document, data } => {
+                self.addressed("request", sender, target)?;
+                self.document(document)?;
+                self.bytes("data", data)
+            }
+            Frame::Sync { sender, target, document, data } => {
+                self.addressed("sync", sender, target)?;
+                self.document(document)?;
+                self.bytes("data", data)
+            }
+            Frame::DocUnavailable { sender, target, document } => {
+                self.addressed("doc-unavailable", sender, target)?;
+                self.document(document)
+            }
+            Frame::Ephemeral { sender, target, document, count, session, data } => {
+                self.addressed("ephemeral", sender, target)?;
+                self.document(document)?;
+                self.number("count", *count)?;
+                self.text("sessionId", session)?;
+                self.bytes("data", data)
+            }
+            Frame::RemoteSubscriptionChange { sender, target, add, remove } => {
+                self.addressed("remote-subscription-change", sender, target)?;
+                self.texts("add", add)?;
+                self.texts("remove", remove)
+            }
+            Frame::RemoteHeadsChanged { sender, target, document, heads } => {
+                self.addressed("remote-heads-changed", sender, target)?;
+                self.document(document)?;
+                self.key("newHeads")?;
+                self.out.map(length(heads.len()))?;
+                heads.iter().try_for_each(|(storage, at)| self.remote_heads(storage, at))
+            }
+            Frame::Room { .. }
+            | Frame::RoomFound { .. }
+            | Frame::RoomRefused { .. }
+            | Frame::Authors { .. }
+            | Frame::Refused { .. }
+            | Frame::LeaveRoom { .. } => self.extension(frame),
+            Frame::Unknown { kind } => self.text("type", kind),
+        }
+    }
+
+    fn extension(&mut self, frame: &Frame) -> Written {
+        match frame {
+            Frame::Room { sender, target, name } => {
+                self.addressed("room", sender, target)?;
+                self.text("name", name)
+            }
+            Frame::RoomFound { sender, target, name, epoch, document } => {
+                self.addressed("room", sender, target)?;
+                self.text("name", name)?;
+                self.number("epoch", u64::from(*epoch))?;
+                self.document(document)
+            }
+            Frame::RoomRefused { sender, target, name, code, message } => {
+                self.addressed("room-refused", sender, target)?;
+                self.text("name", name)?;
+                self.text("code", code)?;
+                self.text("message", message)
+            }
+            Frame::Authors { sender, target, document, authors } => {
+                self.addressed("authors", sender, target)?;
+                self.document(document)?;
+                self.key("authors")?;
+                self.out.array(length(authors.len()))?;
+                authors.iter().try_for_each(|(actor, author)| {
+                    self.out.map(3)?.str("actor")?.bytes(actor)?;
+                    self.person(author)
+                })
+            }
+            Frame::Refused { sender, target, document, hashes, code, message } => {
+                self.addressed("refused", sender, target)?;
+                self.document(document)?;
+                self.key("hashes")?;
+                self.out.array(length(hashes.len()))?;
+                hashes.iter().try_for_each(|hash| self.out.bytes(hash).map(drop))?;
+                self.text("code", code)?;
+                self.text("message", message)
+            }
+            Frame::LeaveRoom { sender, target, document } => {
+                self.addressed("leave-room", sender, target)?;
+                self.document(document)
+            }
+            Frame::Join { .. }
+            | Frame::Peer { .. }
+            | Frame::Error { .. }
+            | Frame::Leave { .. }
+            | Frame::Request { .. }
+            | Frame::Sync { .. }
+            | Frame::DocUnavailable { .. }
+            | Frame::Ephemeral { .. }
+            | Frame::RemoteSubscriptionChange { .. }
+            | Frame::RemoteHeadsChanged { .. }
+            | Frame::Unknown { .. } => Ok(()),
+        }
+    }
+
+    fn addressed(&mut self, kind: &str, sender: &str, target: &str) -> Written {
+        self.text("type", kind)?;
+        self.text("senderId", sender)?;
+        self.text("targetId", target)
+    }
+
+    fn document(&mut self, document: &DocumentId) -> Written {
+        self.text("documentId", &document.to_string())
+    }
+
+    fn metadata(&mut self, metadata: &PeerMetadata) -> Written {
+        let PeerMetadata { storage_id, is_ephemeral, chartroom, person } = metadata;
+        self.key("peerMetadata")?;
+        let optional = [storage_id.is_some(), chartroom.is_some(), person.is_some()];
+        self.out.map(1 + length(optional.iter().filter(|there| **there).count()))?;
+        if let Some(storage_id) = storage_id {
+            self.out.str("storageId")?.str(storage_id)?;
+        }
+        self.out.str("isEphemeral")?.bool(*is_ephemeral)?;
+        if let Some(chartroom) = chartroom {
+            self.out.str("chartroom")?.map(2)?.str("version")?;
+            number(&mut self.out, chartroom.version)?;
+            self.out.str("durableHeads")?.bool(chartroom.durable_heads)?;
+        }
+        if let Some(person) = person {
+            self.out.str("person")?.map(2)?;
+            self.person(person)?;
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, person: &Author) -> Written {
+        self.out.str("id")?.str(&person.id)?.str("name")?.str(&person.name)?.ok()
+    }
+
+    fn remote_heads(&mut self, storage: &str, at: &RemoteHeads) -> Written {
+        self.out.str(storage)?.map(2)?.str("heads")?.array(length(at.heads.len()))?;
+        at.heads.iter().try_for_each(|head| self.out.str(head).map(drop))?;
+        self.out.str("timestamp")?;
+        number(&mut self.out, at.timestamp_ms)
+    }
+
+    fn texts(&mut self, field: &str, list: &[String]) -> Written {
+        self.key(field)?;
+        self.out.array(length(list.len()))?;
+        list.iter().try_for_each(|text| self.out.str(text).map(drop))
+    }
+
+    fn text(&mut self, field: &str, text: &str) -> Written {
+        self.key(field)?;
+        self.out.str(text)?.ok()
+    }
+
+    fn bytes(&mut self, field: &str, bytes: &[u8]) -> Written {
+        self.key(field)?;
+        self.out.bytes(bytes)?.ok()
+    }
+
+    fn number(&mut self, field: &str, value: u64) -> Written {
+        self.key(field)?;
+        number(&mut self.out, value)
+    }
+
+    fn key(&mut self, field: &str) -> Written {
+        self.fields += 1;
+        self.out.str(field)?.ok()
+    }
+}
+
+/// Writes a number as cbor-x does: as a float where an integer would come back as a `BigInt`.
+fn number(out: &mut Encoder<Vec<u8>>, value: u64) -> Written {
+    match u32::try_from(value) {
+        Ok(small) => out.u32(small)?.ok(),
+        Err(_) => out.f64(value as f64)?.ok(),
+    }
+}
+
+fn length(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

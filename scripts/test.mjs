@@ -24,7 +24,7 @@ const STAGES = [
   { name: "wasm", about: "the browser module: built, no foreign import, small enough", run: wasm },
   { name: "client", about: "the npm package: types and tests", counts: "vitest", run: (onOutput) => packageTests("client-wasm", onOutput) },
   { name: "web", about: "the workspace: types, tests, build", counts: "vitest", run: webTests },
-  { name: "tools", about: "tests of the scripts and of the trace checker", counts: "node", run: toolTests },
+  { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: (onOutput) => endToEnd("foreign", onOutput) },
   { name: "durability", about: "SIGKILL, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
@@ -122,7 +122,7 @@ async function webTests(onOutput) {
 }
 
 async function toolTests(onOutput) {
-  await run("node", ["--test", "scripts/counts.test.mjs", "tests/durability/trace.test.mjs"], { onOutput });
+  await run("node", ["--test", "scripts/counts.test.mjs"], { onOutput });
 }
 
 async function durability(onOutput) {

@@ -1,0 +1,97 @@
+//! The command line's tasks. Results go to standard output, everything else to standard error.
+
+mod bundle;
+mod export;
+mod import;
+mod progress;
+mod target;
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use tokio::{net::TcpListener, runtime::Runtime};
+
+use crate::{
+    config::{Options, ServerConfig, Task},
+    hub::{Hub, HubConfig},
+    serve::{refuse_exposed, run},
+    shutdown,
+    storage::{Sled, StorageError},
+};
+
+/// Does what the command line asks.
+pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
+    let data = options.data;
+    match options.command {
+        Task::Serve { listen, web, room_idle } => {
+            let config = ServerConfig {
+                data: required(data)?,
+                web,
+                room_idle: Duration::from_secs(room_idle),
+            };
+            serve(config, listen)
+        }
+        Task::Import { files, server: Some(url) } => {
+            import::import(&files, &target::Target::server(&url)?)
+        }
+        Task::Import { files, server: None } => {
+            let target = target::Target::store(&required(data)?)?;
+            let code = import::import(&files, &target)?;
+            target.close();
+            Ok(code)
+        }
+        Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
+        Task::Export { room, server: None } => export::from_store(&room, &required(data)?),
+    }
+}
+
+fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
+    refuse_exposed(listen)?;
+    runtime()?.block_on(async {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr()?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "chartroom listens on http://{address}")?;
+        writeln!(out, "no sign-in is configured, so it answers this machine only")?;
+        drop(out);
+        let shutdown = async {
+            if let Err(error) = shutdown::requested().await {
+                tracing::error!(%error, "signals cannot be waited for");
+                std::future::pending().await
+            }
+        };
+        run(config, listener, shutdown).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Opens a store and its rooms.
+fn open(data: &Path) -> anyhow::Result<Arc<Hub>> {
+    let storage = match Sled::at(data) {
+        Err(error @ StorageError::InUse { .. }) => {
+            return Err(error).context("reach the rooms of a running server with --server URL");
+        }
+        opened => opened?,
+    };
+    Ok(Hub::start(Arc::new(storage), HubConfig::default())?)
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
+}
+
+fn required(data: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    match data {
+        Some(data) => Ok(data),
+        None => bail!("say where the store is, with --data DIR or CHARTROOM_DATA"),
+    }
+}

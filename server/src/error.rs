@@ -1,0 +1,120 @@
+//! What goes wrong with a request, and the status and public text it becomes.
+
+use axum::{
+    Json,
+    extract::rejection::JsonRejection,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use chartroom_engine::{CommandError, RoomNameError};
+use serde_json::{Value, json};
+
+use crate::hub::RoomError;
+
+/// Why a request over HTTP has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The room in the URL has no name (caller).
+    #[error("{0}")]
+    RoomName(RoomNameError),
+    /// Nothing was ever written to the room (caller).
+    #[error("there is no such room")]
+    RoomNotFound,
+    /// The room does not do it (data, environment).
+    #[error(transparent)]
+    Room(#[from] RoomError),
+    /// The body is not what the endpoint takes (caller).
+    #[error("the body is not a command or an array of commands: {0}")]
+    Body(String),
+    /// The body is over the limit (caller).
+    #[error("the body is over {limit} bytes")]
+    BodyTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// A command of the request was refused (caller).
+    #[error("command {index}: {error}")]
+    Command {
+        /// Its place in the request, from 0.
+        index: usize,
+        /// Why.
+        error: CommandError,
+        /// What became of all of them.
+        edits: Value,
+    },
+    /// A query parameter has a wrong value (caller).
+    #[error("the query is not understood: {0}")]
+    Query(String),
+    /// The person header has another form (caller).
+    #[error("the header X-Chartroom-Person is written id;name")]
+    Person,
+    /// A page of another site asks (caller).
+    #[error("without sign-in this server answers pages of this machine only")]
+    ForeignOrigin,
+    /// There is no such endpoint (caller).
+    #[error("there is nothing at this address")]
+    NotFound,
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::RoomName(_) | Self::Body(_) | Self::Query(_) | Self::Person => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Room(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::RoomName(_) => "room-name-invalid",
+            Self::RoomNotFound => "room-not-found",
+            Self::Room(error) => error.code(),
+            Self::Body(_) => "bad-body",
+            Self::BodyTooLarge { .. } => "too-large",
+            Self::Command { error, .. } => error.code(),
+            Self::Query(_) => "bad-query",
+            Self::Person => "bad-person",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::NotFound => "not-found",
+        }
+    }
+}
+
+impl ApiError {
+    /// From the JSON extractor's refusal.
+    pub fn body(rejection: &JsonRejection, limit: usize) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::BodyTooLarge { limit };
+        }
+        Self::Body(rejection.body_text())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut error = json!({ "code": self.code(), "message": self.to_string() });
+        let mut body = json!({});
+        if let Self::Room(RoomError::Unreadable { room, key, .. }) = &self {
+            insert(&mut error, "room", json!(room.name));
+            insert(&mut error, "key", json!(key));
+        }
+        if let Self::Command { index, edits, .. } = &self {
+            insert(&mut error, "index", json!(index));
+            insert(&mut body, "edits", edits.clone());
+        }
+        insert(&mut body, "error", error);
+        (self.status(), Json(body)).into_response()
+    }
+}
+
+fn insert(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}

@@ -1,0 +1,29 @@
+//! One endpoint per file. A handler reaches rooms through [`crate::auth::Caller`] alone.
+
+pub(crate) mod commands;
+pub(crate) mod conflicts;
+pub(crate) mod document;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod room;
+pub(crate) mod rooms;
+pub(crate) mod sync;
+pub(crate) mod web;
+
+use axum::extract::{Query, rejection::QueryRejection};
+
+use crate::error::ApiError;
+
+/// The query's parameters, or the error that says what is wrong with them.
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {
+    match query {
+        Ok(Query(parameters)) => Ok(parameters),
+        Err(rejection) => Err(ApiError::Query(rejection.body_text())),
+    }
+}
+
+/// Hashes as JSON has them.
+fn hex(hashes: &[chartroom_engine::ChangeHash]) -> Vec<String> {
+    hashes.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,75 @@
+//! `/`: the built web app, or a page that says how to build it.
+
+use std::path::Path;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+};
+use tower_http::{
+    compression::CompressionLayer,
+    services::{ServeDir, ServeFile},
+};
+
+use crate::error::ApiError;
+
+/// The build gives assets names with a hash of their content, so they never change.
+const CACHE_ASSETS: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// The page that names the assets is asked for each time.
+const CACHE_PAGES: HeaderValue = HeaderValue::from_static("no-cache");
+/// Where the build puts them.
+const ASSETS: &str = "/assets/";
+
+const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+<title>Chartroom</title><body style=\"font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto\">\
+<h1>Chartroom is running</h1><p>The workspace is not built yet. \
+<code>make run</code> builds and serves it; or build it with \
+<code>cd web &amp;&amp; npm install &amp;&amp; npm run build</code> \
+and start the server with <code>--web web/dist</code>.</p>\
+<p>Rooms: <a href=\"/rooms\">/rooms</a></p>";
+
+/// Serves the files of a folder; addresses of the app itself give its page.
+pub(crate) fn service(folder: &Path) -> Router {
+    let page = folder.join("index.html");
+    if !page.is_file() {
+        return Router::new().fallback(not_built);
+    }
+    let files = ServeDir::new(folder).fallback(ServeFile::new(page));
+    Router::new()
+        .fallback_service(files)
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(with_headers))
+}
+
+async fn not_built(request: Request) -> Response {
+    if request.uri().path() == "/" {
+        Html(NOT_BUILT).into_response()
+    } else {
+        ApiError::NotFound.into_response()
+    }
+}
+
+async fn with_headers(request: Request, next: Next) -> Response<Body> {
+    let asset = request.uri().path().starts_with(ASSETS);
+    let mut response = next.run(request).await;
+    let is_page = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if asset && is_page {
+        // An asset of an older build: the page in its place would be taken for the script.
+        return ApiError::NotFound.into_response();
+    }
+    if response.status() == StatusCode::OK {
+        let cache = if asset { CACHE_ASSETS } else { CACHE_PAGES };
+        response.headers_mut().insert(CACHE_CONTROL, cache);
+    }
+    response
+}

@@ -1,0 +1,258 @@
+//! The hub: which rooms are loaded, which connections stand, and the one storage thread.
+//!
+//! A room is loaded when somebody asks for it and unloaded when nobody holds its [`RoomHandle`] for
+//! a while. The invariant that makes unloading safe: handles are given out, and a task is retired,
+//! under one lock, so a task that sees no handle but the hub's own can have no mail on its way.
+
+mod connection;
+mod ephemeral;
+mod handle;
+mod link;
+mod load;
+mod outbox;
+mod room_task;
+mod writer;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use chartroom_engine::{ActorId, DocumentId, Event, Peer, RoomId, RoomName, mint_actor};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
+use uuid::Uuid;
+
+use crate::{
+    clock,
+    observe::Metrics,
+    storage::{RoomRecord, Storage, StorageError},
+};
+
+pub use connection::{Connection, FRAME_BYTES_MAX};
+pub use handle::{RoomError, RoomHandle};
+pub use outbox::{Closing, Outbox, Outgoing};
+pub use writer::{Writer, WriterCounts};
+
+use link::Link;
+use room_task::RoomTask;
+
+/// Mail that may wait in front of one room before those who write to it wait themselves.
+const MAILBOX_MAX: usize = 1024;
+
+/// What can be set about rooms.
+#[derive(Debug, Clone)]
+pub struct HubConfig {
+    /// How long a room without members stays loaded.
+    pub room_idle: Duration,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self { room_idle: Duration::from_secs(60) }
+    }
+}
+
+/// All rooms of one server.
+pub struct Hub {
+    storage: Arc<dyn Storage>,
+    writer: Writer,
+    config: HubConfig,
+    server_actor: ActorId,
+    storage_id: String,
+    peer_id: String,
+    rooms: Mutex<Rooms>,
+    connections: Mutex<BTreeMap<String, Arc<Link>>>,
+    /// Outboxes of sockets by their numbers, those that have not said who they are included.
+    sockets: Mutex<BTreeMap<u64, Arc<Outbox>>>,
+    socket_closed: Notify,
+    numbers: AtomicU64,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct Rooms {
+    loaded: BTreeMap<DocumentId, Arc<RoomHandle>>,
+    tasks: JoinSet<()>,
+    closed: bool,
+}
+
+impl Hub {
+    /// Starts the storage thread; loads no room.
+    pub fn start(storage: Arc<dyn Storage>, config: HubConfig) -> Result<Arc<Self>, StorageError> {
+        let server_actor =
+            storage.server_actor(&|| mint_actor(clock::now_ms(), rand::random::<[u8; 8]>()))?;
+        let storage_id = storage_id(&server_actor);
+        Ok(Arc::new(Self {
+            writer: Writer::start(Arc::clone(&storage)),
+            storage,
+            config,
+            server_actor,
+            peer_id: format!("chartroom-{storage_id}"),
+            storage_id,
+            rooms: Mutex::default(),
+            connections: Mutex::default(),
+            sockets: Mutex::default(),
+            socket_closed: Notify::new(),
+            numbers: AtomicU64::new(1),
+            metrics: Metrics::new(),
+        }))
+    }
+
+    /// Opens a room: finds its task or starts one. Never waits; the handle's methods do.
+    pub fn open(self: &Arc<Self>, id: &RoomId) -> Result<Arc<RoomHandle>, RoomError> {
+        let document = id.document_id();
+        let mut rooms = self.rooms.lock();
+        if rooms.closed {
+            return Err(RoomError::ShuttingDown);
+        }
+        if let Some(handle) = rooms.loaded.get(&document) {
+            return Ok(Arc::clone(handle));
+        }
+        let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
+        let handle = Arc::new(RoomHandle::new(id.clone(), sender));
+        rooms.loaded.insert(document, Arc::clone(&handle));
+        let task = RoomTask::new(Arc::clone(self), id.clone(), mailbox);
+        // Tasks that ended are forgotten here, so that the set holds no more than the rooms do.
+        while rooms.tasks.try_join_next().is_some() {}
+        rooms.tasks.spawn(task.run());
+        self.metrics.rooms_loaded.inc();
+        Ok(handle)
+    }
+
+    /// The room of this name as stored, or `None` where nothing was ever written to it.
+    pub async fn stored(&self, name: &RoomName) -> Result<Option<RoomRecord>, RoomError> {
+        let name = name.clone();
+        self.read_storage(move |storage| storage.room(&name)).await
+    }
+
+    /// The room that a document belongs to, if it is stored or loaded.
+    pub async fn room_of_document(
+        &self,
+        document: DocumentId,
+    ) -> Result<Option<RoomId>, RoomError> {
+        if let Some(handle) = self.rooms.lock().loaded.get(&document) {
+            return Ok(Some(handle.id().clone()));
+        }
+        self.read_storage(move |storage| storage.room_of_document(&document)).await
+    }
+
+    /// Every stored room, by name.
+    pub async fn list(&self) -> Result<Vec<RoomRecord>, RoomError> {
+        self.read_storage(|storage| storage.rooms()).await
+    }
+
+    /// A room's events after a number.
+    pub async fn events(
+        &self,
+        room: &RoomId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, RoomError> {
+        let room = room.clone();
+        self.read_storage(move |storage| storage.events(&room, after, limit)).await
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// What the storage thread did so far.
+    pub fn writer_counts(&self) -> WriterCounts {
+        self.writer.counts()
+    }
+
+    /// Ends everything: sockets close with 1001, what rooms took is made durable, the storage thread
+    /// ends. With `compact`, rooms are left as snapshots.
+    pub async fn close(&self, compact: bool) {
+        for outbox in self.sockets.lock().values() {
+            outbox.close(Closing::going_away());
+        }
+        let (handles, mut tasks) = {
+            let mut rooms = self.rooms.lock();
+            rooms.closed = true;
+            let handles: Vec<_> = rooms.loaded.values().cloned().collect();
+            (handles, std::mem::take(&mut rooms.tasks))
+        };
+        for handle in handles {
+            handle.close(compact).await;
+        }
+        while tasks.join_next().await.is_some() {}
+        let writer = self.writer.clone();
+        if tokio::task::spawn_blocking(move || writer.stop()).await.is_err() {
+            tracing::error!("the storage thread did not stop in order");
+        }
+    }
+
+    /// Waits until every socket is closed, which each is after a grace of its own.
+    pub async fn sockets_closed(&self) {
+        while !self.sockets.lock().is_empty() {
+            self.socket_closed.notified().await;
+        }
+    }
+
+    /// Forgets a room's task, unless somebody holds or has mailed it.
+    fn retire(&self, document: &DocumentId, mail_waits: impl FnOnce() -> bool) -> bool {
+        let mut rooms = self.rooms.lock();
+        let unused =
+            rooms.loaded.get(document).is_some_and(|handle| Arc::strong_count(handle) == 1);
+        if !unused || mail_waits() {
+            return false;
+        }
+        rooms.loaded.remove(document);
+        self.metrics.rooms_loaded.dec();
+        true
+    }
+
+    /// Makes a connection the one of its peer id; an older one is closed.
+    fn enter(&self, link: &Arc<Link>) {
+        let old = self.connections.lock().insert(link.peer_id.clone(), Arc::clone(link));
+        if let Some(old) = old.filter(|old| !Arc::ptr_eq(&old.outbox, &link.outbox)) {
+            old.outbox.close(Closing::policy("a newer connection has the same peer id"));
+        }
+    }
+
+    /// Forgets a connection, unless another took its place.
+    fn leave(&self, link: &Arc<Link>) {
+        let mut connections = self.connections.lock();
+        if connections.get(&link.peer_id).is_some_and(|known| Arc::ptr_eq(known, link)) {
+            connections.remove(&link.peer_id);
+        }
+    }
+
+    fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn next_peer(&self) -> Peer {
+        Peer(self.next_number())
+    }
+
+    async fn read_storage<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Storage) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, RoomError> {
+        let storage = Arc::clone(&self.storage);
+        match tokio::task::spawn_blocking(move || read(&*storage)).await {
+            Ok(result) => result.map_err(RoomError::from),
+            Err(_) => Err(RoomError::Storage),
+        }
+    }
+}
+
+/// The server's storage id, by which peers recognise its store: the bytes of its actor as a UUID.
+fn storage_id(actor: &ActorId) -> String {
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.iter_mut().zip(actor.to_bytes()) {
+        *to = *from;
+    }
+    Uuid::from_bytes(bytes).to_string()
+}

@@ -1,0 +1,342 @@
+//! One connection on `/sync`: who is there, which rooms it is in, what its frames ask for.
+//!
+//! It moves frames between one socket and rooms and knows no socket itself: bytes come in through
+//! [`Connection::receive`], and leave through the [`Outbox`]. What a peer does wrong ends its own
+//! connection, with a reason, and touches nobody else.
+
+mod membership;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chartroom_engine::{Author, DocumentId, RoomId, RoomName, limits};
+
+use super::{
+    Closing, Hub, Outbox, RoomError, RoomHandle,
+    ephemeral::{self, Ephemeral},
+    link::Link,
+    room_task::Mail,
+};
+use crate::{
+    auth,
+    wire::frame::{
+        ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode, encode,
+    },
+};
+use membership::Membership;
+
+/// Largest frame: a sync message at its limit, and the fields round it.
+pub const FRAME_BYTES_MAX: usize = limits::FRAME_BYTES_MAX + 4096;
+/// Rooms that one connection may have open: a whole ward, many times over.
+const ROOMS_MAX: usize = 4096;
+/// Version of the extension messages.
+const EXTENSIONS_VERSION: u64 = 1;
+
+/// The server's end of one socket.
+pub struct Connection {
+    hub: Arc<Hub>,
+    number: u64,
+    outbox: Arc<Outbox>,
+    session: Option<Session>,
+}
+
+/// What is known once the peer has joined.
+struct Session {
+    link: Arc<Link>,
+    author: Author,
+    /// Rooms that the peer asked for by name, loaded and not yet synced.
+    known: BTreeMap<DocumentId, Arc<RoomHandle>>,
+    /// Rooms that it is in.
+    joined: BTreeMap<DocumentId, Membership>,
+}
+
+impl Connection {
+    /// A socket that was just accepted.
+    pub fn new(hub: Arc<Hub>) -> Self {
+        let (number, outbox) = (hub.next_number(), Arc::new(Outbox::default()));
+        hub.sockets.lock().insert(number, Arc::clone(&outbox));
+        hub.metrics.connections.inc();
+        if hub.rooms.lock().closed {
+            outbox.close(Closing::going_away());
+        }
+        Self { hub, number, outbox, session: None }
+    }
+
+    /// What waits to be written to the socket.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Whether the peer has said who it is.
+    pub fn has_joined(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Takes one binary frame; waits while its room is behind.
+    pub async fn receive(&mut self, bytes: &[u8]) {
+        if self.outbox.is_closing() {
+            return;
+        }
+        if let Err(closing) = self.try_receive(bytes).await {
+            self.fail(closing);
+        }
+    }
+
+    /// Tells the peer why, then ends the connection.
+    pub fn fail(&self, closing: Closing) {
+        let target = self.session.as_ref().map(|session| session.link.peer_id.clone());
+        let sender = Some(self.hub.peer_id.clone());
+        let message = closing.message.clone().into_owned();
+        self.outbox.push(encode(&Frame::Error { sender, target, message }).into());
+        self.outbox.close(closing);
+    }
+
+    async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
+        if bytes.len() > FRAME_BYTES_MAX {
+            return Err(Closing::too_large(format!(
+                "the frame has {} bytes; the limit is {FRAME_BYTES_MAX}",
+                bytes.len()
+            )));
+        }
+        let frame = decode(bytes).map_err(|error| match error {
+            FrameError::TooLong(_) => Closing::too_large(error.to_string()),
+            FrameError::Cbor(_)
+            | FrameError::Missing(_)
+            | FrameError::Shape(_)
+            | FrameError::DocumentId => Closing::protocol(error.to_string()),
+        })?;
+        if let Frame::Join { sender, metadata, versions } = frame {
+            return self.join(sender, metadata, &versions);
+        }
+        let Some(session) = &mut self.session else {
+            return Err(Closing::protocol("the first message of a connection is join"));
+        };
+        session.take(&self.hub, frame).await
+    }
+
+    fn join(
+        &mut self,
+        sender: String,
+        metadata: PeerMetadata,
+        versions: &[String],
+    ) -> Result<(), Closing> {
+        if !versions.iter().any(|version| version == PROTOCOL_VERSION) {
+            return Err(Closing::protocol("this server speaks protocol version 1"));
+        }
+        if sender == self.hub.peer_id {
+            return Err(Closing::policy("this peer id is the server's"));
+        }
+        // A second join on one socket starts from fresh sync states, as a new socket would.
+        if let Some(old) = self.session.take() {
+            self.hub.leave(&old.link);
+        }
+        let extensions = metadata.chartroom.is_some();
+        let link = Arc::new(Link::new(sender, extensions, Arc::clone(&self.outbox)));
+        self.hub.enter(&link);
+        link.send(&Frame::Peer {
+            sender: self.hub.peer_id.clone(),
+            target: link.peer_id.clone(),
+            metadata: PeerMetadata {
+                storage_id: Some(self.hub.storage_id.clone()),
+                is_ephemeral: false,
+                chartroom: Some(ChartroomMetadata {
+                    version: EXTENSIONS_VERSION,
+                    durable_heads: true,
+                }),
+                person: None,
+            },
+            version: PROTOCOL_VERSION.to_owned(),
+        });
+        let author = metadata.person.unwrap_or_else(auth::anonymous);
+        self.session =
+            Some(Session { link, author, known: BTreeMap::new(), joined: BTreeMap::new() });
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.hub.leave(&session.link);
+        }
+        self.hub.sockets.lock().remove(&self.number);
+        self.hub.socket_closed.notify_one();
+        self.hub.metrics.connections.dec();
+    }
+}
+
+impl Session {
+    async fn take(&mut self, hub: &Arc<Hub>, frame: Frame) -> Result<(), Closing> {
+        if let Frame::Ephemeral { sender, document, count, session, data, .. } = frame {
+            return self.relay(document, Ephemeral { sender, session, count, data }).await;
+        }
+        if frame_sender(&frame).is_some_and(|sender| sender != self.link.peer_id) {
+            hub.metrics.frames_foreign.inc();
+            return Ok(());
+        }
+        match frame {
+            Frame::Request { document, data, .. } | Frame::Sync { document, data, .. } => {
+                self.sync(hub, document, data).await
+            }
+            Frame::Room { name, .. } => self.find_room(hub, name).await,
+            Frame::LeaveRoom { document, .. } => {
+                self.joined.remove(&document);
+                self.known.remove(&document);
+                Ok(())
+            }
+            Frame::RemoteSubscriptionChange { add, remove, .. } => {
+                if remove.contains(&hub.storage_id) {
+                    self.link.want_heads(false);
+                }
+                if add.contains(&hub.storage_id) {
+                    self.link.want_heads(true);
+                }
+                Ok(())
+            }
+            Frame::Leave { .. } => Err(Closing::normal()),
+            Frame::Error { .. } => {
+                tracing::info!("a peer reported an error");
+                Ok(())
+            }
+            // What other storages hold is not this server's to know yet; the rest is for clients.
+            Frame::RemoteHeadsChanged { .. }
+            | Frame::DocUnavailable { .. }
+            | Frame::Peer { .. }
+            | Frame::RoomFound { .. }
+            | Frame::RoomRefused { .. }
+            | Frame::Authors { .. }
+            | Frame::Refused { .. }
+            | Frame::Join { .. }
+            | Frame::Ephemeral { .. }
+            | Frame::Unknown { .. } => Ok(()),
+        }
+    }
+
+    async fn sync(
+        &mut self,
+        hub: &Arc<Hub>,
+        document: DocumentId,
+        message: Vec<u8>,
+    ) -> Result<(), Closing> {
+        if !self.joined.contains_key(&document) && !self.enter(hub, document).await? {
+            self.link.send(&Frame::DocUnavailable {
+                sender: hub.peer_id.clone(),
+                target: self.link.peer_id.clone(),
+                document,
+            });
+            return Ok(());
+        }
+        let Some(membership) = self.joined.get(&document) else { return Ok(()) };
+        let mail = Mail::Received { peer: membership.peer(), message };
+        membership.room().send(mail).await.map_err(|error| closing_for(&error))
+    }
+
+    /// Enters the room of a document; false where there is none for this peer.
+    async fn enter(&mut self, hub: &Arc<Hub>, document: DocumentId) -> Result<bool, Closing> {
+        let room = match self.known.get(&document) {
+            Some(room) => Arc::clone(room),
+            None => match hub.room_of_document(document).await {
+                Ok(Some(id)) if self.has_space() => {
+                    hub.open(&id).map_err(|error| closing_for(&error))?
+                }
+                Ok(Some(_)) => return Err(Closing::policy("the connection has too many rooms")),
+                Ok(None) | Err(RoomError::Unreadable { .. }) => return Ok(false),
+                Err(error) => return Err(closing_for(&error)),
+            },
+        };
+        let joining =
+            Membership::join(hub, room, Arc::clone(&self.link), self.author.clone()).await;
+        match joining {
+            Ok(membership) => {
+                self.known.remove(&document);
+                self.joined.insert(document, membership);
+                Ok(true)
+            }
+            Err(RoomError::Unreadable { .. }) => Ok(false),
+            Err(error) => Err(closing_for(&error)),
+        }
+    }
+
+    async fn find_room(&mut self, hub: &Arc<Hub>, name: String) -> Result<(), Closing> {
+        let (sender, target) = (hub.peer_id.clone(), self.link.peer_id.clone());
+        let refused = |name, code: &str, message| {
+            let (sender, target, code) = (sender.clone(), target.clone(), code.to_owned());
+            Frame::RoomRefused { sender, target, name, code, message }
+        };
+        let frame = match name.parse::<RoomName>() {
+            Err(error) => refused(name, "room-name-invalid", error.to_string()),
+            Ok(_) if !self.has_space() => {
+                refused(name, "too-many-rooms", "the connection has too many rooms".to_owned())
+            }
+            Ok(room_name) => match self.open(hub, room_name).await {
+                Ok(id) => Frame::RoomFound {
+                    sender,
+                    target,
+                    name,
+                    epoch: id.epoch,
+                    document: id.document_id(),
+                },
+                Err(error) => refused(name, error.code(), error.to_string()),
+            },
+        };
+        self.link.send(&frame);
+        Ok(())
+    }
+
+    async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, RoomError> {
+        let id = match hub.stored(&name).await? {
+            Some(record) => record.id,
+            None => RoomId::first(name),
+        };
+        let document = id.document_id();
+        if !self.joined.contains_key(&document) {
+            let room = hub.open(&id)?;
+            room.loaded().await?;
+            self.known.insert(document, room);
+        }
+        Ok(id)
+    }
+
+    async fn relay(&self, document: DocumentId, message: Ephemeral) -> Result<(), Closing> {
+        if message.data.len() > ephemeral::BYTES_MAX {
+            return Err(Closing::too_large("the ephemeral message is over the limit"));
+        }
+        let Some(membership) = self.joined.get(&document) else { return Ok(()) };
+        let mail = Mail::Ephemeral { peer: membership.peer(), message };
+        membership.room().send(mail).await.map_err(|error| closing_for(&error))
+    }
+
+    fn has_space(&self) -> bool {
+        self.known.len() + self.joined.len() < ROOMS_MAX
+    }
+}
+
+/// Who a frame says it is from; `None` where it does not say.
+fn frame_sender(frame: &Frame) -> Option<&str> {
+    match frame {
+        Frame::Join { sender, .. }
+        | Frame::Peer { sender, .. }
+        | Frame::Leave { sender }
+        | Frame::Request { sender, .. }
+        | Frame::Sync { sender, .. }
+        | Frame::DocUnavailable { sender, .. }
+        | Frame::Ephemeral { sender, .. }
+        | Frame::RemoteSubscriptionChange { sender, .. }
+        | Frame::RemoteHeadsChanged { sender, .. }
+        | Frame::Room { sender, .. }
+        | Frame::RoomFound { sender, .. }
+        | Frame::RoomRefused { sender, .. }
+        | Frame::Authors { sender, .. }
+        | Frame::Refused { sender, .. }
+        | Frame::LeaveRoom { sender, .. } => Some(sender),
+        Frame::Error { sender, .. } => sender.as_deref(),
+        Frame::Unknown { .. } => None,
+    }
+}
+
+fn closing_for(error: &RoomError) -> Closing {
+    match error {
+        RoomError::ShuttingDown => Closing::going_away(),
+        RoomError::Storage => Closing::try_again("the store failed; connect anew"),
+        RoomError::Unreadable { .. } => Closing::try_again("the room cannot be read"),
+    }
+}

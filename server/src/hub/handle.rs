@@ -1,0 +1,152 @@
+//! The way to one room's task.
+
+use std::sync::Arc;
+
+use chartroom_engine::{
+    Author, Edit, Peer, Room, RoomId,
+    document::{Command, CommandError},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{link::Link, room_task::Mail};
+use crate::storage::StorageError;
+
+/// Why a room does not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RoomError {
+    /// A record of the room is damaged (data).
+    #[error("room {room} cannot be read: record {key} {reason}")]
+    Unreadable {
+        /// The room.
+        room: RoomId,
+        /// Which record.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The storage failed; what was not acknowledged may be lost (environment).
+    #[error("the store failed; the room is loaded again")]
+    Storage,
+    /// The server goes down (environment).
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+impl RoomError {
+    /// Stable code for clients.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "room-unreadable",
+            Self::Storage => "storage-failed",
+            Self::ShuttingDown => "shutting-down",
+        }
+    }
+}
+
+impl From<StorageError> for RoomError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Unreadable { room, key, reason } => {
+                Self::Unreadable { room, key, reason: reason.to_owned() }
+            }
+            StorageError::Closed => Self::ShuttingDown,
+            StorageError::StoreUnreadable { .. }
+            | StorageError::Refused { .. }
+            | StorageError::NeedsReopen
+            | StorageError::InUse { .. }
+            | StorageError::Version { .. }
+            | StorageError::Shortened { .. }
+            | StorageError::Environment(_) => {
+                tracing::error!(room = ?error.room().map(RoomId::document_id), "the store failed");
+                Self::Storage
+            }
+        }
+    }
+}
+
+/// What each command of a request came to.
+pub type Edits = Vec<Result<Edit, CommandError>>;
+
+/// A loaded room, or one that is being loaded. Whoever holds it keeps the room loaded.
+#[derive(Debug)]
+pub struct RoomHandle {
+    id: RoomId,
+    mailbox: mpsc::Sender<Mail>,
+}
+
+impl RoomHandle {
+    pub(super) fn new(id: RoomId, mailbox: mpsc::Sender<Mail>) -> Self {
+        Self { id, mailbox }
+    }
+
+    /// Name and epoch.
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// Waits until the room is loaded, or says why it cannot be.
+    pub async fn loaded(&self) -> Result<(), RoomError> {
+        self.read(|_| ()).await
+    }
+
+    /// Looks at the room when everything in its document is durable.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Room) -> T + Send + 'static,
+    ) -> Result<T, RoomError> {
+        let (answer, answered) = oneshot::channel();
+        let read = move |room: Result<&Room, RoomError>| {
+            // Who no longer waits needs no answer.
+            let _ = answer.send(room.map(look));
+        };
+        self.send(Mail::Read(Box::new(read))).await?;
+        answered.await.map_err(|_| RoomError::ShuttingDown)?
+    }
+
+    /// Applies commands in a person's name; answers when they are durable.
+    pub async fn command(
+        &self,
+        author: Author,
+        commands: Vec<Command>,
+    ) -> Result<Edits, RoomError> {
+        let (done, answered) = oneshot::channel();
+        self.send(Mail::Commands { author, commands, done }).await?;
+        answered.await.map_err(|_| RoomError::ShuttingDown)?
+    }
+
+    /// Lets a peer in.
+    pub(super) async fn join(
+        &self,
+        peer: Peer,
+        link: Arc<Link>,
+        author: Author,
+    ) -> Result<(), RoomError> {
+        let (joined, answered) = oneshot::channel();
+        self.send(Mail::Join { peer, link, author, joined }).await?;
+        answered.await.map_err(|_| RoomError::ShuttingDown)?
+    }
+
+    /// Hands the room a message from a peer; waits while the room is behind.
+    pub(super) async fn send(&self, mail: Mail) -> Result<(), RoomError> {
+        self.mailbox.send(mail).await.map_err(|_| RoomError::ShuttingDown)
+    }
+
+    /// Says that a peer is gone. Never waits.
+    pub(super) fn left(&self, peer: Peer) {
+        if let Err(mpsc::error::TrySendError::Full(mail)) =
+            self.mailbox.try_send(Mail::Left { peer })
+        {
+            let mailbox = self.mailbox.clone();
+            tokio::spawn(async move {
+                // A room that has ended has no members.
+                let _ = mailbox.send(mail).await;
+            });
+        }
+    }
+
+    /// Ends the room when everything it took is durable.
+    pub(super) async fn close(&self, compact: bool) {
+        // A room that has ended is closed.
+        let _ = self.send(Mail::Close { compact }).await;
+    }
+}

@@ -1,0 +1,57 @@
+//! From stored records to a room, off the room's task. Strict: all of it, or an error.
+
+use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId};
+
+use super::RoomError;
+use crate::storage::Storage;
+
+/// A room that was loaded, and how its log stands.
+pub(super) struct Loaded {
+    pub room: Room,
+    /// Number of the log's last change.
+    pub seq: u64,
+    /// Bytes of the newest snapshot.
+    pub snapshot_bytes: u64,
+    /// Bytes of the changes behind it.
+    pub tail_bytes: u64,
+}
+
+/// Loads a room, or founds one that was never written to. Blocks.
+pub(super) fn load(
+    storage: &dyn Storage,
+    id: &RoomId,
+    server_actor: &ActorId,
+) -> Result<Loaded, RoomError> {
+    let config = RoomConfig {
+        id: id.clone(),
+        role: Role::Server,
+        bindings: Vec::new(),
+        seq: 0,
+        event_seq: 0,
+        server_actor: Some(server_actor.clone()),
+    };
+    let Some(stored) = storage.load(id)? else {
+        let document = Document::found(id, server_actor.clone());
+        let room = Room::new(config, document);
+        return Ok(Loaded { room, seq: 0, snapshot_bytes: 0, tail_bytes: 0 });
+    };
+    let changes = stored.changes.iter().map(|change| change.bytes.to_vec());
+    let document = Document::load(id, server_actor.clone(), stored.snapshot.as_deref(), changes)
+        .map_err(|error| RoomError::Unreadable {
+            room: id.clone(),
+            key: format!("snapshot and changes up to {}", stored.seq),
+            reason: format!("make no document: {error}"),
+        })?;
+    let config = RoomConfig {
+        bindings: stored.bindings,
+        seq: stored.seq,
+        event_seq: stored.event_seq,
+        ..config
+    };
+    Ok(Loaded {
+        room: Room::new(config, document),
+        seq: stored.seq,
+        snapshot_bytes: stored.snapshot.map_or(0, |bytes| bytes.len() as u64),
+        tail_bytes: stored.tail_bytes,
+    })
+}

@@ -1,0 +1,201 @@
+//! What waits to be written to one socket: bounded, so that a slow reader costs little.
+//!
+//! Whoever pushes never waits. A queue that overflows is emptied and the connection is told to try
+//! again later; the peer then syncs anew, which costs less than everything it missed.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Frames that may wait for one connection.
+const FRAMES_MAX: usize = 4096;
+/// Bytes that may wait for one connection: a few first syncs of large charts.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes handed to the socket at once, so that what waits is counted here and not there.
+const DRAIN_BYTES: usize = 256 * 1024;
+
+/// Why, and with which WebSocket code, the server ends a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// The close code.
+    pub code: u16,
+    /// Fixed public text; goes out as an `error` message first.
+    pub message: Cow<'static, str>,
+}
+
+impl Closing {
+    /// The peer broke the protocol.
+    pub fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 1002, message: message.into() }
+    }
+
+    /// A frame is larger than is taken.
+    pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 1009, message: message.into() }
+    }
+
+    /// What the peer does is not allowed.
+    pub fn policy(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 1008, message: message.into() }
+    }
+
+    /// The peer should come back and sync anew.
+    pub fn try_again(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 1013, message: message.into() }
+    }
+
+    /// The server goes down.
+    pub fn going_away() -> Self {
+        Self { code: 1001, message: "the server is shutting down".into() }
+    }
+
+    /// The peer said that it goes.
+    pub fn normal() -> Self {
+        Self { code: 1000, message: "".into() }
+    }
+}
+
+/// The queue of one connection.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    state: Mutex<State>,
+    ready: Notify,
+    ended: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    ping: bool,
+    closing: Option<Closing>,
+}
+
+/// What the socket's writer does next.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Frames to write, in order; may be empty when `closing` is set.
+    pub frames: Vec<Bytes>,
+    /// Whether to ask the peer if it is there.
+    pub ping: bool,
+    /// After them, the end.
+    pub closing: Option<Closing>,
+}
+
+impl Outbox {
+    /// Queues one frame, or closes the connection where it does not fit.
+    pub fn push(&self, frame: Bytes) {
+        let mut state = self.state.lock();
+        if state.closing.is_some() {
+            return;
+        }
+        let fits = state.frames.len() < FRAMES_MAX && state.bytes + frame.len() <= BYTES_MAX;
+        // A frame that is large by itself still goes to a peer that keeps up.
+        if fits || state.frames.is_empty() {
+            state.bytes += frame.len();
+            state.frames.push_back(frame);
+        } else {
+            state.frames.clear();
+            state.bytes = 0;
+            state.closing = Some(Closing::try_again("the peer reads too slowly"));
+            self.ended.notify_one();
+        }
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Ends the connection after what is queued; the first reason stands.
+    pub fn close(&self, closing: Closing) {
+        self.state.lock().closing.get_or_insert(closing);
+        self.ended.notify_one();
+        self.ready.notify_one();
+    }
+
+    /// Asks the peer whether it is there.
+    pub fn ping(&self) {
+        self.state.lock().ping = true;
+        self.ready.notify_one();
+    }
+
+    /// Waits until the connection is about to end.
+    pub async fn closing(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.is_closing() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Whether the connection is about to end.
+    pub fn is_closing(&self) -> bool {
+        self.state.lock().closing.is_some()
+    }
+
+    /// Waits until there is something to write. For one writer.
+    pub async fn next(&self) -> Outgoing {
+        loop {
+            if let Some(outgoing) = self.take() {
+                return outgoing;
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    fn take(&self) -> Option<Outgoing> {
+        let mut state = self.state.lock();
+        let mut frames = Vec::new();
+        let mut bytes = 0;
+        while bytes < DRAIN_BYTES
+            && let Some(frame) = state.frames.pop_front()
+        {
+            bytes += frame.len();
+            frames.push(frame);
+        }
+        state.bytes -= bytes;
+        let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
+        let ping = std::mem::take(&mut state.ping);
+        let some = !frames.is_empty() || ping || closing.is_some();
+        some.then_some(Outgoing { frames, ping, closing })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_queue_closes_the_connection_and_forgets_its_frames() {
+        let outbox = Outbox::default();
+        for _ in 0..=FRAMES_MAX {
+            outbox.push(Bytes::from_static(b"frame"));
+        }
+        let outgoing = outbox.next().await;
+        assert!(outgoing.frames.is_empty());
+        assert_eq!(outgoing.closing.unwrap().code, 1013);
+    }
+
+    #[tokio::test]
+    async fn what_was_queued_leaves_before_the_end() {
+        let outbox = Outbox::default();
+        outbox.push(Bytes::from_static(b"frame"));
+        outbox.close(Closing::going_away());
+        outbox.close(Closing::normal());
+        outbox.push(Bytes::from_static(b"too late"));
+        let outgoing = outbox.next().await;
+        assert_eq!(outgoing.frames, [Bytes::from_static(b"frame")]);
+        assert_eq!(outgoing.closing, Some(Closing::going_away()));
+    }
+
+    #[tokio::test]
+    async fn one_large_frame_passes_when_nothing_waits() {
+        let outbox = Outbox::default();
+        outbox.push(Bytes::from(vec![0; BYTES_MAX + 1]));
+        assert_eq!(outbox.next().await.frames.len(), 1);
+        assert!(!outbox.is_closing());
+    }
+}

@@ -1,0 +1,509 @@
+//! One task owns one engine room: it takes mail, drives the room and sends what comes out.
+//!
+//! The invariant: what leaves was durable before. The engine holds acknowledgements, broadcasts and
+//! answers back until [`Input::Persisted`], and reads wait here until [`Room::settled`].
+
+mod compaction;
+mod members;
+mod summary;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chartroom_engine::{
+    Author, Batch, Edit, Input, Output, Peer, Room, RoomId,
+    document::{Command, CommandError},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use super::{
+    Closing, Hub, RoomError,
+    ephemeral::Ephemeral,
+    handle::Edits,
+    link::Link,
+    load::{Loaded, load},
+};
+use crate::{
+    clock,
+    storage::{RoomBatch, StorageError},
+};
+use compaction::Log;
+use members::Members;
+use summary::summary_of;
+
+/// Mail taken before the room is advanced: a batch grows with the load, and so does a flush.
+const MAIL_BATCH: usize = 512;
+/// How often a loaded room hears that time passes.
+const TICK: Duration = Duration::from_secs(1);
+/// How often a room that failed is loaded again before it waits for the next tick.
+const STORAGE_ANSWERS: usize = 4;
+
+/// What a room's task can be asked.
+pub(crate) enum Mail {
+    /// A peer enters.
+    Join {
+        peer: Peer,
+        link: Arc<Link>,
+        author: Author,
+        joined: oneshot::Sender<Result<(), RoomError>>,
+    },
+    /// A sync message of a peer that entered.
+    Received { peer: Peer, message: Vec<u8> },
+    /// A message to relay.
+    Ephemeral { peer: Peer, message: Ephemeral },
+    /// A peer is gone.
+    Left { peer: Peer },
+    /// Edits in a person's name.
+    Commands {
+        author: Author,
+        commands: Vec<Command>,
+        done: oneshot::Sender<Result<Edits, RoomError>>,
+    },
+    /// A look at the room when everything in it is durable.
+    Read(Box<dyn FnOnce(Result<&Room, RoomError>) + Send>),
+    /// End when everything is durable.
+    Close { compact: bool },
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Mail holds patient data.
+        f.write_str("Mail")
+    }
+}
+
+/// What comes back from the storage thread.
+enum StorageAnswer {
+    Committed { number: u64, at: Instant, result: Result<(), StorageError> },
+    Compacted { result: Result<(), StorageError> },
+}
+
+type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
+
+/// One loaded room.
+pub(super) struct RoomTask {
+    hub: Arc<Hub>,
+    id: RoomId,
+    mailbox: mpsc::Receiver<Mail>,
+    answers: mpsc::Receiver<StorageAnswer>,
+    answer: mpsc::Sender<StorageAnswer>,
+    idle_ticks: u32,
+    closing: Option<bool>,
+}
+
+/// What is gone when a room is loaded again.
+struct Live {
+    room: Room,
+    log: Log,
+    members: Members,
+    requests: BTreeMap<u64, Request>,
+    /// Ticket of a command to its request and its place there.
+    tickets: BTreeMap<u64, (u64, usize)>,
+    next_ticket: u64,
+    reads: Vec<Read>,
+    /// Bytes of the batch at the storage thread, by its number, and its last change.
+    persisting: Option<Persisting>,
+}
+
+struct Persisting {
+    number: u64,
+    bytes: u64,
+    seq: u64,
+}
+
+/// Commands that are answered together.
+struct Request {
+    edits: Vec<Option<Result<Edit, CommandError>>>,
+    done: oneshot::Sender<Result<Edits, RoomError>>,
+}
+
+/// Whether the room in memory still stands.
+enum Flow {
+    Go,
+    /// It is not to be trusted: close its peers and load it again.
+    Reload,
+}
+
+impl RoomTask {
+    pub fn new(hub: Arc<Hub>, id: RoomId, mailbox: mpsc::Receiver<Mail>) -> Self {
+        let (answer, answers) = mpsc::channel(STORAGE_ANSWERS);
+        Self { hub, id, mailbox, answers, answer, idle_ticks: 0, closing: None }
+    }
+
+    /// Runs until the room is retired or the server closes.
+    pub async fn run(mut self) {
+        loop {
+            let ended = match self.load().await {
+                Ok(loaded) => self.serve(loaded).await,
+                Err(error) => self.refuse(error).await,
+            };
+            if ended {
+                return;
+            }
+        }
+    }
+
+    async fn load(&self) -> Result<Loaded, RoomError> {
+        let (hub, id) = (Arc::clone(&self.hub), self.id.clone());
+        let loading = move || load(&*hub.storage, &id, &hub.server_actor);
+        let loaded = match tokio::task::spawn_blocking(loading).await {
+            Ok(loaded) => loaded,
+            Err(_) => Err(RoomError::Unreadable {
+                room: self.id.clone(),
+                key: "snapshot and changes".to_owned(),
+                reason: "make the loader panic".to_owned(),
+            }),
+        };
+        if let Err(error) = &loaded {
+            let key = match error {
+                RoomError::Unreadable { key, reason, .. } => format!("{key} {reason}"),
+                RoomError::Storage | RoomError::ShuttingDown => error.to_string(),
+            };
+            tracing::error!(document = %self.id.document_id(), %key, "a room cannot be loaded");
+            self.hub.metrics.load_failures.inc();
+        }
+        loaded
+    }
+
+    /// Drives the room; true when the task ends, false when the room is to be loaded again.
+    async fn serve(&mut self, loaded: Loaded) -> bool {
+        let mut live = Live::new(loaded);
+        let mut tick = self.ticks();
+        let mut mail = Vec::with_capacity(MAIL_BATCH);
+        loop {
+            let mut flow = Flow::Go;
+            tokio::select! {
+                // Answers first: they let everybody go on who waits for a flush.
+                biased;
+                Some(answer) = self.answers.recv() => flow = self.take_answer(&mut live, answer),
+                _ = tick.tick() => {
+                    live.room.handle(clock::now_ms(), Input::Tick);
+                    self.idle_ticks += 1;
+                }
+                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH) => {
+                    self.idle_ticks = 0;
+                    if count == 0 {
+                        self.closing.get_or_insert(false);
+                    }
+                }
+            }
+            for mail in mail.drain(..) {
+                match flow {
+                    Flow::Go => flow = self.take_mail(&mut live, mail),
+                    Flow::Reload => mail.refuse(&RoomError::Storage),
+                }
+            }
+            if matches!(flow, Flow::Go) {
+                flow = self.advance(&mut live);
+            }
+            if matches!(flow, Flow::Reload) {
+                self.hub.metrics.reloads.inc();
+                live.abandon(&self.hub);
+                self.forget_answers(live.with_storage()).await;
+                return false;
+            }
+            if self.may_end(&mut live) {
+                return true;
+            }
+        }
+    }
+
+    /// Answers for a room that cannot be loaded, until nobody asks for a while.
+    async fn refuse(&mut self, error: RoomError) -> bool {
+        let mut tick = self.ticks();
+        loop {
+            tokio::select! {
+                mail = self.mailbox.recv() => {
+                    self.idle_ticks = 0;
+                    match mail {
+                        None | Some(Mail::Close { .. }) => return true,
+                        Some(mail) => mail.refuse(&error),
+                    }
+                }
+                _ = tick.tick() => self.idle_ticks += 1,
+            }
+            if self.is_idle() && self.retire() {
+                return true;
+            }
+        }
+    }
+
+    fn take_mail(&mut self, live: &mut Live, mail: Mail) -> Flow {
+        let now_ms = clock::now_ms();
+        let input = match mail {
+            Mail::Join { peer, link, author, joined } => {
+                let extensions = link.extensions;
+                live.members.enter(peer, link);
+                // A connection that ended meanwhile says so with its next mail.
+                let _ = joined.send(Ok(()));
+                Input::Joined { peer, author: Some(author), may_write: true, extensions }
+            }
+            Mail::Received { peer, message } => Input::Received { peer, message },
+            Mail::Left { peer } => {
+                live.members.leave(peer);
+                Input::Left { peer }
+            }
+            Mail::Ephemeral { peer, message } => {
+                live.members.relay(&self.hub.peer_id, &self.id, peer, message);
+                return Flow::Go;
+            }
+            Mail::Commands { author, commands, done } => {
+                return self.take_commands(live, &author, commands, done);
+            }
+            Mail::Read(read) => {
+                live.reads.push(read);
+                return Flow::Go;
+            }
+            Mail::Close { compact } => {
+                self.closing = Some(compact);
+                return Flow::Go;
+            }
+        };
+        live.room.handle(now_ms, input);
+        self.drain(live)
+    }
+
+    fn take_commands(
+        &self,
+        live: &mut Live,
+        author: &Author,
+        commands: Vec<Command>,
+        done: oneshot::Sender<Result<Edits, RoomError>>,
+    ) -> Flow {
+        if commands.is_empty() {
+            // Who no longer waits needs no answer.
+            let _ = done.send(Ok(Vec::new()));
+            return Flow::Go;
+        }
+        let request = live.next_ticket;
+        let edits = commands.iter().map(|_| None).collect();
+        live.requests.insert(request, Request { edits, done });
+        for (place, command) in commands.into_iter().enumerate() {
+            let ticket = live.next_ticket;
+            live.next_ticket += 1;
+            live.tickets.insert(ticket, (request, place));
+            let author = Some(author.clone());
+            live.room.handle(clock::now_ms(), Input::Command { ticket, author, command });
+            if matches!(self.drain(live), Flow::Reload) {
+                return Flow::Reload;
+            }
+        }
+        Flow::Go
+    }
+
+    fn take_answer(&mut self, live: &mut Live, answer: StorageAnswer) -> Flow {
+        match answer {
+            StorageAnswer::Compacted { result } => {
+                live.log.compacted(result.is_ok());
+                Flow::Go
+            }
+            StorageAnswer::Committed { number, at, result } => {
+                let Some(persisting) = live.persisting.take_if(|p| p.number == number) else {
+                    return Flow::Go;
+                };
+                if let Err(error) = result {
+                    let document = self.id.document_id();
+                    tracing::error!(%document, room_alone = error.room().is_some(), "a batch was not stored");
+                    return Flow::Reload;
+                }
+                self.hub.metrics.commit_seconds.observe(at.elapsed().as_secs_f64());
+                live.log.appended(persisting.bytes, persisting.seq);
+                live.room.handle(clock::now_ms(), Input::Persisted { through: number });
+                let flow = self.drain(live);
+                live.members.announce_heads(&self.hub, &self.id, &live.room);
+                flow
+            }
+        }
+    }
+
+    /// Applies what waits, after those who only look have seen what is durable.
+    fn advance(&self, live: &mut Live) -> Flow {
+        live.answer_reads();
+        loop {
+            live.room.advance(clock::now_ms());
+            if matches!(self.drain(live), Flow::Reload) {
+                return Flow::Reload;
+            }
+            // A batch that came to nothing leaves the way free for what it left waiting.
+            if !(live.room.settled() && live.room.has_work()) {
+                break;
+            }
+        }
+        live.answer_reads();
+        if live.room.settled() && live.log.is_due() {
+            live.log.compact(&self.hub, &live.room, self.answer.clone());
+        }
+        Flow::Go
+    }
+
+    fn drain(&self, live: &mut Live) -> Flow {
+        while let Some(output) = live.room.poll_output() {
+            match output {
+                Output::Send { peer, message } => {
+                    live.members.send_sync(&self.hub.peer_id, &self.id, peer, &message);
+                }
+                Output::Persist(batch) => self.persist(live, batch),
+                Output::Events(events) => {
+                    self.hub.metrics.events.inc_by(events.len() as u64);
+                }
+                Output::Answered { ticket, result } => live.answer_command(ticket, result),
+                Output::Refused { peer, hashes, reason } => {
+                    self.hub.metrics.changes_refused.inc_by(hashes.len() as u64);
+                    live.members.send_refused(&self.hub.peer_id, &self.id, peer, &hashes, &reason);
+                }
+                Output::Introduce { peer, actors } => {
+                    live.members.send_authors(&self.hub.peer_id, &self.id, peer, &actors);
+                }
+                Output::Close { peer, reason } => live.members.close(peer, reason),
+                Output::Reload { reason } => {
+                    tracing::error!(document = %self.id.document_id(), reason, "a room is reloaded");
+                    return Flow::Reload;
+                }
+                // A room in the server's role asks for none of these.
+                Output::Saved { .. } | Output::GivenBack { .. } | Output::Adopted => {}
+            }
+        }
+        Flow::Go
+    }
+
+    fn persist(&self, live: &mut Live, batch: Batch) {
+        let number = batch.number;
+        let bytes = batch.changes.iter().map(|change| change.bytes.len() as u64).sum();
+        let seq = batch.changes.last().map_or(live.log.seq(), |change| change.seq);
+        self.hub.metrics.changes.inc_by(batch.changes.len() as u64);
+        self.hub.metrics.batches.inc();
+        live.persisting = Some(Persisting { number, bytes, seq });
+        let summary = summary_of(&self.id, &live.room, &batch);
+        let batch =
+            RoomBatch { room: self.id.clone(), batch, summary, received_ms: clock::now_ms() };
+        let (answer, at) = (self.answer.clone(), Instant::now());
+        self.hub.writer.commit(batch, move |result| {
+            // The channel holds more than a room has under way; a task that ended needs no answer.
+            let _ = answer.try_send(StorageAnswer::Committed { number, at, result });
+        });
+    }
+
+    /// Whether nothing is left to do and nobody is left to do it for.
+    fn may_end(&mut self, live: &mut Live) -> bool {
+        let quiet = live.room.settled()
+            && !live.room.has_work()
+            && live.requests.is_empty()
+            && !live.log.is_busy();
+        if !quiet {
+            return false;
+        }
+        if let Some(compact) = self.closing {
+            if compact && live.log.is_worth_it() {
+                live.log.compact(&self.hub, &live.room, self.answer.clone());
+                return false;
+            }
+            return self.mailbox.is_empty();
+        }
+        if !live.members.is_empty() || !self.is_idle() {
+            return false;
+        }
+        if live.log.is_worth_it() {
+            live.log.compact(&self.hub, &live.room, self.answer.clone());
+            return false;
+        }
+        self.retire()
+    }
+
+    /// Waits for what the storage thread still does for the room that was given up.
+    async fn forget_answers(&mut self, waiting: usize) {
+        for _ in 0..waiting {
+            self.answers.recv().await;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.tick_length() * self.idle_ticks >= self.hub.config.room_idle
+    }
+
+    fn retire(&self) -> bool {
+        self.hub.retire(&self.id.document_id(), || !self.mailbox.is_empty())
+    }
+
+    fn tick_length(&self) -> Duration {
+        TICK.min(self.hub.config.room_idle / 2).max(Duration::from_millis(10))
+    }
+
+    fn ticks(&self) -> tokio::time::Interval {
+        let mut ticks = interval(self.tick_length());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
+}
+
+impl Live {
+    fn new(loaded: Loaded) -> Self {
+        let log = Log::new(&loaded);
+        Self {
+            room: loaded.room,
+            log,
+            members: Members::default(),
+            requests: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 1,
+            reads: Vec::new(),
+            persisting: None,
+        }
+    }
+
+    fn answer_reads(&mut self) {
+        if self.room.settled() {
+            for read in self.reads.drain(..) {
+                read(Ok(&self.room));
+            }
+        }
+    }
+
+    fn answer_command(&mut self, ticket: u64, result: Result<Edit, CommandError>) {
+        let Some((number, place)) = self.tickets.remove(&ticket) else { return };
+        let Some(request) = self.requests.get_mut(&number) else { return };
+        if let Some(edit) = request.edits.get_mut(place) {
+            *edit = Some(result);
+        }
+        if request.edits.iter().all(Option::is_some)
+            && let Some(request) = self.requests.remove(&number)
+        {
+            // Who no longer waits needs no answer.
+            let _ = request.done.send(Ok(request.edits.into_iter().flatten().collect()));
+        }
+    }
+
+    /// How many answers of the storage thread are to come.
+    fn with_storage(&self) -> usize {
+        usize::from(self.persisting.is_some()) + usize::from(self.log.is_busy())
+    }
+
+    /// Tells everybody who waits that the room is loaded again.
+    fn abandon(&mut self, hub: &Hub) {
+        for (_, request) in std::mem::take(&mut self.requests) {
+            // Who no longer waits needs no answer.
+            let _ = request.done.send(Err(RoomError::Storage));
+        }
+        for read in self.reads.drain(..) {
+            read(Err(RoomError::Storage));
+        }
+        let closing = Closing::try_again("the room is loaded again; connect anew");
+        hub.metrics.closed_for_reload.inc_by(self.members.close_all(&closing));
+    }
+}
+
+impl Mail {
+    fn refuse(self, error: &RoomError) {
+        match self {
+            // Who no longer waits needs no answer.
+            Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
+            Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
+            Self::Read(read) => read(Err(error.clone())),
+            Self::Received { .. }
+            | Self::Ephemeral { .. }
+            | Self::Left { .. }
+            | Self::Close { .. } => {}
+        }
+    }
+}

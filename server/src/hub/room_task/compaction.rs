@@ -1,0 +1,104 @@
+//! When a room's log is replaced by a snapshot, and how: saved, loaded back, compared, written.
+
+use std::sync::Arc;
+
+use chartroom_engine::{Document, Room};
+use tokio::sync::mpsc;
+
+use super::StorageAnswer;
+use crate::{
+    hub::{Hub, load::Loaded},
+    storage::StorageError,
+};
+
+/// Tails shorter than this are not worth a snapshot while the room is in use.
+const TAIL_BYTES_MIN: u64 = 64 * 1024;
+/// Nor those shorter than this when it is left.
+const TAIL_BYTES_MIN_AT_END: u64 = 8 * 1024;
+
+/// How a room's stored log stands.
+pub(super) struct Log {
+    seq: u64,
+    snapshot_bytes: u64,
+    tail_bytes: u64,
+    /// Bytes of tail and of snapshot of the compaction under way.
+    running: Option<(u64, u64)>,
+    /// A tail that could not be compacted is not tried again before it has doubled.
+    not_before: u64,
+}
+
+impl Log {
+    pub fn new(loaded: &Loaded) -> Self {
+        Self {
+            seq: loaded.seq,
+            snapshot_bytes: loaded.snapshot_bytes,
+            tail_bytes: loaded.tail_bytes,
+            running: None,
+            not_before: 0,
+        }
+    }
+
+    /// Number of the last durable change.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Changes up to `seq` are durable.
+    pub fn appended(&mut self, bytes: u64, seq: u64) {
+        self.tail_bytes += bytes;
+        self.seq = seq;
+    }
+
+    /// Whether a compaction is under way.
+    pub fn is_busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether the tail has outgrown the snapshot.
+    pub fn is_due(&self) -> bool {
+        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN.max(self.snapshot_bytes)
+    }
+
+    /// Whether a room that is left is worth a new snapshot.
+    pub fn is_worth_it(&self) -> bool {
+        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN_AT_END.max(self.snapshot_bytes / 8)
+    }
+
+    /// Starts a compaction of a settled room; the answer comes as [`StorageAnswer::Compacted`].
+    pub fn compact(&mut self, hub: &Arc<Hub>, room: &Room, answer: mpsc::Sender<StorageAnswer>) {
+        let (id, heads, seq) = (room.id().clone(), room.document().heads(), self.seq);
+        let snapshot = room.document().save();
+        self.running = Some((self.tail_bytes, snapshot.len() as u64));
+        let hub = Arc::clone(hub);
+        tokio::task::spawn_blocking(move || {
+            let again = Document::load(&id, hub.server_actor.clone(), Some(&snapshot), []);
+            let done = move |result| {
+                // The channel holds more than a room has under way; a task that ended needs none.
+                let _ = answer.try_send(StorageAnswer::Compacted { result });
+            };
+            if again.is_ok_and(|document| document.heads() == heads) {
+                hub.writer.compact(id, snapshot, seq, done);
+            } else {
+                tracing::error!(document = %id.document_id(), "a snapshot did not load back");
+                let reason = "its snapshot does not load back to the same heads";
+                done(Err(StorageError::Refused { room: id, reason }));
+            }
+        });
+    }
+
+    /// The compaction ended.
+    pub fn compacted(&mut self, done: bool) {
+        let Some((tail, snapshot)) = self.running.take() else { return };
+        if done {
+            self.tail_bytes = self.tail_bytes.saturating_sub(tail);
+            self.snapshot_bytes = snapshot;
+            self.not_before = 0;
+        } else {
+            self.not_before = self.tail_bytes * 2;
+        }
+    }
+
+    fn may_start(&self) -> bool {
+        self.running.is_none() && self.tail_bytes > 0 && self.tail_bytes >= self.not_before
+    }
+}

@@ -1,0 +1,143 @@
+//! The peers in one room, and what is said to them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chartroom_engine::{
+    ActorId, Author, ChangeHash, CloseReason, Peer, Room, RoomId, change::Refusal,
+};
+
+use crate::{
+    clock,
+    hub::{
+        Closing, Hub,
+        ephemeral::{Ephemeral, Seen},
+        link::Link,
+    },
+    wire::frame::{Frame, RemoteHeads, encode_sync},
+};
+
+/// Everyone in a room.
+#[derive(Default)]
+pub(super) struct Members {
+    links: BTreeMap<Peer, Arc<Link>>,
+    seen: Seen,
+}
+
+impl Members {
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    pub fn enter(&mut self, peer: Peer, link: Arc<Link>) {
+        self.links.insert(peer, link);
+    }
+
+    pub fn leave(&mut self, peer: Peer) {
+        self.links.remove(&peer);
+    }
+
+    /// Ends the connection of one peer.
+    pub fn close(&self, peer: Peer, reason: CloseReason) {
+        let closing = match reason {
+            CloseReason::Garbage => Closing::protocol(reason.to_string()),
+            CloseReason::OverLimit => Closing::too_large(reason.to_string()),
+            CloseReason::Harm => Closing::policy(reason.to_string()),
+        };
+        if let Some(link) = self.links.get(&peer) {
+            link.outbox.close(closing);
+        }
+    }
+
+    /// Ends all connections, and says how many.
+    pub fn close_all(&mut self, closing: &Closing) -> u64 {
+        let links = std::mem::take(&mut self.links);
+        for link in links.values() {
+            link.outbox.close(closing.clone());
+        }
+        links.len() as u64
+    }
+
+    /// Hands a message of one member to the others, unless it came round.
+    pub fn relay(&mut self, us: &str, id: &RoomId, from: Peer, message: Ephemeral) {
+        if !self.links.contains_key(&from) || !self.seen.admit(&message) {
+            return;
+        }
+        let others = self.links.iter().filter(|(peer, link)| {
+            **peer != from && link.peer_id != message.sender && link.peer_id != us
+        });
+        for (_, link) in others {
+            link.send(&Frame::Ephemeral {
+                sender: message.sender.clone(),
+                target: link.peer_id.clone(),
+                document: id.document_id(),
+                count: message.count,
+                session: message.session.clone(),
+                data: message.data.clone(),
+            });
+        }
+    }
+
+    /// Sends one message of a sync session.
+    pub fn send_sync(&self, us: &str, id: &RoomId, peer: Peer, message: &[u8]) {
+        if let Some(link) = self.links.get(&peer) {
+            link.outbox.push(encode_sync(us, &link.peer_id, &id.document_id(), message).into());
+        }
+    }
+
+    /// Tells a peer that understands it which of its changes are not taken.
+    pub fn send_refused(
+        &self,
+        us: &str,
+        id: &RoomId,
+        peer: Peer,
+        hashes: &[ChangeHash],
+        reason: &Refusal,
+    ) {
+        let document = id.document_id();
+        tracing::info!(%document, code = reason.code(), count = hashes.len(), "changes refused");
+        if let Some(link) = self.links.get(&peer).filter(|link| link.extensions) {
+            link.send(&Frame::Refused {
+                sender: us.to_owned(),
+                target: link.peer_id.clone(),
+                document,
+                hashes: hashes.iter().map(|hash| hash.0).collect(),
+                code: reason.code().to_owned(),
+                message: reason.to_string(),
+            });
+        }
+    }
+
+    /// Tells a peer that understands it who is behind some actors.
+    pub fn send_authors(&self, us: &str, id: &RoomId, peer: Peer, actors: &[(ActorId, Author)]) {
+        if let Some(link) = self.links.get(&peer).filter(|link| link.extensions) {
+            let authors =
+                actors.iter().map(|(actor, author)| (actor.to_bytes().to_vec(), author.clone()));
+            link.send(&Frame::Authors {
+                sender: us.to_owned(),
+                target: link.peer_id.clone(),
+                document: id.document_id(),
+                authors: authors.collect(),
+            });
+        }
+    }
+
+    /// Tells those who asked for it what this server's storage holds now.
+    pub fn announce_heads(&self, hub: &Hub, id: &RoomId, room: &Room) {
+        let mut wanting = self.links.values().filter(|link| link.heads_wanted()).peekable();
+        if wanting.peek().is_none() || !room.settled() {
+            return;
+        }
+        let heads = room.document().heads();
+        let heads = heads.iter().map(|head| bs58::encode(head.0).with_check().into_string());
+        let held = RemoteHeads { heads: heads.collect(), timestamp_ms: clock::now_ms() };
+        let heads = BTreeMap::from([(hub.storage_id.clone(), held)]);
+        for link in wanting {
+            link.send(&Frame::RemoteHeadsChanged {
+                sender: hub.peer_id.clone(),
+                target: link.peer_id.clone(),
+                document: id.document_id(),
+                heads: heads.clone(),
+            });
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Chartroom's server: rooms over WebSocket and HTTP, every change durable before it is shown.
+//!
+//! The engine decides; this crate moves bytes and time in and out of it. In reading order:
+//! [`storage`] keeps rooms, `hub` runs one task per loaded room and one storage thread for all of
+//! them, `wire` is what travels on the sockets, `router` is the table of URLs, and `handlers` holds
+//! one endpoint per file. [`run`] puts them together; [`cli`] is the command line.
+
+mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+mod error;
+mod handlers;
+pub mod hub;
+mod observe;
+mod router;
+mod serve;
+mod shutdown;
+pub mod storage;
+pub mod wire;
+
+pub use observe::start_logs;
+pub use serve::{RunError, run, run_with_storage};

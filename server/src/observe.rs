@@ -1,0 +1,113 @@
+//! Logs and counters. Neither holds patient data; a room is named by its document id.
+
+use std::{io::IsTerminal, sync::atomic::AtomicU64};
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{
+        counter::Counter,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::hub::WriterCounts;
+
+/// Starts logging to standard error: `RUST_LOG` filters, `info` where it is not set.
+pub fn start_logs(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // Logging that was started before, as by a test, stays.
+    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+}
+
+/// What the server counts.
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Rooms in memory.
+    pub rooms_loaded: Gauge,
+    /// Sockets on `/sync`.
+    pub connections: Gauge,
+    /// Changes handed to the storage thread.
+    pub changes: Counter,
+    /// Batches handed to the storage thread.
+    pub batches: Counter,
+    /// Events derived.
+    pub events: Counter,
+    /// Changes of peers that were refused.
+    pub changes_refused: Counter,
+    /// Frames dropped because they named another sender.
+    pub frames_foreign: Counter,
+    /// Rooms loaded again after a failure.
+    pub reloads: Counter,
+    /// Connections closed by such a reload.
+    pub closed_for_reload: Counter,
+    /// Rooms that could not be loaded.
+    pub load_failures: Counter,
+    /// Seconds from handing a batch over until it was durable.
+    pub commit_seconds: Histogram,
+    commits: Gauge<u64, AtomicU64>,
+    compactions: Gauge<u64, AtomicU64>,
+    storage_failures: Gauge<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        // 0.25 ms to about a second.
+        let buckets = exponential_buckets(0.000_25, 2.0, 13);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("chartroom"),
+            rooms_loaded: Gauge::default(),
+            connections: Gauge::default(),
+            changes: Counter::default(),
+            batches: Counter::default(),
+            events: Counter::default(),
+            changes_refused: Counter::default(),
+            frames_foreign: Counter::default(),
+            reloads: Counter::default(),
+            closed_for_reload: Counter::default(),
+            load_failures: Counter::default(),
+            commit_seconds: Histogram::new(buckets),
+            commits: Gauge::default(),
+            compactions: Gauge::default(),
+            storage_failures: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    /// Everything as Prometheus text.
+    pub fn render(&self, writer: WriterCounts) -> String {
+        self.commits.set(writer.commits);
+        self.compactions.set(writer.compactions);
+        self.storage_failures.set(writer.failures);
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string cannot fail");
+        text
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("rooms_loaded", "Rooms in memory", self.rooms_loaded.clone());
+        r.register("connections", "Sockets on /sync", self.connections.clone());
+        r.register("changes", "Changes persisted or being so", self.changes.clone());
+        r.register("batches", "Batches persisted or being so", self.batches.clone());
+        r.register("events", "Events derived", self.events.clone());
+        r.register("changes_refused", "Changes refused", self.changes_refused.clone());
+        r.register("frames_foreign", "Frames of another sender", self.frames_foreign.clone());
+        r.register("reloads", "Rooms loaded again after a failure", self.reloads.clone());
+        let closed = self.closed_for_reload.clone();
+        r.register("closed_for_reload", "Connections closed by a reload", closed);
+        r.register("load_failures", "Rooms that could not be loaded", self.load_failures.clone());
+        let seconds = self.commit_seconds.clone();
+        r.register("commit_seconds", "Seconds until a batch was durable", seconds);
+        r.register("storage_commits", "Commits of the storage thread", self.commits.clone());
+        r.register("storage_compactions", "Compactions", self.compactions.clone());
+        let failures = self.storage_failures.clone();
+        r.register("storage_failures", "Failures of the storage", failures);
+    }
+}

@@ -1,0 +1,40 @@
+//! The table of URLs, whole, on one page.
+
+use std::path::Path;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use tower_http::compression::CompressionLayer;
+
+use crate::{
+    auth::{HubRef, loopback_only},
+    handlers::{commands, conflicts, document, events, health, metrics, room, rooms, sync, web},
+};
+
+/// Everything the server answers.
+pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
+    let json = Router::new()
+        .route("/rooms", get(rooms::list))
+        .route("/rooms/{room}", get(room::show))
+        .route("/rooms/{room}/document", get(document::show))
+        .route("/rooms/{room}/conflicts", get(conflicts::list))
+        .route("/rooms/{room}/events", get(events::list))
+        .layer(CompressionLayer::new());
+    Router::new()
+        .merge(json)
+        .route(
+            "/rooms/{room}/commands",
+            post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
+        )
+        .route("/sync", get(sync::upgrade))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
+        .fallback_service(web::service(web_folder))
+        .layer(middleware::from_fn(loopback_only))
+        .with_state(hub)
+}

@@ -1,0 +1,103 @@
+//! From an open listener to a server, and back down in order.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::serve::ListenerExt;
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{
+    auth::HubRef,
+    config::ServerConfig,
+    hub::Hub,
+    router,
+    storage::{Sled, Storage, StorageError},
+};
+
+/// How long requests may take to end once the server closes.
+const REQUESTS_GRACE: Duration = Duration::from_secs(10);
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Without sign-in everybody who reaches the address could read every chart (caller).
+    #[error(
+        "{address} can be reached from other machines, and no sign-in is configured, so everybody \
+         there could read every chart; listen on 127.0.0.1 instead (this version has no \
+         authentication setting yet)"
+    )]
+    Exposed {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// The store does not open (data, environment).
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The system below failed (environment).
+    #[error("the listener failed: {0}")]
+    Listener(#[from] std::io::Error),
+}
+
+/// Serves the store that `config` names until `shutdown` ends, then flushes and closes.
+pub async fn run(
+    config: ServerConfig,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
+    // Before the store is touched: refusing must leave nothing behind.
+    refuse_exposed(listener.local_addr()?)?;
+    let folder = config.data.clone();
+    let storage = tokio::task::spawn_blocking(move || Sled::at(&folder)).await;
+    let storage =
+        storage.map_err(|_| StorageError::Environment("opening panicked".to_owned()))??;
+    run_with_storage(config, Arc::new(storage), listener, shutdown).await
+}
+
+/// As [`run`], over a storage of the caller's.
+pub async fn run_with_storage(
+    config: ServerConfig,
+    storage: Arc<dyn Storage>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RunError> {
+    let address = listener.local_addr()?;
+    refuse_exposed(address)?;
+    let hub = Hub::start(storage, config.hub())?;
+    tracing::info!("no sign-in is configured: this server answers this machine only");
+    tracing::info!("listening on http://{address}");
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+    });
+    let app = router::build(HubRef(Arc::clone(&hub)), &config.web);
+    let (stop, stopping) = oneshot::channel();
+    let signal = async move {
+        shutdown.await;
+        // The other half waits below for as long as this one exists.
+        let _ = stop.send(());
+    };
+    let mut serving = pin!(axum::serve(listener, app).with_graceful_shutdown(signal).into_future());
+    tokio::select! {
+        result = &mut serving => result?,
+        _ = stopping => {
+            tracing::info!("shutting down");
+            let closing = async {
+                hub.close(false).await;
+                hub.sockets_closed().await;
+            };
+            let requests = async {
+                if tokio::time::timeout(REQUESTS_GRACE, serving).await.is_err() {
+                    tracing::warn!("requests were still under way");
+                }
+            };
+            tokio::join!(closing, requests);
+        }
+    }
+    tracing::info!("closed in order");
+    Ok(())
+}
+
+/// Refuses an address that other machines reach.
+pub(crate) fn refuse_exposed(address: SocketAddr) -> Result<(), RunError> {
+    if address.ip().is_loopback() { Ok(()) } else { Err(RunError::Exposed { address }) }
+}

@@ -190,6 +190,19 @@ pub enum StorageError {
         /// What this version writes.
         expected: u32,
     },
+    /// Writes that were acknowledged are gone from the end of the store (data).
+    #[error(
+        "the store has lost its end: it holds {found} writes, and {acknowledged} were acknowledged; \
+         put a copy back, or remove the file {witness} to go on without them"
+    )]
+    Shortened {
+        /// How many writes the store holds.
+        found: u64,
+        /// How many it said were durable.
+        acknowledged: u64,
+        /// The file that remembers.
+        witness: String,
+    },
     /// The storage thread has ended, because the server is going down (environment).
     #[error("the store is closed")]
     Closed,
@@ -207,6 +220,7 @@ impl StorageError {
             | Self::NeedsReopen
             | Self::InUse { .. }
             | Self::Version { .. }
+            | Self::Shortened { .. }
             | Self::Closed
             | Self::Environment(_) => None,
         }

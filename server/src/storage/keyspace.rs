@@ -62,6 +62,19 @@ pub enum TreeError {
         /// Its folder.
         path: String,
     },
+    /// What lies below cannot read what is stored there.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Writes that were acknowledged are gone from the end.
+    #[error("it holds {found} writes, and {acknowledged} were acknowledged")]
+    Shortened {
+        /// How many writes there are.
+        found: u64,
+        /// How many were acknowledged.
+        acknowledged: u64,
+        /// The file that remembers.
+        witness: String,
+    },
     /// What lies below failed.
     #[error("{0}")]
     Failed(String),
@@ -206,8 +219,23 @@ impl From<TreeError> for StorageError {
     fn from(error: TreeError) -> Self {
         match error {
             TreeError::InUse { path } => Self::InUse { path },
-            TreeError::Failed(reason) => Self::Environment(reason),
+            TreeError::Shortened { found, acknowledged, witness } => {
+                Self::Shortened { found, acknowledged, witness }
+            }
+            TreeError::Unreadable(reason) | TreeError::Failed(reason) => Self::Environment(reason),
         }
+    }
+}
+
+/// Names the room whose records were being read when the tree could not read on.
+fn located(error: TreeError, from: &[u8]) -> StorageError {
+    match (error, keys::room_of(from)) {
+        (TreeError::Unreadable(_), Some(room)) => StorageError::Unreadable {
+            room,
+            key: keys::kind_of(from).to_owned(),
+            reason: "is damaged below",
+        },
+        (error, _) => error.into(),
     }
 }
 

@@ -1,14 +1,16 @@
 //! The default storage, over sled 0.34.7. No other file names sled.
 //!
-//! Three habits of sled shape this file. Its flush survives the death of the process but is no
+//! Four habits of sled shape this file. Its flush survives the death of the process but is no
 //! barrier against the loss of power, so every write ends with an fdatasync of its file. It keeps
-//! long pages in files of their own, blobs, which it never syncs, so values stay short (`records` cuts
-//! them), and should one appear all the same it is synced too. And some of its failures are panics,
-//! which must not take the storage thread along.
+//! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
+//! cuts them), and should one appear all the same it is synced too. It takes damage in the last
+//! part of its log for a torn write and silently forgets what follows; `witness` notices. And some
+//! of its failures are panics, which must not take the storage thread along.
 
 mod files;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::{
     fs::File,
@@ -23,10 +25,13 @@ use super::{
     StorageError,
     keyspace::{Keyspace, Tree, TreeError, Visit, Write},
 };
+use witness::Witness;
 
 /// Rooms in a sled store.
 pub type Sled = Keyspace<SledTree>;
 
+/// Where the store counts its writes, behind every key that records have.
+const WRITES: &[u8] = b"\xffwrites";
 /// Memory for sled's pages; what a room needs is in its task, and loads read each record once.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -60,6 +65,7 @@ struct Open {
     db: sled::Db,
     /// A handle of our own on the file that sled writes.
     file: File,
+    witness: Witness,
 }
 
 impl Sled {
@@ -91,8 +97,11 @@ impl SledTree {
         };
         let db = db.map_err(|error| self.open_error(&error))?;
         let file = File::open(files::data_file(&self.folder)).map_err(failed)?;
+        let witness = Witness::at(&self.folder).map_err(failed)?;
+        let found = guarded(|| db.get(WRITES))?.map_err(failed)?;
+        witness.check(found.as_deref())?;
         files::sync_contents(&self.folder).map_err(failed)?;
-        Ok(Open { db, file })
+        Ok(Open { db, file, witness })
     }
 
     fn open_sled(&self) -> sled::Result<sled::Db> {
@@ -119,8 +128,8 @@ impl Tree for SledTree {
         let open = open.as_ref().ok_or_else(closed)?;
         let mut entries = open.db.range(from..to);
         // A panic of `visit` is not sled's and passes.
-        while let Some(entry) = guarded(|| entries.next())? {
-            let (key, value) = entry.map_err(failed)?;
+        while let Some(entry) = guarded(|| entries.next()).map_err(unreadable)? {
+            let (key, value) = entry.map_err(unreadable)?;
             if visit(&key, &value).is_break() {
                 break;
             }
@@ -132,6 +141,8 @@ impl Tree for SledTree {
         let open = self.open.read();
         let open = open.as_ref().ok_or_else(closed)?;
         let mut batch = sled::Batch::default();
+        let number = open.witness.next();
+        batch.insert(WRITES, number.to_be_bytes().as_slice());
         for write in writes {
             match write {
                 Write::Put(key, value) => batch.insert(key, value),
@@ -144,7 +155,9 @@ impl Tree for SledTree {
         })?
         .map_err(failed)?;
         files::each_blob(&self.folder, |blob| self.steps.sync(blob)).map_err(failed)?;
-        self.steps.sync(&open.file).map_err(failed)
+        self.steps.sync(&open.file).map_err(failed)?;
+        open.witness.acknowledge(number);
+        Ok(())
     }
 
     fn reopen(&self) -> Result<(), TreeError> {
@@ -168,6 +181,10 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, TreeError> {
 
 fn failed(error: impl std::fmt::Display) -> TreeError {
     TreeError::Failed(error.to_string())
+}
+
+fn unreadable(error: impl std::fmt::Display) -> TreeError {
+    TreeError::Unreadable(error.to_string())
 }
 
 fn closed() -> TreeError {

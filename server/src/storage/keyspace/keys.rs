@@ -128,6 +128,29 @@ impl fmt::Display for Stem {
     }
 }
 
+/// The room that a key, or the beginning of one, belongs to.
+pub(super) fn room_of(bytes: &[u8]) -> Option<RoomId> {
+    match bytes.split_first()? {
+        (b'r' | b'x', rest) => parse_room(rest).map(|(room, _)| room),
+        _ => None,
+    }
+}
+
+/// What kind of record the beginning of a key speaks of.
+pub(super) fn kind_of(bytes: &[u8]) -> &'static str {
+    let kind = match bytes.split_first() {
+        Some((b'x', rest)) => parse_room(rest).and_then(|(_, rest)| rest.first()),
+        _ => None,
+    };
+    match kind {
+        Some(b'c') => "change",
+        Some(b's') => "snapshot",
+        Some(b'e') => "event",
+        Some(b'b') => "binding",
+        _ => "entry",
+    }
+}
+
 /// All rooms' entries, or those from `after` on.
 pub(super) fn entries(after: Option<&RoomId>) -> Span {
     let first = after.map_or_else(|| b"r".to_vec(), |room| Stem::Entry(room.clone()).span().1);

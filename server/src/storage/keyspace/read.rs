@@ -7,7 +7,7 @@ use chartroom_engine::{ActorId, Author, DocumentId, Event, LoggedChange, RoomId,
 use super::{
     Gate, Keyspace, Tree,
     keys::{self, Span, Stem},
-    records, unreadable,
+    located, records, unreadable,
     values::{self, Entry},
 };
 use crate::storage::{RoomRecord, RoomSummary, StorageError, StoredRoom};
@@ -116,10 +116,12 @@ impl<T: Tree> Keyspace<T> {
     fn check_no_orphans(&self, room: &RoomId, entry: &Stem) -> Result<(), StorageError> {
         let (from, to) = keys::of_room(room);
         let mut orphaned = false;
-        self.tree.scan(&from, &to, &mut |_, _| {
-            orphaned = true;
-            ControlFlow::Break(())
-        })?;
+        self.tree
+            .scan(&from, &to, &mut |_, _| {
+                orphaned = true;
+                ControlFlow::Break(())
+            })
+            .map_err(|error| located(error, &from))?;
         if orphaned { Err(unreadable(entry, "is missing")) } else { Ok(()) }
     }
 

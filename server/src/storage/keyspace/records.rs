@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use super::{
     Tree, Write,
     keys::{Span, Stem},
-    unreadable,
+    located, unreadable,
 };
 use crate::storage::StorageError;
 
@@ -67,7 +67,8 @@ pub(super) fn scan<T: Tree>(
             outcome = Err(error);
             ControlFlow::Break(())
         }
-    })?;
+    })
+    .map_err(|error| located(error, &span.0))?;
     outcome?;
     match open {
         Some(open) => Err(unreadable(&open.stem, "is cut short")),

@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use chartroom_engine::RoomId;
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tempfile::TempDir;
@@ -242,4 +243,85 @@ fn the_files_as_they_are_after_an_answer_hold_what_was_answered() {
         assert_eq!(loaded(&left, &alice), loaded(&sled, &alice));
         assert_eq!(loaded(&left, &alice).seq, seq);
     }
+}
+
+fn copy_store(from: &Path, to: &Path, keep: impl Fn(&str) -> bool) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_file() && keep(&entry.file_name().to_string_lossy()) {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_store_that_lost_its_end_is_not_opened() {
+    let (folder, _, sled) = recorded();
+    let alice = room("patient:1");
+    sled.commit(&[batch(&alice, 1..=3)]).unwrap();
+    let older = tempfile::tempdir().unwrap();
+    copy_store(folder.path(), older.path(), |name| name != "acknowledged");
+    sled.commit(&[batch(&alice, 4..=4)]).unwrap();
+    copy_store(folder.path(), older.path(), |name| name == "acknowledged");
+    drop(sled);
+    let outcome = Sled::at(older.path()).map(drop);
+    assert!(
+        matches!(outcome, Err(StorageError::Shortened { found: 2, acknowledged: 3, .. })),
+        "{outcome:?}"
+    );
+    // Whoever accepts the loss says so by removing the count.
+    std::fs::remove_file(older.path().join("acknowledged")).unwrap();
+    let sled = Sled::at(older.path()).unwrap();
+    assert_eq!(loaded(&sled, &alice).seq, 3);
+    sled.commit(&[batch(&alice, 4..=4)]).unwrap();
+}
+
+/// A byte of the store's file is flipped at random places. Whatever comes of it, no room is read
+/// that is not as it was committed.
+#[test]
+fn damage_to_the_file_never_shortens_a_room() {
+    let (folder, _, sled) = recorded();
+    let rooms: Vec<RoomId> = (0..40).map(|n| room(&format!("patient:{n}"))).collect();
+    for seq in 1..=12 {
+        let batches: Vec<_> = rooms.iter().map(|room| batch(room, seq..=seq)).collect();
+        sled.commit(&batches).unwrap();
+    }
+    for room in rooms.iter().take(20) {
+        sled.compact(room, &noise(9_000), 8).unwrap();
+    }
+    let expected: Vec<_> = rooms.iter().map(|room| loaded(&sled, room)).collect();
+    drop(sled);
+    drop(Sled::at(folder.path()).unwrap());
+    let data = std::fs::read(files::data_file(folder.path())).unwrap();
+    let mut random = StdRng::seed_from_u64(11);
+    let (mut noticed, mut unharmed) = (0, 0);
+    for _ in 0..60 {
+        let damaged = tempfile::tempdir().unwrap();
+        copy_store(folder.path(), damaged.path(), |_| true);
+        let mut bytes = data.clone();
+        let at = random.random_range(0..bytes.len());
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 1 << random.random_range(0..8);
+        }
+        std::fs::write(files::data_file(damaged.path()), bytes).unwrap();
+        let Ok(sled) = Sled::at(damaged.path()) else {
+            noticed += 1;
+            continue;
+        };
+        let mut harmed = false;
+        for (room, expected) in rooms.iter().zip(&expected) {
+            match sled.load(room) {
+                Ok(stored) => assert_eq!(stored.as_ref(), Some(expected)),
+                Err(StorageError::Unreadable { room: named, .. }) if named == *room => {
+                    harmed = true
+                }
+                Err(StorageError::StoreUnreadable { .. } | StorageError::Environment(_)) => {
+                    harmed = true;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        if harmed { noticed += 1 } else { unharmed += 1 }
+    }
+    assert!(noticed > 0 && unharmed > 0, "{noticed} {unharmed}");
 }

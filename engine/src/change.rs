@@ -1,0 +1,106 @@
+//! Ingest: from a peer's bytes to changes that may be applied.
+//!
+//! Bytes from a peer cause a [`Refusal`], never a panic and never half a change. The order: frame
+//! limits ([`frame`]), the chunk's own bytes ([`chunk`]), what the change says of itself
+//! ([`metadata`]), what its operations touch ([`operations`]). Applying is the room's.
+
+pub(crate) mod chunk;
+pub(crate) mod frame;
+pub(crate) mod metadata;
+pub(crate) mod operations;
+
+use std::collections::BTreeSet;
+
+use automerge::Change;
+
+use crate::document::CompartmentError;
+
+/// A change that passed every check but being applied.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    /// The parsed change.
+    pub change: Change,
+    /// Every resource it touches, with the elements it writes there.
+    pub touched: Vec<Touched>,
+    /// The objects it makes.
+    pub made: operations::Staged,
+}
+
+/// What a change writes in one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// FHIR resource type, or `$texts`.
+    pub collection: String,
+    /// FHIR id, or the key of a text.
+    pub id: String,
+    /// The elements it writes.
+    pub elements: BTreeSet<String>,
+    /// Whether it writes an element that says whose resource it is, or the resource as a whole.
+    pub names_patient: bool,
+}
+
+/// Why a change was not taken. Nothing of it was applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The chunk is malformed.
+    #[error("the change is malformed: {0}")]
+    Malformed(&'static str),
+    /// A count or size is over its limit.
+    #[error("the change is over a limit: {0}")]
+    OverLimit(&'static str),
+    /// The actor belongs to somebody else.
+    #[error("the actor of this change belongs to somebody else")]
+    ForeignActor,
+    /// The actor's sequence number does not follow its last one.
+    #[error("the change's sequence number is {found}, where {expected} comes next")]
+    Sequence {
+        /// What the change says.
+        found: u64,
+        /// What comes next.
+        expected: u64,
+    },
+    /// Its operation counters do not follow its dependencies, or run ahead of the room.
+    #[error("the change's operation counters do not follow the room's")]
+    Counter,
+    /// It depends on changes that this room does not have and nobody sent.
+    #[error("the change depends on changes that are not this room's")]
+    MissingDependencies,
+    /// It depends on a change that was refused.
+    #[error("the change depends on one that was refused")]
+    DependsOnRefused,
+    /// It writes where no resource is.
+    #[error("the change writes outside the resource collections")]
+    OutsideCollections,
+    /// It writes a resource whose id is not a FHIR id.
+    #[error("the change writes a resource whose id is not a FHIR id")]
+    BadId,
+    /// The resource belongs to another room.
+    #[error(transparent)]
+    Compartment(#[from] CompartmentError),
+    /// This author may read here, not write.
+    #[error("this person may read this room, not change it")]
+    ReadOnly,
+    /// Automerge could not apply it.
+    #[error("the change cannot be applied")]
+    NotApplicable,
+}
+
+impl Refusal {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::OverLimit(_) => "too-large",
+            Self::ForeignActor => "foreign-actor",
+            Self::Sequence { .. } => "bad-sequence",
+            Self::Counter => "bad-counter",
+            Self::MissingDependencies => "missing-dependencies",
+            Self::DependsOnRefused => "depends-on-refused",
+            Self::OutsideCollections => "outside-collections",
+            Self::BadId => "bad-id",
+            Self::Compartment(error) => error.code(),
+            Self::ReadOnly => "read-only",
+            Self::NotApplicable => "not-applicable",
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What a change says of itself, against what the room knows.
+
+use std::collections::BTreeMap;
+
+use automerge::{ActorId, Change};
+
+use super::Refusal;
+use crate::{
+    Author,
+    document::{Document, People, genesis_actor},
+    limits,
+};
+
+/// The room's books of actors and counters, ahead of what is applied by what is staged.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    sequences: BTreeMap<ActorId, u64>,
+    max_op: u64,
+}
+
+impl Ledger {
+    /// The books of a document.
+    pub fn of(document: &Document) -> Self {
+        Self { sequences: document.sequences(), max_op: document.max_op() }
+    }
+
+    /// Enters a change that will be, or was, applied.
+    pub fn enter(&mut self, change: &Change) {
+        let last = self.sequences.entry(change.actor_id().clone()).or_insert(0);
+        *last = change.seq().max(*last);
+        self.max_op = change.max_op().max(self.max_op);
+    }
+
+    /// Checks a change whose dependencies are all known: actor, sequence and counters.
+    ///
+    /// `dep_max_op` is the highest counter among its dependencies.
+    pub fn check(
+        &self,
+        change: &Change,
+        author: &Author,
+        people: &People,
+        dep_max_op: u64,
+    ) -> Result<(), Refusal> {
+        let actor = change.actor_id();
+        if change.deps().is_empty() {
+            return Err(Refusal::MissingDependencies);
+        }
+        if *actor == genesis_actor() || people.of(actor).is_some_and(|owner| owner.id != author.id)
+        {
+            return Err(Refusal::ForeignActor);
+        }
+        let expected = self.sequences.get(actor).map_or(1, |last| last + 1);
+        if change.seq() != expected {
+            return Err(Refusal::Sequence { found: change.seq(), expected });
+        }
+        let start = change.start_op().get();
+        if start <= dep_max_op || start > self.max_op + limits::OP_COUNTER_AHEAD_MAX {
+            return Err(Refusal::Counter);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Which resources a change touches, read from its operations.
+//!
+//! Patches would not do: a write that loses against a concurrent one leaves no patch, and what a
+//! change touches must not depend on what else has arrived.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::{
+    Change, ObjId, ObjType,
+    legacy::{Key, ObjectId, Op, OpId, OpType},
+};
+
+use super::{Refusal, Touched};
+use crate::document::{self, Document, TEXTS};
+
+/// Where an object lies: the names from the root down to it.
+type Place = Vec<String>;
+
+/// Places of objects that changes of this batch make and the document does not have yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Staged(BTreeMap<(u64, automerge::ActorId), Place>);
+
+impl Staged {
+    /// Adds the objects that a change of the batch makes.
+    pub fn extend(&mut self, made: Self) {
+        self.0.extend(made.0);
+    }
+
+    /// Forgets objects that are applied now.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Takes a change apart: what it touches, and the objects it makes.
+///
+/// `staged` has the objects of changes before it that are not applied yet.
+pub(crate) fn touched(
+    document: &Document,
+    staged: &Staged,
+    change: &Change,
+) -> Result<(Vec<Touched>, Staged), Refusal> {
+    let expanded = change.decode();
+    let mut found: BTreeMap<(String, String), Touched> = BTreeMap::new();
+    let mut made = Staged::default();
+    for (op, counter) in expanded.operations.iter().zip(expanded.start_op.get()..) {
+        let parent = place(document, staged, &mut made, &op.obj)?;
+        let name = match &op.key {
+            Key::Map(name) => name.to_string(),
+            Key::Seq(_) => String::new(),
+        };
+        let mut place = parent;
+        place.push(name);
+        check_shape(&place, op)?;
+        if let (Some(collection), Some(id)) = (place.first(), place.get(1)) {
+            let touched =
+                found.entry((collection.clone(), id.clone())).or_insert_with(|| Touched {
+                    collection: collection.clone(),
+                    id: id.clone(),
+                    elements: BTreeSet::new(),
+                    names_patient: false,
+                });
+            match place.get(2) {
+                Some(element) => {
+                    touched.names_patient |= document::names_patient(collection, element);
+                    touched.elements.insert(element.clone());
+                }
+                None => touched.names_patient = true,
+            }
+        }
+        if matches!(op.action, OpType::Make(_)) {
+            made.0.insert((counter, expanded.actor_id.clone()), place);
+        }
+    }
+    Ok((found.into_values().collect(), made))
+}
+
+/// Where an operation's object lies. Genesis's collections are known by number; objects of this
+/// batch by the operations that make them; the rest is asked of the document.
+fn place(
+    document: &Document,
+    staged: &Staged,
+    made: &mut Staged,
+    object: &ObjectId,
+) -> Result<Place, Refusal> {
+    let ObjectId::Id(OpId(counter, actor)) = object else {
+        return Err(Refusal::OutsideCollections);
+    };
+    if let Some(collection) = document::collection_name(*counter, actor) {
+        return Ok(vec![collection.to_owned()]);
+    }
+    let key = (*counter, actor.clone());
+    if let Some(place) = made.0.get(&key).or_else(|| staged.0.get(&key)) {
+        return Ok(place.clone());
+    }
+    let unknown = Refusal::Malformed("it writes to an object that does not exist");
+    let place = document.place(&ObjId::Id(*counter, actor.clone(), 0)).ok_or(unknown)?;
+    made.0.insert(key, place.clone());
+    Ok(place)
+}
+
+/// A collection holds maps by FHIR id, `$texts` holds texts; nothing else may stand in them.
+fn check_shape(place: &Place, op: &Op) -> Result<(), Refusal> {
+    let [collection, id] = place.as_slice() else { return Ok(()) };
+    let (fits, id_ok) = if collection == TEXTS {
+        (matches!(op.action, OpType::Make(ObjType::Text) | OpType::Delete), id.len() <= 256)
+    } else {
+        (
+            matches!(op.action, OpType::Make(ObjType::Map) | OpType::Delete),
+            document::is_resource_id(id),
+        )
+    };
+    match (fits, id_ok) {
+        (false, _) => Err(Refusal::OutsideCollections),
+        (true, false) => Err(Refusal::BadId),
+        (true, true) => Ok(()),
+    }
+}

@@ -1,0 +1,432 @@
+//! Commands: one typed edit, one transaction, one change.
+//!
+//! Writes are minimal: only the elements and list items that differ from what the room shows. No
+//! command replaces a resource's map or a list that stands, so an edit made meanwhile is not lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::{
+    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ReadDoc, ScalarValue, Value as Standing,
+    transaction::{CommitOptions, Transactable, Transaction},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{
+    codec::{self, DELETED, Element, SOURCE, ShapeError, Stored},
+    compartment::{self, CompartmentError},
+    conflicts::{self, Read},
+    genesis,
+    history::{LogOrder, Message},
+    list_diff,
+    resource_types::resource_type,
+    view::unit_name,
+};
+use crate::{RoomName, limits};
+
+/// One typed edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// Makes the resource stand as given, creating or undeleting it where needed.
+    Put {
+        /// A FHIR resource with `resourceType` and `id`.
+        resource: Value,
+    },
+    /// Sets elements of a resource that stands; null removes an element.
+    Patch {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+        /// Element names to values.
+        elements: Map<String, Value>,
+    },
+    /// Deletes a resource; it can be undeleted.
+    Delete {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+    },
+    /// Takes a delete back.
+    Undelete {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+    },
+    /// Puts several resources as one change that raises no alerts.
+    Import {
+        /// FHIR resources, [`limits::IMPORT_CHUNK_RESOURCES`] at most.
+        resources: Vec<Value>,
+    },
+}
+
+/// Why a command was not carried out; the document is as before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// `resourceType` is missing or names no FHIR R4 resource type.
+    #[error("resourceType is missing or is no FHIR R4 resource type")]
+    UnknownResourceType,
+    /// `id` is missing or is not `[A-Za-z0-9.-]{1,64}`.
+    #[error("id is missing or is not 1 to 64 letters, digits, dots and hyphens")]
+    BadId,
+    /// The JSON is not shaped like a resource.
+    #[error("the resource has a wrong shape: {0}")]
+    Shape(#[from] ShapeError),
+    /// The value to put is not a JSON object.
+    #[error("a resource is a JSON object")]
+    NotAnObject,
+    /// The resource belongs to another room.
+    #[error(transparent)]
+    Compartment(#[from] CompartmentError),
+    /// Nothing stands at this type and id.
+    #[error("there is no such resource in this room")]
+    NotFound,
+    /// The resource is deleted; undelete it first.
+    #[error("the resource is deleted; undelete it first")]
+    Deleted,
+    /// The resource is over [`limits::RESOURCE_BYTES_MAX`].
+    #[error("the resource has {bytes} bytes of JSON; the limit is {limit}")]
+    TooLarge {
+        /// Its size as JSON text.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// An import has more than [`limits::IMPORT_CHUNK_RESOURCES`] resources.
+    #[error("an import takes {limit} resources at a time, this one has {count}")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// This author may read here, not write.
+    #[error("this person may read this room, not change it")]
+    ReadOnly,
+    /// Automerge refused the write, which is our error.
+    #[error("the change could not be written")]
+    Write,
+}
+
+impl CommandError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownResourceType => "unknown-resource-type",
+            Self::BadId => "bad-id",
+            Self::Shape(_) | Self::NotAnObject => "bad-shape",
+            Self::Compartment(error) => error.code(),
+            Self::NotFound => "not-found",
+            Self::Deleted => "deleted",
+            Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
+            Self::ReadOnly => "read-only",
+            Self::Write => "internal",
+        }
+    }
+}
+
+impl From<AutomergeError> for CommandError {
+    fn from(_: AutomergeError) -> Self {
+        Self::Write
+    }
+}
+
+impl Command {
+    /// Type and id of every resource that the command names, as far as it names them.
+    pub fn resources(&self) -> Vec<(String, String)> {
+        let of = |resource: &Value| {
+            let text = |name: &str| resource.get(name).and_then(Value::as_str).map(str::to_owned);
+            Some((text("resourceType")?, text("id")?))
+        };
+        match self {
+            Self::Put { resource } => of(resource).into_iter().collect(),
+            Self::Import { resources } => resources.iter().filter_map(of).collect(),
+            Self::Patch { resource_type, id, .. }
+            | Self::Delete { resource_type, id }
+            | Self::Undelete { resource_type, id } => vec![(resource_type.clone(), id.clone())],
+        }
+    }
+}
+
+/// Carries out a command on a document; `None` where nothing differed.
+pub(super) fn apply(
+    doc: &mut Automerge,
+    order: &LogOrder,
+    room: &RoomName,
+    command: &Command,
+    message: Message,
+    time_s: i64,
+) -> Result<Option<ChangeHash>, CommandError> {
+    let plans = match command {
+        Command::Put { resource } => vec![put(doc, order, room, resource)?],
+        Command::Import { resources } => {
+            if resources.len() > limits::IMPORT_CHUNK_RESOURCES {
+                let (count, limit) = (resources.len(), limits::IMPORT_CHUNK_RESOURCES);
+                return Err(CommandError::TooMany { count, limit });
+            }
+            // Two entries with one id in an import: the later one counts.
+            let mut plans = BTreeMap::new();
+            for resource in resources {
+                let plan = put(doc, order, room, resource)?;
+                plans.insert((plan.resource_type, plan.id.clone()), plan);
+            }
+            plans.into_values().collect()
+        }
+        Command::Patch { resource_type, id, elements } => {
+            vec![patch(doc, order, room, resource_type, id, elements)?]
+        }
+        Command::Delete { resource_type, id } => {
+            vec![set_deleted(doc, order, resource_type, id, true)?]
+        }
+        Command::Undelete { resource_type, id } => {
+            vec![set_deleted(doc, order, resource_type, id, false)?]
+        }
+    };
+    if plans.iter().all(|plan| !plan.create && plan.writes.is_empty()) {
+        return Ok(None);
+    }
+    let mut tx = doc.transaction();
+    for plan in &plans {
+        plan.write(&mut tx)?;
+    }
+    let mut options = CommitOptions::default().with_time(time_s);
+    if let Some(text) = message.text() {
+        options.set_message(text);
+    }
+    let (hash, _) = tx.commit_with(options);
+    Ok(hash)
+}
+
+/// Overwritten in the same change: a value that no element has.
+const SETTLING: &str = "=";
+
+/// What a command comes to for one resource.
+struct Plan {
+    resource_type: &'static str,
+    id: String,
+    create: bool,
+    writes: BTreeMap<String, Stored>,
+    /// Elements in conflict that this command settles, whatever stands there.
+    settles: BTreeSet<String>,
+}
+
+fn put(
+    doc: &Automerge,
+    order: &LogOrder,
+    room: &RoomName,
+    resource: &Value,
+) -> Result<Plan, CommandError> {
+    let object = resource.as_object().ok_or(CommandError::NotAnObject)?;
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
+    let (resource_type, id) = identity(text("resourceType"), text("id"))?;
+    check_size(resource)?;
+    compartment::check(room, resource_type, id, object)?;
+    let mut wanted = codec::encode(object)?;
+    let Some(read) = conflicts::read(doc, order, resource_type, id) else {
+        return Ok(Plan {
+            resource_type,
+            id: id.to_owned(),
+            create: true,
+            writes: wanted,
+            settles: BTreeSet::new(),
+        });
+    };
+    let current = current_elements(&read);
+    for name in current.keys() {
+        wanted.entry(name.clone()).or_insert(Stored::Scalar(ScalarValue::Null));
+    }
+    wanted.retain(|name, stored| {
+        let standing = match name.as_str() {
+            SOURCE => Element { value: read.source.clone(), sibling: None },
+            name => current.get(name).cloned().unwrap_or_default(),
+        };
+        codec::decode_stored(stored) != standing
+    });
+    if read.deleted {
+        wanted.insert(DELETED.to_owned(), Stored::Scalar(ScalarValue::Null));
+    }
+    let settles = disputed(&read).into_iter().filter(|name| wanted.contains_key(name)).collect();
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes: wanted, settles })
+}
+
+fn patch(
+    doc: &Automerge,
+    order: &LogOrder,
+    room: &RoomName,
+    resource_type: &str,
+    id: &str,
+    elements: &Map<String, Value>,
+) -> Result<Plan, CommandError> {
+    let (resource_type, id) = identity(Some(resource_type), Some(id))?;
+    let read = conflicts::read(doc, order, resource_type, id).ok_or(CommandError::NotFound)?;
+    if read.deleted {
+        return Err(CommandError::Deleted);
+    }
+    let mut resource = read.elements.clone();
+    for (name, value) in elements {
+        if value.is_null() {
+            resource.remove(name);
+        } else {
+            resource.insert(name.clone(), value.clone());
+        }
+    }
+    let set: BTreeSet<&str> =
+        elements.keys().map(|name| name.strip_prefix('_').unwrap_or(name)).collect();
+    // A choice element has one variant: setting one takes the others away.
+    let choices: BTreeSet<&str> = elements
+        .iter()
+        .filter(|(name, value)| unit_name(name) != name.as_str() && !value.is_null())
+        .map(|(name, _)| unit_name(name))
+        .collect();
+    resource.retain(|name, _| set.contains(name.as_str()) || !choices.contains(unit_name(name)));
+    let whole = Value::Object(resource);
+    check_size(&whole)?;
+    let Value::Object(resource) = whole else { return Err(CommandError::NotAnObject) };
+    compartment::check(room, resource_type, id, &resource)?;
+    let current = current_elements(&read);
+    let settles: BTreeSet<String> =
+        disputed(&read).into_iter().filter(|name| set.contains(name.as_str())).collect();
+    let mut wanted = codec::encode(&resource)?;
+    for name in current.keys().map(String::as_str).chain(set.iter().copied()) {
+        wanted.entry(name.to_owned()).or_insert(Stored::Scalar(ScalarValue::Null));
+    }
+    wanted.retain(|name, stored| {
+        let standing = current.get(name).cloned().unwrap_or_default();
+        settles.contains(name) || codec::decode_stored(stored) != standing
+    });
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes: wanted, settles })
+}
+
+fn set_deleted(
+    doc: &Automerge,
+    order: &LogOrder,
+    resource_type: &str,
+    id: &str,
+    deleted: bool,
+) -> Result<Plan, CommandError> {
+    let (resource_type, id) = identity(Some(resource_type), Some(id))?;
+    let read = conflicts::read(doc, order, resource_type, id).ok_or(CommandError::NotFound)?;
+    let mut settles = disputed(&read);
+    settles.retain(|name| name == DELETED);
+    let mut writes = BTreeMap::new();
+    if read.deleted != deleted || !settles.is_empty() {
+        let value = if deleted { ScalarValue::Boolean(true) } else { ScalarValue::Null };
+        writes.insert(DELETED.to_owned(), Stored::Scalar(value));
+    }
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles })
+}
+
+fn disputed(read: &Read) -> BTreeSet<String> {
+    read.conflicts.iter().flat_map(|conflict| conflict.elements.iter().cloned()).collect()
+}
+
+/// What stands now, element by element, a primitive joined with its sibling.
+fn current_elements(read: &Read) -> BTreeMap<String, Element> {
+    let mut elements: BTreeMap<String, Element> = BTreeMap::new();
+    for (name, value) in &read.elements {
+        match name.strip_prefix('_') {
+            Some(name) => {
+                elements.entry(name.to_owned()).or_default().sibling = Some(value.clone())
+            }
+            None => elements.entry(name.clone()).or_default().value = Some(value.clone()),
+        }
+    }
+    elements
+}
+
+fn identity<'a>(
+    name: Option<&str>,
+    id: Option<&'a str>,
+) -> Result<(&'static str, &'a str), CommandError> {
+    let resource_type = name.and_then(resource_type).ok_or(CommandError::UnknownResourceType)?;
+    let id = id.filter(|id| is_resource_id(id)).ok_or(CommandError::BadId)?;
+    Ok((resource_type, id))
+}
+
+/// Whether a text is a FHIR id (FHIR R4, datatypes, `id`).
+pub(crate) fn is_resource_id(id: &str) -> bool {
+    (1..=limits::RESOURCE_ID_BYTES_MAX).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+}
+
+fn check_size(resource: &Value) -> Result<(), CommandError> {
+    let (bytes, limit) = (resource.to_string().len(), limits::RESOURCE_BYTES_MAX);
+    if bytes > limit { Err(CommandError::TooLarge { bytes, limit }) } else { Ok(()) }
+}
+
+impl Plan {
+    fn write(&self, tx: &mut Transaction<'_>) -> Result<(), CommandError> {
+        let collection = genesis::collection(self.resource_type).ok_or(CommandError::Write)?;
+        let map = if self.create {
+            tx.put_object(&collection, self.id.as_str(), ObjType::Map)?
+        } else {
+            standing_map(tx, &collection, &self.id).ok_or(CommandError::NotFound)?
+        };
+        for (name, stored) in &self.writes {
+            if self.settles.contains(name) {
+                // Automerge leaves out a put of the value that stands, and the choice with it.
+                tx.put(&map, name, ScalarValue::Str(SETTLING.into()))?;
+            }
+            write_element(tx, &map, name, stored)?;
+        }
+        Ok(())
+    }
+}
+
+fn standing_map(tx: &Transaction<'_>, collection: &ObjId, id: &str) -> Option<ObjId> {
+    let standing = tx.get_all(collection, id).ok()?;
+    standing.into_iter().rfind(|(value, _)| value.is_object()).map(|(_, map)| map)
+}
+
+fn write_element(
+    tx: &mut Transaction<'_>,
+    map: &ObjId,
+    name: &str,
+    stored: &Stored,
+) -> Result<(), AutomergeError> {
+    let standing = tx.get_all(map, name)?;
+    let object = match standing.as_slice() {
+        [(Standing::Object(kind), object)] => Some((*kind, object.clone())),
+        _ => None,
+    };
+    match (stored, object) {
+        (Stored::Scalar(scalar), _) => tx.put(map, name, scalar.clone()),
+        (Stored::List(items), Some((ObjType::List, list))) => list_diff::write(tx, &list, items),
+        (Stored::List(items), _) => {
+            let list = tx.put_object(map, name, ObjType::List)?;
+            items.iter().enumerate().try_for_each(|(at, item)| tx.insert(&list, at, item.clone()))
+        }
+        (Stored::Map(entries), object) => {
+            let extensions = match object {
+                Some((ObjType::Map, extensions)) => extensions,
+                _ => tx.put_object(map, name, ObjType::Map)?,
+            };
+            write_extensions(tx, &extensions, entries)
+        }
+    }
+}
+
+fn write_extensions(
+    tx: &mut Transaction<'_>,
+    extensions: &ObjId,
+    entries: &BTreeMap<String, ScalarValue>,
+) -> Result<(), AutomergeError> {
+    let gone: Vec<String> = tx.keys(extensions).filter(|key| !entries.contains_key(key)).collect();
+    for key in gone {
+        tx.put(extensions, key, ScalarValue::Null)?;
+    }
+    for (key, entry) in entries {
+        let standing = tx.get_all(extensions, key.as_str())?;
+        let same = match standing.as_slice() {
+            [(value, _)] => value.as_scalar() == Some(entry),
+            _ => false,
+        };
+        if !same {
+            tx.put(extensions, key.as_str(), entry.clone())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Whose resource it is, and so which room it belongs to.
+//!
+//! Source: FHIR R4, CompartmentDefinition "patient"; the elements stand in `resource_types`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::resource_types::{patient_element, patient_list_element};
+use crate::{RoomName, RoomNameError};
+
+/// Why a resource does not belong in a room. The patients' ids are left out: errors reach logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompartmentError {
+    /// Its subject or patient is not the room's.
+    #[error("the resource names another patient than this room's")]
+    WrongPatient,
+    /// A patient's resource was put where everybody reads.
+    #[error("the resource belongs to a patient, whose own room takes it")]
+    BelongsToPatient,
+    /// The room is written by the server alone.
+    #[error("this room is a projection that only the server writes")]
+    Projection,
+    /// The patient's id makes no room name.
+    #[error("the patient's id makes no room name: {0}")]
+    Name(#[from] RoomNameError),
+}
+
+impl CompartmentError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::WrongPatient => "wrong-patient",
+            Self::BelongsToPatient => "belongs-to-patient",
+            Self::Projection => "projection",
+            Self::Name(_) => "bad-id",
+        }
+    }
+}
+
+/// The room that takes this resource: its patient's, or `facility:directory`.
+pub fn room_of(resource: &Value) -> Result<RoomName, CompartmentError> {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
+    let Some(object) = resource.as_object() else { return Ok(RoomName::directory()) };
+    let patients = patients_of(text("resourceType"), text("id"), object);
+    match patients.first() {
+        Some(patient) if patients.len() == 1 => Ok(RoomName::patient(patient)?),
+        _ => Ok(RoomName::directory()),
+    }
+}
+
+/// Whether a room takes this resource.
+pub(crate) fn check(
+    room: &RoomName,
+    resource_type: &str,
+    id: &str,
+    resource: &Map<String, Value>,
+) -> Result<(), CompartmentError> {
+    let patients = patients_of(resource_type, id, resource);
+    match (room.patient_id(), room.kind()) {
+        (Some(patient), _) if patients.is_empty() || patients.contains(patient) => Ok(()),
+        (Some(_), _) => Err(CompartmentError::WrongPatient),
+        (None, "pharmacy") => Err(CompartmentError::Projection),
+        (None, "facility") if room.key() == "directory" && patients.len() == 1 => {
+            Err(CompartmentError::BelongsToPatient)
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// Whether an element can say whose resource it is.
+pub(crate) fn names_patient(resource_type: &str, element: &str) -> bool {
+    patient_element(resource_type) == Some(element)
+        || patient_list_element(resource_type) == Some(element)
+}
+
+/// The ids of the patients that a resource is about.
+fn patients_of(resource_type: &str, id: &str, resource: &Map<String, Value>) -> BTreeSet<String> {
+    if resource_type == "Patient" {
+        return [id.to_owned()].into();
+    }
+    let mut patients = BTreeSet::new();
+    let element = patient_element(resource_type).or_else(|| patient_list_element(resource_type));
+    if let Some(value) = element.and_then(|element| resource.get(element)) {
+        collect(value, &mut patients);
+    }
+    patients
+}
+
+fn collect(value: &Value, patients: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            patients.extend(object.get("reference").and_then(Value::as_str).and_then(patient_id));
+            object.values().for_each(|value| collect(value, patients));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, patients)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The id in `Patient/{id}`, also at the end of an absolute url or with a version.
+fn patient_id(reference: &str) -> Option<String> {
+    let mut segments = reference.split('/').skip_while(|segment| *segment != "Patient").skip(1);
+    segments.next().filter(|id| !id.is_empty()).map(str::to_owned)
+}

@@ -1,0 +1,340 @@
+//! Conflicts: concurrent values that a person has to choose between, and what is shown until then.
+//!
+//! All of it is decided from the changes in history, so it holds for foreign clients too. [`read`]
+//! is the one function that says what a resource shows; nothing else picks a winner.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::{Automerge, ChangeHash, ObjId, ObjType, ReadDoc, ValueRef};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    codec::{self, DELETED, Element, SOURCE},
+    history::{self, LogOrder},
+    safety,
+    view::{self, ResourceView, Written},
+};
+use crate::Author;
+
+/// How two writes clash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConflictKind {
+    /// Two values of one element, or of the variants of one choice element.
+    Element,
+    /// Elements that only make sense together were written by people who did not know of each
+    /// other.
+    Group,
+    /// One deleted the resource, another edited it.
+    Deleted,
+    /// Two people created the same id.
+    Created,
+}
+
+/// Values that stand beside each other until a person writes the element again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Conflict {
+    /// FHIR resource type.
+    pub resource_type: String,
+    /// FHIR id.
+    pub id: String,
+    /// How the writes clash.
+    pub kind: ConflictKind,
+    /// The elements concerned, sorted.
+    pub elements: Vec<String>,
+    /// Whether it blocks acts: drug, dose, to whom, active or not, allergies, code status.
+    pub safety: bool,
+    /// The values, the shown one first.
+    pub values: Vec<ConflictValue>,
+}
+
+/// One side of a conflict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConflictValue {
+    /// Element names to values; null where this side removed the element.
+    pub value: Value,
+    /// Who wrote it, where known.
+    pub author: Option<Author>,
+    /// What the change claims as its time: milliseconds since 1970.
+    pub authored_ms: i64,
+    /// Hash of the change that wrote it, in hex.
+    pub hash: String,
+    /// Whether readers see this one until somebody chooses.
+    pub shown: bool,
+}
+
+/// A resource as read.
+pub(super) struct Read {
+    /// The elements, without `resourceType` and `id`.
+    pub elements: Map<String, Value>,
+    /// Whether it is deleted.
+    pub deleted: bool,
+    /// What `export` gives back into `meta`.
+    pub source: Option<Value>,
+    /// What a person has to choose; authors are not filled in.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A side of a conflict before it is told: the change, and the elements as it has them.
+type Sides = BTreeMap<ChangeHash, Written>;
+
+/// Reads a resource: the value that every reader sees, and the conflicts in it.
+pub(super) fn read(
+    doc: &Automerge,
+    order: &LogOrder,
+    resource_type: &str,
+    id: &str,
+) -> Option<Read> {
+    let view = ResourceView::of(doc, resource_type, id)?;
+    let mut reading =
+        Reading { doc, order, resource_type, id, elements: BTreeMap::new(), conflicts: Vec::new() };
+    if !reading.undisputed(&view) {
+        reading.disputed(&view);
+    }
+    reading.lists(&view);
+    let Reading { mut elements, conflicts, .. } = reading;
+    let deleted = elements.remove(DELETED).and_then(|e| e.value) == Some(Value::Bool(true));
+    let source = elements.remove(SOURCE).and_then(|element| element.value);
+    let mut json = Map::new();
+    for (name, element) in elements {
+        element.insert_into(&name, &mut json);
+    }
+    Some(Read { elements: json, deleted, source, conflicts })
+}
+
+struct Reading<'a> {
+    doc: &'a Automerge,
+    order: &'a LogOrder,
+    resource_type: &'a str,
+    id: &'a str,
+    elements: Written,
+    conflicts: Vec<Conflict>,
+}
+
+impl Reading<'_> {
+    /// The common case: one map, written by one actor, so nothing in it can be concurrent.
+    fn undisputed(&mut self, view: &ResourceView<'_>) -> bool {
+        let [map] = view.maps() else { return false };
+        let mut actor = None;
+        for item in self.doc.map_range(map, ..) {
+            let ObjId::Id(_, by, _) = item.id() else { return false };
+            if item.conflict || actor.get_or_insert_with(|| by.clone()) != &by {
+                return false;
+            }
+            let element = match &item.value {
+                ValueRef::Scalar(scalar) => codec::decode(&scalar.to_owned().into()),
+                ValueRef::Object(_) => view.single(&item.key).unwrap_or_default(),
+            };
+            self.elements.insert(item.key.into_owned(), element);
+        }
+        true
+    }
+
+    fn disputed(&mut self, view: &ResourceView<'_>) {
+        self.elements.clear();
+        let units = view.units();
+        for keys in units.values() {
+            let sides = view.unit(keys);
+            self.show(&sides);
+            let names = element_names(keys);
+            if !names.is_empty() {
+                self.report(ConflictKind::Element, names, &sides);
+            }
+        }
+        self.group(view, &units);
+        self.deletion(view, &units);
+        self.creation(view, &units);
+    }
+
+    /// Shows the side of a unit that the room showed first.
+    fn show(&mut self, sides: &Sides) {
+        let first = self.order.first(self.doc, &sides.keys().copied().collect());
+        if let Some(side) = first.and_then(|hash| sides.get(&hash)) {
+            self.elements.extend(side.clone());
+        }
+    }
+
+    /// A safety group whose last writers did not know of each other: every side is the group as one
+    /// of them had it, so that no order appears that nobody wrote.
+    fn group(&mut self, view: &ResourceView<'_>, units: &BTreeMap<String, BTreeSet<String>>) {
+        for group in safety::groups(self.resource_type) {
+            let keys: BTreeSet<String> =
+                group.iter().filter_map(|unit| units.get(*unit)).flatten().cloned().collect();
+            let writers = history::maximal(self.doc, &view.writers(&keys));
+            if writers.len() < 2 {
+                continue;
+            }
+            let sides: Sides =
+                writers.iter().map(|hash| (*hash, view.seen_by(hash, &keys))).collect();
+            let differing: BTreeSet<String> = keys
+                .iter()
+                .filter(|key| {
+                    let mut values = sides.values().filter_map(|side| side.get(*key));
+                    let first = values.next();
+                    values.any(|value| Some(value) != first)
+                })
+                .cloned()
+                .collect();
+            if differing.iter().map(|key| view::unit_name(key)).collect::<BTreeSet<_>>().len() < 2 {
+                continue;
+            }
+            self.show(&sides);
+            let sides = sides
+                .into_iter()
+                .map(|(hash, mut side)| {
+                    side.retain(|key, _| differing.contains(key));
+                    (hash, side)
+                })
+                .collect();
+            let names: Vec<String> = differing.into_iter().collect();
+            self.conflicts.retain(|conflict| {
+                !conflict.elements.iter().all(|element| names.contains(element))
+            });
+            self.report(ConflictKind::Group, names, &sides);
+        }
+    }
+
+    /// A delete and an edit that did not know of each other.
+    fn deletion(&mut self, view: &ResourceView<'_>, units: &BTreeMap<String, BTreeSet<String>>) {
+        let Some(deleted) = units.get(DELETED) else { return };
+        let deletes: BTreeSet<ChangeHash> = view
+            .unit(deleted)
+            .into_iter()
+            .filter(|(_, side)| side.values().any(|e| e.value == Some(Value::Bool(true))))
+            .map(|(hash, _)| hash)
+            .collect();
+        let others = units.iter().filter(|(unit, _)| *unit != DELETED).flat_map(|(_, keys)| keys);
+        let edits = view.writers(others);
+        let concurrent: BTreeSet<ChangeHash> = edits
+            .into_iter()
+            .filter(|edit| {
+                deletes.iter().any(|delete| {
+                    !history::is_ancestor(self.doc, edit, delete)
+                        && !history::is_ancestor(self.doc, delete, edit)
+                })
+            })
+            .collect();
+        if deletes.is_empty() || concurrent.is_empty() {
+            return;
+        }
+        let side = |deleted: bool| -> Written {
+            let value = deleted.then_some(Value::Bool(true));
+            [(DELETED.to_owned(), Element { value, sibling: None })].into()
+        };
+        let mut sides: Sides = deletes.into_iter().map(|hash| (hash, side(true))).collect();
+        sides.extend(concurrent.into_iter().map(|hash| (hash, side(false))));
+        self.show(&sides);
+        self.report(ConflictKind::Deleted, vec![DELETED.to_owned()], &sides);
+    }
+
+    /// Two maps at one id, until somebody who knew of both wrote to the resource.
+    fn creation(&mut self, view: &ResourceView<'_>, units: &BTreeMap<String, BTreeSet<String>>) {
+        let creations: BTreeSet<ChangeHash> =
+            view.maps().iter().filter_map(|map| history::writer(self.doc, map)).collect();
+        if creations.len() < 2 {
+            return;
+        }
+        let settled = view.writers(units.values().flatten()).iter().any(|writer| {
+            creations.iter().all(|creation| history::is_ancestor(self.doc, creation, writer))
+        });
+        if settled {
+            return;
+        }
+        let sides = creations.into_iter().map(|hash| (hash, Written::new())).collect();
+        self.tell(ConflictKind::Created, Vec::new(), &sides);
+    }
+
+    /// Items of a list that two people replaced by different ones.
+    fn lists(&mut self, view: &ResourceView<'_>) {
+        for map in view.maps() {
+            for item in self.doc.map_range(map, ..) {
+                if !matches!(item.value, ValueRef::Object(ObjType::List)) {
+                    continue;
+                }
+                let list = item.id();
+                let disputed: Vec<usize> = self
+                    .doc
+                    .list_range(&list, ..)
+                    .filter(|item| item.conflict)
+                    .map(|item| item.index)
+                    .collect();
+                for index in disputed {
+                    let sides: Sides = self
+                        .doc
+                        .get_all(&list, index)
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(|(value, op)| {
+                            let hash = history::writer(self.doc, &op)?;
+                            let element = value.as_scalar().map(codec::decode).unwrap_or_default();
+                            Some((hash, [(item.key.to_string(), element)].into()))
+                        })
+                        .collect();
+                    self.report(ConflictKind::Element, vec![item.key.to_string()], &sides);
+                }
+            }
+        }
+    }
+
+    /// Reports sides that say different things; equal values do not clash.
+    fn report(&mut self, kind: ConflictKind, elements: Vec<String>, sides: &Sides) {
+        let mut distinct: Vec<Map<String, Value>> = Vec::new();
+        for side in sides.values() {
+            let json = side_json(side, &[]);
+            if !distinct.contains(&json) {
+                distinct.push(json);
+            }
+        }
+        if distinct.len() > 1 {
+            self.tell(kind, elements, sides);
+        }
+    }
+
+    fn tell(&mut self, kind: ConflictKind, elements: Vec<String>, sides: &Sides) {
+        let hashes: BTreeSet<ChangeHash> = sides.keys().copied().collect();
+        let first = self.order.first(self.doc, &hashes);
+        let mut values: Vec<ConflictValue> = sides
+            .iter()
+            .map(|(hash, side)| {
+                let change = self.doc.get_change_meta_by_hash(hash);
+                let time = change.as_ref().map_or(0, |change| change.timestamp);
+                ConflictValue {
+                    value: Value::Object(side_json(side, &elements)),
+                    author: None,
+                    authored_ms: time.saturating_mul(1000),
+                    hash: hash.to_string(),
+                    shown: Some(*hash) == first,
+                }
+            })
+            .collect();
+        values.sort_by_key(|value| !value.shown);
+        self.conflicts.push(Conflict {
+            resource_type: self.resource_type.to_owned(),
+            id: self.id.to_owned(),
+            kind,
+            safety: safety::is_critical(self.resource_type, kind, &elements),
+            elements,
+            values,
+        });
+    }
+}
+
+/// What one side says: absent elements left out, but for those named, which are null.
+fn side_json(side: &Written, named: &[String]) -> Map<String, Value> {
+    let mut json: Map<String, Value> = named
+        .iter()
+        .filter(|name| side.contains_key(*name))
+        .map(|name| (name.clone(), Value::Null))
+        .collect();
+    for (name, element) in side {
+        if !element.is_absent() {
+            json.insert(name.clone(), element.clone().into_json());
+        }
+    }
+    json
+}
+
+fn element_names(keys: &BTreeSet<String>) -> Vec<String> {
+    keys.iter().filter(|key| !key.starts_with('$')).cloned().collect()
+}

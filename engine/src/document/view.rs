@@ -1,0 +1,296 @@
+//! Reading: a resource as one JSON value, whatever shapes and concurrent values stand in the map.
+//!
+//! A unit is what a reader takes as one element: one key, or all variants of a choice element
+//! (`value[x]`). [`ResourceView::unit`] gives the concurrent values of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use automerge::{Automerge, ChangeHash, ObjId, ObjType, ReadDoc, Value as Stored};
+use serde_json::{Map, Value};
+
+use super::{
+    codec::{self, Element},
+    genesis, history,
+};
+
+/// How deep a foreign client's nested objects are read; FHIR's own structures stay below 20.
+const DEPTH_MAX: usize = 64;
+
+/// The elements that one change wrote into a unit.
+pub(super) type Written = BTreeMap<String, Element>;
+
+/// One resource of a document: its map, or several where people created it at the same time.
+pub(super) struct ResourceView<'a> {
+    doc: &'a Automerge,
+    /// The winning map last.
+    maps: Vec<ObjId>,
+}
+
+impl<'a> ResourceView<'a> {
+    /// The view of `Type/id`; `None` where no map stands.
+    pub fn of(doc: &'a Automerge, resource_type: &str, id: &str) -> Option<Self> {
+        let collection = genesis::collection(resource_type)?;
+        let maps: Vec<ObjId> = doc
+            .get_all(collection, id)
+            .ok()?
+            .into_iter()
+            .filter(|(value, _)| matches!(value, Stored::Object(ObjType::Map)))
+            .map(|(_, map)| map)
+            .collect();
+        (!maps.is_empty()).then_some(Self { doc, maps })
+    }
+
+    /// Every map that stands at this id.
+    pub fn maps(&self) -> &[ObjId] {
+        &self.maps
+    }
+
+    /// Keys of all maps, grouped into units; names of our own (`$deleted`, `$source`) included.
+    pub fn units(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for map in &self.maps {
+            for key in self.doc.keys(map) {
+                units.entry(unit_name(&key).to_owned()).or_default().insert(key);
+            }
+        }
+        units
+    }
+
+    /// The change behind every operation that stands at these keys.
+    pub fn writers<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> BTreeSet<ChangeHash> {
+        keys.into_iter()
+            .flat_map(|key| self.operations(key))
+            .filter_map(|(_, op)| history::writer(self.doc, &op))
+            .collect()
+    }
+
+    /// What stands in a unit, by the change that wrote it; writes that a later one knew of left out.
+    pub fn unit(&self, keys: &BTreeSet<String>) -> BTreeMap<ChangeHash, Written> {
+        let mut by_change: BTreeMap<ChangeHash, Written> = BTreeMap::new();
+        for key in keys {
+            for (value, op) in self.operations(key) {
+                let Some(hash) = history::writer(self.doc, &op) else { continue };
+                let element = read_element(self.doc, key, &value, &op);
+                by_change.entry(hash).or_default().insert(key.clone(), element);
+            }
+        }
+        let maximal = history::maximal(self.doc, &by_change.keys().copied().collect());
+        by_change.retain(|hash, _| maximal.contains(hash));
+        by_change
+    }
+
+    /// The value of one key where a single one stands.
+    pub fn single(&self, key: &str) -> Option<Element> {
+        let mut operations = self.operations(key);
+        let (value, op) = operations.pop()?;
+        operations.is_empty().then(|| read_element(self.doc, key, &value, &op))
+    }
+
+    /// These keys as the author of a change had them. Where people created the resource apart, what
+    /// one of them never wrote is left out: the read model joins their elements.
+    pub fn seen_by(&self, hash: &ChangeHash, keys: &BTreeSet<String>) -> Written {
+        let joined = self.maps.len() > 1;
+        let at = |key: &String| {
+            let mut found = self.maps.iter().map(|map| element_at(self.doc, map, key, &[*hash]));
+            found.find(|element| !element.is_absent()).unwrap_or_default()
+        };
+        keys.iter()
+            .map(|key| (key.clone(), at(key)))
+            .filter(|(_, element)| !joined || !element.is_absent())
+            .collect()
+    }
+
+    fn operations(&self, key: &str) -> Vec<(Stored<'a>, ObjId)> {
+        self.maps.iter().flat_map(|map| self.doc.get_all(map, key).unwrap_or_default()).collect()
+    }
+}
+
+/// The element at a key as it stood at `heads`; where several values stood, automerge's choice.
+fn element_at(doc: &Automerge, map: &ObjId, key: &str, heads: &[ChangeHash]) -> Element {
+    let Ok(Some((value, op))) = doc.get_at(map, key, heads) else { return Element::default() };
+    match value {
+        Stored::Scalar(scalar) => codec::decode(&scalar),
+        Stored::Object(kind) => object_element(doc, key, kind, &op, Some(heads)),
+    }
+}
+
+/// The unit that a key belongs to: `value[x]` for `valueQuantity`, else the key itself.
+pub(super) fn unit_name(key: &str) -> &str {
+    choice_base(key).unwrap_or(key)
+}
+
+fn read_element(doc: &Automerge, key: &str, value: &Stored<'_>, op: &ObjId) -> Element {
+    match value {
+        Stored::Scalar(scalar) => codec::decode(scalar),
+        Stored::Object(kind) => object_element(doc, key, *kind, op, None),
+    }
+}
+
+fn object_element(
+    doc: &Automerge,
+    key: &str,
+    kind: ObjType,
+    object: &ObjId,
+    heads: Option<&[ChangeHash]>,
+) -> Element {
+    let reader = Reader { doc, heads };
+    match kind {
+        ObjType::Text => codec::decode_text(&reader.text(object)),
+        ObjType::List => {
+            let item = |(value, op): (Stored<'_>, ObjId)| match value {
+                Stored::Scalar(scalar) => codec::decode(&scalar).into_json(),
+                Stored::Object(ObjType::Text) => codec::decode_text(&reader.text(&op)).into_json(),
+                Stored::Object(kind) => reader.plain(kind, &op, DEPTH_MAX),
+            };
+            let items = reader.items(object).into_iter().map(item).collect();
+            Element { value: Some(Value::Array(items)), sibling: None }
+        }
+        ObjType::Map | ObjType::Table if codec::is_extension(key) => {
+            let by_url = reader
+                .entries(object)
+                .into_iter()
+                .map(|(url, value, op)| {
+                    let element = match value {
+                        Stored::Scalar(scalar) => codec::decode(&scalar),
+                        Stored::Object(ObjType::Text) => codec::decode_text(&reader.text(&op)),
+                        Stored::Object(kind) => Element {
+                            value: Some(reader.plain(kind, &op, DEPTH_MAX)),
+                            sibling: None,
+                        },
+                    };
+                    (url, element)
+                })
+                .collect();
+            Element { value: Some(codec::decode_extensions(by_url)), sibling: None }
+        }
+        ObjType::Map | ObjType::Table => {
+            Element { value: Some(reader.plain(kind, object, DEPTH_MAX)), sibling: None }
+        }
+    }
+}
+
+/// Reads objects now, or as of some heads.
+struct Reader<'a> {
+    doc: &'a Automerge,
+    heads: Option<&'a [ChangeHash]>,
+}
+
+impl<'a> Reader<'a> {
+    fn text(&self, object: &ObjId) -> String {
+        match self.heads {
+            Some(heads) => self.doc.text_at(object, heads),
+            None => self.doc.text(object),
+        }
+        .unwrap_or_default()
+    }
+
+    fn items(&self, list: &ObjId) -> Vec<(Stored<'static>, ObjId)> {
+        let values = match self.heads {
+            Some(heads) => self.doc.list_range_at(list, .., heads),
+            None => self.doc.list_range(list, ..),
+        };
+        values.map(|item| (item.value.to_owned().into(), item.id())).collect()
+    }
+
+    fn entries(&self, map: &ObjId) -> Vec<(String, Stored<'static>, ObjId)> {
+        let values = match self.heads {
+            Some(heads) => self.doc.map_range_at(map, .., heads),
+            None => self.doc.map_range(map, ..),
+        };
+        values.map(|item| (item.key.to_string(), item.value.to_owned().into(), item.id())).collect()
+    }
+
+    /// A foreign client's nested objects as the JSON they mean, strings as they stand.
+    fn plain(&self, kind: ObjType, object: &ObjId, depth: usize) -> Value {
+        let inner = |value: Stored<'_>, op: &ObjId| match value {
+            Stored::Scalar(scalar) => {
+                scalar.as_str().map_or_else(|| codec::decode(&scalar).into_json(), Value::from)
+            }
+            Stored::Object(_) if depth == 0 => Value::Null,
+            Stored::Object(kind) => self.plain(kind, op, depth - 1),
+        };
+        match kind {
+            ObjType::Text => Value::from(self.text(object)),
+            ObjType::List => {
+                self.items(object).into_iter().map(|(value, op)| inner(value, &op)).collect()
+            }
+            ObjType::Map | ObjType::Table => Value::Object(
+                self.entries(object)
+                    .into_iter()
+                    .filter(|(_, value, _)| !value.is_null())
+                    .map(|(key, value, op)| (key, inner(value, &op)))
+                    .collect::<Map<_, _>>(),
+            ),
+        }
+    }
+}
+
+/// The name of the choice element that a key is a variant of.
+///
+/// Source: the `[x]` elements at the top level of FHIR R4 resources.
+fn choice_base(key: &str) -> Option<&'static str> {
+    CHOICES.into_iter().find(|base| {
+        let rest = base.strip_suffix("[x]").and_then(|stem| key.strip_prefix(stem));
+        rest.is_some_and(|datatype| DATATYPES.contains(&datatype))
+    })
+}
+
+const CHOICES: [&str; 32] = [
+    "abatement[x]",
+    "age[x]",
+    "asNeeded[x]",
+    "authoredBy[x]",
+    "born[x]",
+    "content[x]",
+    "deceased[x]",
+    "diagnosis[x]",
+    "due[x]",
+    "effective[x]",
+    "event[x]",
+    "identified[x]",
+    "item[x]",
+    "location[x]",
+    "medication[x]",
+    "multipleBirth[x]",
+    "occurrence[x]",
+    "onset[x]",
+    "performed[x]",
+    "procedure[x]",
+    "product[x]",
+    "quantity[x]",
+    "reported[x]",
+    "scheduled[x]",
+    "serviced[x]",
+    "source[x]",
+    "start[x]",
+    "statusReason[x]",
+    "subject[x]",
+    "target[x]",
+    "timing[x]",
+    "value[x]",
+];
+
+const DATATYPES: [&str; 22] = [
+    "Age",
+    "Annotation",
+    "Attachment",
+    "Boolean",
+    "CodeableConcept",
+    "Coding",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "Duration",
+    "Identifier",
+    "Instant",
+    "Integer",
+    "Period",
+    "Quantity",
+    "Range",
+    "Ratio",
+    "Reference",
+    "SampledData",
+    "String",
+    "Time",
+    "Timing",
+];

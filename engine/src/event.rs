@@ -1,0 +1,90 @@
+//! From patches to clinical meaning: resource changes, and the events derived from them.
+//!
+//! Pure and total: a change that no rule knows still gives its generic event.
+//! Start at [`ResourceChange`]; `rules` turns it into events.
+
+mod rules;
+
+use automerge::ChangeHash;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Author, RoomName};
+
+pub(crate) use rules::derive;
+
+/// What happened to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It was not there, or was deleted, and is there now.
+    Created,
+    /// It is there, and elements differ.
+    Updated,
+    /// It is there no more.
+    Deleted,
+}
+
+/// One change's effect on one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceChange {
+    /// FHIR resource type.
+    pub resource_type: String,
+    /// FHIR id.
+    pub id: String,
+    /// Created, updated or deleted.
+    pub action: Action,
+    /// Names of the elements that the change wrote, sorted.
+    pub elements: Vec<String>,
+    /// Elements at which a conflict appeared with this change, sorted.
+    pub conflicts_new: Vec<String>,
+    /// Elements whose conflict this change resolved, sorted.
+    pub conflicts_gone: Vec<String>,
+    /// The resource behind the change; a stub of type and id after a delete.
+    pub resource: Value,
+    /// The change.
+    pub hash: ChangeHash,
+    /// Who is responsible, where known.
+    pub author: Option<Author>,
+    /// What the change claims as its time, in milliseconds since 1970.
+    pub authored_ms: i64,
+    /// Whether the change belongs to an import: logged, and raised nowhere else.
+    pub import: bool,
+}
+
+/// A clinical event. Its identity is (`changes`, resource, `event`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the room's event log from 1; 0 where derived locally and not yet numbered.
+    pub seq: u64,
+    /// Upper-case name, such as `RESOURCE_CREATED`.
+    pub event: String,
+    /// Dotted name, such as `resource.created`.
+    pub event_type: String,
+    /// The room.
+    pub room: RoomName,
+    /// The FHIR id of the patient, in a patient's room.
+    pub patient_id: Option<String>,
+    /// FHIR resource type.
+    pub resource_type: String,
+    /// FHIR id.
+    pub resource_id: String,
+    /// Created, updated or deleted.
+    pub action: Action,
+    /// The resource as of the event, or a stub of type and id after a delete.
+    pub resource: Value,
+    /// Names of the changed elements.
+    pub changed: Vec<String>,
+    /// Who is responsible, where known.
+    pub author: Option<Author>,
+    /// When the server, or locally this replica, received the change: milliseconds since 1970.
+    pub time_ms: u64,
+    /// What the change claims as its time: milliseconds since 1970.
+    pub authored_ms: i64,
+    /// Hashes of the changes, in hex.
+    pub changes: Vec<String>,
+    /// Whether the change belongs to an import.
+    pub import: bool,
+    /// What the rule adds.
+    pub details: Value,
+}

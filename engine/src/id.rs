@@ -1,0 +1,200 @@
+//! Names of things: rooms, documents, actors and persons.
+//!
+//! Nothing here draws randomness or reads a clock; whoever mints an id passes both in.
+
+use std::{fmt, str::FromStr};
+
+use automerge::ActorId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::limits;
+
+/// The namespace of every document id: UUIDv5 of `{room}#{epoch}` in it.
+const DOCUMENT_NAMESPACE: Uuid = Uuid::from_u128(0x8f1d_0a52_7c1b_5e0e_9a33_c4a7_2b1e_66d0);
+
+/// First byte of every actor id that Chartroom mints, so that new actors sort behind old ones.
+const ACTOR_PREFIX: u8 = 0xff;
+
+/// A room's name, `{kind}:{key}`: kind `[a-z][a-z0-9-]{0,31}`, key `[A-Za-z0-9.~_-]{1,96}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RoomName(String);
+
+/// Why a text is no room name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoomNameError {
+    /// There is no `:` between kind and key.
+    #[error("a room name is written kind:key, and this one has no colon")]
+    NoColon,
+    /// The part before the colon is not `[a-z][a-z0-9-]{0,31}`.
+    #[error(
+        "a room's kind is 1 to 32 lower-case letters, digits and hyphens, beginning with a letter"
+    )]
+    Kind,
+    /// The part behind the colon is not `[A-Za-z0-9.~_-]{1,96}` (`pharmacy:queue` is an example).
+    #[error("a room's key is 1 to 96 letters, digits, dots, tildes, underscores and hyphens")]
+    Key,
+}
+
+impl RoomName {
+    /// The room of one patient's chart; `id` is the FHIR id of the Patient.
+    pub fn patient(id: &str) -> Result<Self, RoomNameError> {
+        format!("patient:{id}").parse()
+    }
+
+    /// The room of everything that belongs to no patient.
+    pub fn directory() -> Self {
+        Self("facility:directory".to_owned())
+    }
+
+    /// The part before the colon.
+    pub fn kind(&self) -> &str {
+        self.0.split_once(':').map_or("", |(kind, _)| kind)
+    }
+
+    /// The part behind the colon.
+    pub fn key(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, key)| key)
+    }
+
+    /// The FHIR id of the patient whose chart, or restricted compartment, this room holds.
+    pub fn patient_id(&self) -> Option<&str> {
+        (self.kind() == "patient").then(|| self.key().split('~').next().unwrap_or_default())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RoomName {
+    type Err = RoomNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kind, key) = text.split_once(':').ok_or(RoomNameError::NoColon)?;
+        let kind_ok = kind.len() <= limits::ROOM_KIND_BYTES_MAX
+            && kind.starts_with(|c: char| c.is_ascii_lowercase())
+            && kind.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !kind_ok {
+            return Err(RoomNameError::Kind);
+        }
+        let key_ok = (1..=limits::ROOM_KEY_BYTES_MAX).contains(&key.len())
+            && key.bytes().all(|b| b.is_ascii_alphanumeric() || b".~_-".contains(&b));
+        if !key_ok {
+            return Err(RoomNameError::Key);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for RoomName {
+    type Error = RoomNameError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<RoomName> for String {
+    fn from(name: RoomName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for RoomName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One founding of a room: its name and the epoch, which is 1 until the room is re-founded.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RoomId {
+    /// The name that people and programs use.
+    pub name: RoomName,
+    /// Which founding of the room; never 0.
+    pub epoch: u32,
+}
+
+impl RoomId {
+    /// The first epoch of a room.
+    pub fn first(name: RoomName) -> Self {
+        Self { name, epoch: 1 }
+    }
+
+    /// The id of the Automerge document of this epoch: UUIDv5 of `{name}#{epoch}`.
+    pub fn document_id(&self) -> DocumentId {
+        DocumentId(*Uuid::new_v5(&DOCUMENT_NAMESPACE, self.to_string().as_bytes()).as_bytes())
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.name, self.epoch)
+    }
+}
+
+/// An automerge-repo document id: 16 bytes, written bs58check, opened as `automerge:<id>`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocumentId(pub [u8; 16]);
+
+/// The text is not bs58check over 16 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a document id is 16 bytes in bs58check, as automerge-repo writes it")]
+pub struct DocumentIdError;
+
+impl FromStr for DocumentId {
+    type Err = DocumentIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bytes = bs58::decode(text).with_check(None).into_vec().map_err(|_| DocumentIdError)?;
+        bytes.try_into().map(Self).map_err(|_| DocumentIdError)
+    }
+}
+
+impl fmt::Display for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&bs58::encode(self.0).with_check().into_string())
+    }
+}
+
+impl fmt::Debug for DocumentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Mints an actor id: byte FF, the low 7 bytes of `now_ms` big-endian, 8 random bytes.
+///
+/// New actors then sort behind old ones, which spares automerge a renumbering of every operation.
+pub fn mint_actor(now_ms: u64, random: [u8; 8]) -> ActorId {
+    let mut bytes = [0; 16];
+    let (head, tail) = bytes.split_at_mut(8);
+    head.copy_from_slice(&now_ms.to_be_bytes());
+    tail.copy_from_slice(&random);
+    if let Some(first) = bytes.first_mut() {
+        *first = ACTOR_PREFIX;
+    }
+    ActorId::from(bytes)
+}
+
+/// The person responsible for a change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Author {
+    /// Stable id of the person: what sign-in calls the subject.
+    pub id: String,
+    /// The name that colleagues read.
+    pub name: String,
+}
+
+impl Author {
+    /// An author from id and display name.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { id: id.into(), name: name.into() }
+    }
+}
+
+/// One live connection into one room, numbered by whoever drives the room; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer(pub u64);

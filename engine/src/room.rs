@@ -1,0 +1,356 @@
+//! One room: a document, its members and what is waiting, as a state machine without IO.
+//!
+//! Inputs are staged by [`Room::handle`]; [`Room::advance`] applies what is staged as one batch and
+//! asks for it to be persisted. Until [`Input::Persisted`] comes nothing else is applied and nothing
+//! leaves, so nobody is shown what a crash could take back. Start at `advance`; `apply` holds the
+//! one place where changes reach the document.
+
+mod apply;
+pub mod io;
+mod member;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use automerge::{ActorId, ChangeHash};
+
+use crate::{
+    Author, Command, CommandError, Document, Event, Peer, RoomId,
+    change::{Refusal, metadata::Ledger, operations::Staged},
+    document::{Conflict, People},
+    limits,
+    sync::{Context, Outbox},
+};
+use apply::Applied;
+use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
+use member::Member;
+
+/// Which end of the wire this replica is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes changes from strangers, logs and acknowledges them.
+    Server,
+    /// Belongs to one person, and trusts the server it dials.
+    Client,
+}
+
+/// What a room is made with, beside its document.
+#[derive(Debug, Clone)]
+pub struct RoomConfig {
+    /// Name and epoch.
+    pub id: RoomId,
+    /// Server or client.
+    pub role: Role,
+    /// Whose actor is whose, as stored.
+    pub bindings: Vec<(ActorId, Author)>,
+    /// The last position in the room's log; 0 for a new room.
+    pub seq: u64,
+    /// The last position in the room's event log; 0 for a new room.
+    pub event_seq: u64,
+    /// The server's own actor, whose messages name the person it wrote for.
+    pub server_actor: Option<ActorId>,
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    role: Role,
+    document: Document,
+    people: People,
+    ledger: Ledger,
+    members: BTreeMap<Peer, Member>,
+    inbox: VecDeque<Work>,
+    staged: Staged,
+    outbox: Outbox,
+    in_flight: Option<InFlight>,
+    outputs: VecDeque<Output>,
+    /// Client role: local edits that the server does not hold yet, in order.
+    pending: Vec<(ChangeHash, Edit)>,
+    batch: u64,
+    seq: u64,
+    event_seq: u64,
+}
+
+/// Something that waits to be applied.
+#[derive(Debug)]
+enum Work {
+    Changes { peer: Peer, chunks: Vec<Vec<u8>> },
+    Command { ticket: u64, author: Option<Author>, command: Command },
+}
+
+/// A batch on its way to the disk, and what leaves when it is there.
+#[derive(Debug)]
+struct InFlight {
+    number: u64,
+    events: Vec<Event>,
+    answers: Vec<(u64, Result<Edit, CommandError>)>,
+    bindings: Vec<(ActorId, Author)>,
+}
+
+impl Room {
+    /// A room over its document, as loaded or founded.
+    pub fn new(config: RoomConfig, document: Document) -> Self {
+        let mut people = People::default();
+        if let Some(actor) = config.server_actor {
+            people.bind(actor, Author::new(People::SERVER, "Chartroom"));
+        }
+        for (actor, author) in config.bindings {
+            people.bind(actor, author);
+        }
+        Self {
+            ledger: Ledger::of(&document),
+            id: config.id,
+            role: config.role,
+            document,
+            people,
+            members: BTreeMap::new(),
+            inbox: VecDeque::new(),
+            staged: Staged::default(),
+            outbox: Outbox::default(),
+            in_flight: None,
+            outputs: VecDeque::new(),
+            pending: Vec::new(),
+            batch: 0,
+            seq: config.seq,
+            event_seq: config.event_seq,
+        }
+    }
+
+    /// Takes an input in. Nothing is applied before [`Room::advance`].
+    pub fn handle(&mut self, now_ms: u64, input: Input) {
+        match input {
+            Input::Joined { peer, author, may_write, extensions } => {
+                self.join(peer, author, may_write, extensions);
+            }
+            Input::Received { peer, message } => self.receive(peer, &message),
+            Input::Left { peer } => {
+                self.members.remove(&peer);
+            }
+            Input::Command { ticket, author, command } => {
+                self.inbox.push_back(Work::Command { ticket, author, command });
+            }
+            Input::Persisted { through } => self.persisted(through),
+            Input::Tick => self.tick(now_ms),
+            Input::Introduced { actor, author } => {
+                self.people.bind(actor, author);
+            }
+            Input::Refused { hashes } => self.give_back(&hashes),
+        }
+    }
+
+    /// Applies what is staged and asks for it to be persisted; does nothing while an earlier batch
+    /// is on its way.
+    pub fn advance(&mut self, now_ms: u64) {
+        if self.in_flight.is_some() {
+            return;
+        }
+        if self.inbox.is_empty() {
+            return self.poll_sessions(true);
+        }
+        let mut applied = Applied::default();
+        while applied.changes.len() < limits::BATCH_CHANGES_MAX {
+            let Some(work) = self.inbox.pop_front() else { break };
+            match work {
+                Work::Changes { peer, chunks } => {
+                    self.apply_from_peer(now_ms, peer, chunks, &mut applied);
+                }
+                Work::Command { ticket, author, command } => {
+                    self.flush_group(now_ms, &mut applied);
+                    self.apply_command(now_ms, ticket, author, command, &mut applied);
+                }
+            }
+        }
+        self.flush_group(now_ms, &mut applied);
+        self.persist(applied);
+    }
+
+    /// What the room wants done next; drain it after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The document. On a server it may be shown only while the room is [`settled`](Self::settled).
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Whether everything in the document is durable.
+    pub fn settled(&self) -> bool {
+        self.in_flight.is_none()
+    }
+
+    /// Whether work is waiting that [`Room::advance`] would take up.
+    pub fn has_work(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Name and epoch.
+    pub fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    /// The last position in the room's log.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Local edits that the server has not acknowledged (client role).
+    pub fn unsaved(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The person that an actor is bound to.
+    pub fn author_of(&self, actor: &ActorId) -> Option<&Author> {
+        self.people.of(actor)
+    }
+
+    /// Every conflict, with authors.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        self.document.conflicts(&self.people)
+    }
+
+    fn join(&mut self, peer: Peer, author: Option<Author>, may_write: bool, extensions: bool) {
+        let mut member = Member::new(author, may_write, extensions);
+        if self.role == Role::Client {
+            member.dialled();
+        }
+        self.members.insert(peer, member);
+        let actors: Vec<_> =
+            self.people.bindings().map(|(actor, who)| (actor.clone(), who.clone())).collect();
+        if self.role == Role::Server && extensions && !actors.is_empty() {
+            self.outputs.push_back(Output::Introduce { peer, actors });
+        }
+    }
+
+    fn receive(&mut self, peer: Peer, bytes: &[u8]) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        match member.receive(bytes) {
+            Ok(chunks) if chunks.is_empty() => self.acknowledge(),
+            Ok(chunks) => self.inbox.push_back(Work::Changes { peer, chunks }),
+            Err(reason) => self.close(peer, reason),
+        }
+    }
+
+    fn close(&mut self, peer: Peer, reason: CloseReason) {
+        self.members.remove(&peer);
+        self.outputs.push_back(Output::Close { peer, reason });
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        let mut expired = Vec::new();
+        for (peer, member) in &mut self.members {
+            expired.extend(member.expired(now_ms).into_iter().map(|hash| (*peer, hash)));
+        }
+        for (peer, hash) in expired {
+            self.refuse(peer, hash, Refusal::MissingDependencies);
+        }
+        if self.in_flight.is_none() && self.inbox.is_empty() {
+            self.poll_sessions(false);
+        }
+    }
+
+    fn persist(&mut self, applied: Applied) {
+        let Applied { changes, bindings, events, answers, .. } = applied;
+        if changes.is_empty() {
+            self.answer(answers);
+            self.acknowledge();
+            return self.poll_sessions(true);
+        }
+        self.batch += 1;
+        self.in_flight = Some(InFlight {
+            number: self.batch,
+            events: events.clone(),
+            answers,
+            bindings: bindings.clone(),
+        });
+        let batch = Batch { number: self.batch, changes, bindings, events };
+        self.outputs.push_back(Output::Persist(batch));
+    }
+
+    fn persisted(&mut self, through: u64) {
+        let Some(done) = self.in_flight.take_if(|batch| batch.number <= through) else { return };
+        self.introduce(&done.bindings);
+        self.answer(done.answers);
+        if !done.events.is_empty() {
+            self.outputs.push_back(Output::Events(done.events));
+        }
+        self.acknowledge();
+        self.poll_sessions(true);
+    }
+
+    fn answer(&mut self, answers: Vec<(u64, Result<Edit, CommandError>)>) {
+        let answered =
+            answers.into_iter().map(|(ticket, result)| Output::Answered { ticket, result });
+        self.outputs.extend(answered);
+    }
+
+    fn introduce(&mut self, bindings: &[(ActorId, Author)]) {
+        if bindings.is_empty() || self.role == Role::Client {
+            return;
+        }
+        let listening = self.members.iter().filter(|(_, member)| member.extensions);
+        self.outputs.extend(
+            listening.map(|(peer, _)| Output::Introduce { peer: *peer, actors: bindings.to_vec() }),
+        );
+    }
+
+    /// Lets every session say what it has to say, each distinct message encoded once.
+    fn poll_sessions(&mut self, may_wait: bool) {
+        let heads = self.document.heads();
+        for (peer, member) in &mut self.members {
+            let context = Context {
+                document: &self.document,
+                heads: &heads,
+                wanted: member.wanted(&self.document),
+                refused: &member.refused,
+                may_wait: may_wait && self.role == Role::Client,
+            };
+            if let Some(message) = member.session.poll(&context, &mut self.outbox) {
+                self.outputs.push_back(Output::Send { peer: *peer, message });
+            }
+        }
+        self.outbox.end_round();
+    }
+
+    /// Client role: local edits that the server's heads cover are saved.
+    fn acknowledge(&mut self) {
+        if self.role == Role::Server || self.pending.is_empty() {
+            return;
+        }
+        let Some(member) = self.members.values().next() else { return };
+        let heads: Vec<ChangeHash> =
+            member.session.their_heads().iter().filter(|h| self.document.has(h)).copied().collect();
+        if heads.is_empty() {
+            return;
+        }
+        let unknown: std::collections::BTreeSet<ChangeHash> =
+            self.document.metas_since(&heads).iter().map(|change| change.hash).collect();
+        let saved: Vec<ChangeHash> =
+            self.pending.iter().map(|(hash, _)| *hash).filter(|h| !unknown.contains(h)).collect();
+        if saved.is_empty() {
+            return;
+        }
+        self.pending.retain(|(hash, _)| unknown.contains(hash));
+        for hash in &saved {
+            self.document.mark_acknowledged(*hash);
+        }
+        self.outputs.push_back(Output::Saved { hashes: saved });
+    }
+
+    /// Refuses a change of a peer, and what it has staged behind it follows by its dependencies.
+    fn refuse(&mut self, peer: Peer, hash: ChangeHash, reason: Refusal) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.remember_refused(hash);
+        }
+        self.outputs.push_back(Output::Refused { peer, hashes: vec![hash], reason });
+    }
+}
+
+impl From<&automerge::Change> for LoggedChange {
+    fn from(change: &automerge::Change) -> Self {
+        Self { seq: 0, hash: change.hash(), bytes: change.raw_bytes().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

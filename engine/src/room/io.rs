@@ -1,0 +1,185 @@
+//! What a room takes and gives.
+
+use std::sync::Arc;
+
+use automerge::{ActorId, ChangeHash};
+use serde_json::{Map, Value};
+
+use crate::{
+    Author, Peer,
+    change::Refusal,
+    document::{Command, CommandError},
+    event::Event,
+};
+
+/// What happens to a room. Nothing is applied before [`Room::advance`](crate::Room::advance).
+#[derive(Debug)]
+pub enum Input {
+    /// A connection entered the room.
+    Joined {
+        /// Its number, new for every joining.
+        peer: Peer,
+        /// The signed-in person behind it; `None` for the server that a client dials.
+        author: Option<Author>,
+        /// Whether changes from it are taken.
+        may_write: bool,
+        /// Whether it understands Chartroom's extension messages.
+        extensions: bool,
+    },
+    /// An Automerge sync message arrived.
+    Received {
+        /// From whom.
+        peer: Peer,
+        /// The encoded `automerge::sync::Message`.
+        message: Vec<u8>,
+    },
+    /// A connection left the room.
+    Left {
+        /// Which.
+        peer: Peer,
+    },
+    /// A typed edit of the local user, or on the server in the name of `author`.
+    Command {
+        /// Returned in [`Output::Answered`].
+        ticket: u64,
+        /// In whose name the server's actor writes; `None` where the local actor is the person's.
+        author: Option<Author>,
+        /// The edit.
+        command: Command,
+    },
+    /// Everything up to and including this batch survives a power cut.
+    Persisted {
+        /// [`Batch::number`].
+        through: u64,
+    },
+    /// Time has passed; call about once a second.
+    Tick,
+    /// The server says who is behind an actor (client role).
+    Introduced {
+        /// The actor.
+        actor: ActorId,
+        /// The person it is bound to.
+        author: Author,
+    },
+    /// The server refused changes of ours (client role).
+    Refused {
+        /// Hashes of the refused changes.
+        hashes: Vec<ChangeHash>,
+    },
+}
+
+/// What a room wants done. Drain all of it after every input.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a sync message. Peers that are in step share one `Arc`.
+    Send {
+        /// To whom.
+        peer: Peer,
+        /// The encoded `automerge::sync::Message`.
+        message: Arc<[u8]>,
+    },
+    /// Make a batch durable, then answer with [`Input::Persisted`].
+    Persist(Batch),
+    /// Events of the batch that was just persisted, in the order of the log.
+    Events(Vec<Event>),
+    /// A command's result; on the server it leaves only after the flush.
+    Answered {
+        /// From [`Input::Command`].
+        ticket: u64,
+        /// What it came to.
+        result: Result<Edit, CommandError>,
+    },
+    /// Changes of this peer were refused; it is told if it understands extensions.
+    Refused {
+        /// Whose.
+        peer: Peer,
+        /// Which changes; what depends on them is refused too.
+        hashes: Vec<ChangeHash>,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Actors and their persons, for a peer that understands extensions.
+    Introduce {
+        /// To whom.
+        peer: Peer,
+        /// Actor and person.
+        actors: Vec<(ActorId, Author)>,
+    },
+    /// A snapshot of the server was taken over (client role): everything may have changed.
+    Adopted,
+    /// Local changes that the server holds durably now (client role).
+    Saved {
+        /// Their hashes.
+        hashes: Vec<ChangeHash>,
+    },
+    /// Local changes that the server refused (client role): the document went back to what the
+    /// server has, and the edits are the app's to offer again.
+    GivenBack {
+        /// The refused edits, in the order they were made.
+        edits: Vec<Edit>,
+    },
+    /// Close this connection; it may come back and sync anew.
+    Close {
+        /// Which.
+        peer: Peer,
+        /// Why, without patient data.
+        reason: CloseReason,
+    },
+    /// The document in memory is not to be trusted: drop the room and load it from storage.
+    Reload {
+        /// Why, without patient data.
+        reason: &'static str,
+    },
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CloseReason {
+    /// The bytes are no sync message.
+    #[error("the bytes are not an Automerge sync message")]
+    Garbage,
+    /// A frame, list or filter is larger than the limit.
+    #[error("the message is over a limit")]
+    OverLimit,
+    /// A change of this peer harmed the document.
+    #[error("a change harmed the document and was dropped")]
+    Harm,
+}
+
+/// Changes and events that must become durable together.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Counts a room's batches since it was loaded, from 1.
+    pub number: u64,
+    /// The changes, in the order of the log.
+    pub changes: Vec<LoggedChange>,
+    /// Actors seen for the first time, and whose they are.
+    pub bindings: Vec<(ActorId, Author)>,
+    /// The events of these changes, numbered.
+    pub events: Vec<Event>,
+}
+
+/// One change as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedChange {
+    /// Position in the room's log, from 1 without gaps.
+    pub seq: u64,
+    /// The change's hash.
+    pub hash: ChangeHash,
+    /// The uncompressed change chunk.
+    pub bytes: Arc<[u8]>,
+}
+
+/// A local edit that was applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    /// The change it made; `None` where nothing differed.
+    pub hash: Option<ChangeHash>,
+    /// Type and id of what it touched; several for an import.
+    pub resources: Vec<(String, String)>,
+    /// The command, so that a refused edit can be offered again.
+    pub command: Command,
+}
+
+/// Element names to values: what a patch sets.
+pub type Elements = Map<String, Value>;

@@ -1,0 +1,98 @@
+//! One connection in a room: its session, and the changes of its that wait or were refused.
+
+use std::collections::BTreeSet;
+
+use automerge::{Change, ChangeHash};
+
+use crate::{Author, CloseReason, change::frame, document::Document, limits, sync::Session};
+
+/// A member of a room.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// Who is signed in on it; `None` for the server that a client dials.
+    pub author: Option<Author>,
+    /// Whether changes from it are taken.
+    pub may_write: bool,
+    /// Whether it understands Chartroom's extension messages.
+    pub extensions: bool,
+    pub session: Session,
+    /// Hashes that were refused and are neither taken nor asked for again.
+    pub refused: BTreeSet<ChangeHash>,
+    orphans: Vec<Orphan>,
+}
+
+/// A change whose dependencies are not here yet.
+#[derive(Debug)]
+struct Orphan {
+    change: Change,
+    deadline_ms: u64,
+}
+
+impl Member {
+    pub fn new(author: Option<Author>, may_write: bool, extensions: bool) -> Self {
+        Self {
+            author,
+            may_write,
+            extensions,
+            session: Session::default(),
+            refused: BTreeSet::new(),
+            orphans: Vec::new(),
+        }
+    }
+
+    /// This side dialled, so its session opens the exchange.
+    pub fn dialled(&mut self) {
+        self.session = Session::opening();
+    }
+
+    /// Takes a sync message in and gives its chunks.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, CloseReason> {
+        let mut message = frame::decode(bytes)?;
+        self.session.receive(&mut message);
+        Ok(message.changes.iter().map(<[u8]>::to_vec).collect())
+    }
+
+    /// Keeps a change until its dependencies come; says whether there was room for it.
+    pub fn wait(&mut self, now_ms: u64, change: Change) -> bool {
+        let held: usize = self.orphans.iter().map(|orphan| orphan.change.raw_bytes().len()).sum();
+        if held + change.raw_bytes().len() > limits::ORPHAN_BYTES_MAX {
+            return false;
+        }
+        let deadline_ms = now_ms + limits::ORPHAN_WAIT_MS;
+        self.orphans.push(Orphan { change, deadline_ms });
+        true
+    }
+
+    /// Takes out the changes that wait, to be tried again.
+    pub fn take_orphans(&mut self) -> Vec<Change> {
+        self.orphans.drain(..).map(|orphan| orphan.change).collect()
+    }
+
+    /// Hashes of changes that waited too long; they are dropped.
+    pub fn expired(&mut self, now_ms: u64) -> Vec<ChangeHash> {
+        self.orphans
+            .extract_if(.., |orphan| orphan.deadline_ms <= now_ms)
+            .map(|orphan| orphan.change.hash())
+            .collect()
+    }
+
+    /// The dependencies that waiting changes lack.
+    pub fn wanted(&self, document: &Document) -> BTreeSet<ChangeHash> {
+        let waiting: BTreeSet<ChangeHash> =
+            self.orphans.iter().map(|orphan| orphan.change.hash()).collect();
+        self.orphans
+            .iter()
+            .flat_map(|orphan| orphan.change.deps())
+            .filter(|hash| !waiting.contains(hash) && !document.has(hash))
+            .copied()
+            .collect()
+    }
+
+    /// Remembers a refused hash; beyond the limit the oldest memory is given up.
+    pub fn remember_refused(&mut self, hash: ChangeHash) {
+        if self.refused.len() >= limits::REFUSED_MAX {
+            self.refused.clear();
+        }
+        self.refused.insert(hash);
+    }
+}

@@ -1,0 +1,476 @@
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "tests read files and look at the outputs they care for"
+)]
+
+use std::collections::BTreeMap;
+
+use automerge::{Automerge, sync::SyncDoc, transaction::Transactable};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{RoomName, mint_actor};
+
+/// A server's room and its clients, with a network that delivers when told.
+struct World {
+    server: Room,
+    clients: BTreeMap<Peer, Room>,
+    log: Vec<LoggedChange>,
+    events: Vec<Event>,
+    refused: Vec<(Peer, Refusal)>,
+    closed: Vec<(Peer, CloseReason)>,
+    reloads: usize,
+    unflushed: Vec<u64>,
+}
+
+const SERVER: Peer = Peer(0);
+const NOW: u64 = 1_700_000_000_000;
+
+fn id(name: &str) -> RoomId {
+    RoomId::first(name.parse::<RoomName>().unwrap())
+}
+
+fn replica(name: &str, role: Role, seed: u8) -> Room {
+    let actor = mint_actor(NOW, [seed; 8]);
+    let document = Document::found(&id(name), actor.clone());
+    let server_actor = (role == Role::Server).then_some(actor);
+    let (bindings, seq, event_seq) = (Vec::new(), 0, 0);
+    Room::new(RoomConfig { id: id(name), role, bindings, seq, event_seq, server_actor }, document)
+}
+
+impl World {
+    fn new(name: &str) -> Self {
+        Self {
+            server: replica(name, Role::Server, 200),
+            clients: BTreeMap::new(),
+            log: Vec::new(),
+            events: Vec::new(),
+            refused: Vec::new(),
+            closed: Vec::new(),
+            reloads: 0,
+            unflushed: Vec::new(),
+        }
+    }
+
+    fn with(name: &str, people: &[u8]) -> Self {
+        let mut world = Self::new(name);
+        for person in people {
+            world.clients.insert(Peer(u64::from(*person)), replica(name, Role::Client, *person));
+            world.join(*person);
+        }
+        world.settle();
+        world
+    }
+
+    fn join(&mut self, person: u8) {
+        let peer = Peer(u64::from(person));
+        let author = Some(Author::new(format!("p{person}"), "Somebody"));
+        let (may_write, extensions) = (true, true);
+        self.server.handle(NOW, Input::Joined { peer, author, may_write, extensions });
+        let client = self.clients.get_mut(&peer).unwrap();
+        client.handle(NOW, Input::Joined { peer: SERVER, author: None, may_write, extensions });
+    }
+
+    fn leave(&mut self, person: u8) {
+        let peer = Peer(u64::from(person));
+        self.server.handle(NOW, Input::Left { peer });
+        self.clients.get_mut(&peer).unwrap().handle(NOW, Input::Left { peer: SERVER });
+    }
+
+    fn client(&mut self, person: u8) -> &mut Room {
+        self.clients.get_mut(&Peer(u64::from(person))).unwrap()
+    }
+
+    fn edit(&mut self, person: u8, command: Command) -> Option<ChangeHash> {
+        let client = self.client(person);
+        client.handle(NOW, Input::Command { ticket: 1, author: None, command });
+        client.advance(NOW);
+        let mut hash = None;
+        let mut outputs = Vec::new();
+        while let Some(output) = client.poll_output() {
+            match output {
+                Output::Persist(batch) => {
+                    client.handle(NOW, Input::Persisted { through: batch.number });
+                }
+                Output::Answered { result, .. } => hash = result.unwrap().hash,
+                other => outputs.push(other),
+            }
+        }
+        client.outputs.extend(outputs);
+        hash
+    }
+
+    /// Delivers until nothing moves; the server's batches are flushed as they come.
+    fn settle(&mut self) {
+        while self.step(true) {}
+    }
+
+    fn step(&mut self, flush: bool) -> bool {
+        let mut moved = false;
+        for (peer, client) in &mut self.clients {
+            client.advance(NOW);
+            while let Some(output) = client.poll_output() {
+                moved = true;
+                match output {
+                    Output::Persist(batch) => {
+                        client.handle(NOW, Input::Persisted { through: batch.number });
+                    }
+                    Output::Send { message, .. } => {
+                        let input = Input::Received { peer: *peer, message: message.to_vec() };
+                        self.server.handle(NOW, input);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.server.advance(NOW);
+        while let Some(output) = self.server.poll_output() {
+            moved = true;
+            match output {
+                Output::Persist(batch) => {
+                    self.log.extend(batch.changes.clone());
+                    if flush {
+                        self.server.handle(NOW, Input::Persisted { through: batch.number });
+                        self.server.advance(NOW);
+                    } else {
+                        self.unflushed.push(batch.number);
+                    }
+                }
+                Output::Send { peer, message } => {
+                    if let Some(client) = self.clients.get_mut(&peer) {
+                        let message = message.to_vec();
+                        client.handle(NOW, Input::Received { peer: SERVER, message });
+                        client.advance(NOW);
+                    }
+                }
+                Output::Events(events) => self.events.extend(events),
+                Output::Refused { peer, hashes, reason } => {
+                    if let Some(client) = self.clients.get_mut(&peer) {
+                        client.handle(NOW, Input::Refused { hashes });
+                    }
+                    self.refused.push((peer, reason));
+                }
+                Output::Introduce { peer, actors } => {
+                    for (actor, author) in actors {
+                        let client = self.clients.get_mut(&peer).unwrap();
+                        client.handle(NOW, Input::Introduced { actor, author });
+                    }
+                }
+                Output::Close { peer, reason } => self.closed.push((peer, reason)),
+                Output::Reload { .. } => self.reloads += 1,
+                Output::Answered { .. }
+                | Output::Saved { .. }
+                | Output::Adopted
+                | Output::GivenBack { .. } => {}
+            }
+        }
+        moved
+    }
+
+    fn converged(&self) -> Value {
+        let document = self.server.document().export();
+        for client in self.clients.values() {
+            assert_eq!(client.document().heads(), self.server.document().heads());
+            assert_eq!(client.document().export(), document);
+            assert_eq!(client.unsaved(), 0);
+        }
+        document
+    }
+}
+
+fn put(id: &str, text: &str) -> Command {
+    Command::Put {
+        resource: json!({
+            "resourceType": "Condition", "id": id, "code": {"text": text},
+            "subject": {"reference": "Patient/1"},
+        }),
+    }
+}
+
+fn patch(id: &str, elements: Value) -> Command {
+    let Value::Object(elements) = elements else { panic!("elements are an object") };
+    Command::Patch { resource_type: "Condition".to_owned(), id: id.to_owned(), elements }
+}
+
+#[test]
+fn an_edit_reaches_everyone_and_is_saved() {
+    let mut world = World::with("patient:1", &[1, 2, 3]);
+    world.edit(1, put("c", "Asthma")).unwrap();
+    assert_eq!(world.client(1).unsaved(), 1);
+    world.settle();
+    let document = world.converged();
+    assert_eq!(document["entry"][0]["resource"]["code"]["text"], "Asthma");
+    let names: Vec<_> = world.events.iter().map(|e| (e.seq, e.event.as_str())).collect();
+    assert_eq!(names, [(1, "RESOURCE_CREATED")]);
+    assert_eq!(world.events[0].author.as_ref().unwrap().id, "p1");
+}
+
+#[test]
+fn nothing_leaves_before_it_is_flushed() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    world.edit(1, put("c", "Asthma")).unwrap();
+    while world.step(false) {}
+    assert_eq!(world.unflushed, [1]);
+    assert_eq!(world.client(1).unsaved(), 1, "no acknowledgement");
+    assert!(world.client(2).document().is_founded_only(), "no broadcast");
+    world.clients.insert(Peer(3), replica("patient:1", Role::Client, 3));
+    world.join(3);
+    while world.step(false) {}
+    assert!(world.client(3).document().is_founded_only(), "no first sync");
+    assert!(world.events.is_empty(), "no event");
+    world.server.handle(NOW, Input::Persisted { through: 1 });
+    world.settle();
+    world.converged();
+}
+
+#[test]
+fn a_late_peer_receives_history() {
+    let mut world = World::with("patient:1", &[1]);
+    for i in 0..20 {
+        world.edit(1, put(&format!("c{i}"), "Asthma"));
+    }
+    world.settle();
+    world.clients.insert(Peer(2), replica("patient:1", Role::Client, 2));
+    world.join(2);
+    world.settle();
+    assert_eq!(world.converged()["entry"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn a_night_offline_on_both_sides_merges() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    world.edit(1, put("c", "Asthma"));
+    world.settle();
+    world.leave(2);
+    for i in 0..50 {
+        world.edit(1, put(&format!("a{i}"), "Asthma"));
+        world.edit(2, put(&format!("b{i}"), "Gout"));
+    }
+    world.settle();
+    assert_eq!(world.client(2).unsaved(), 50);
+    world.join(2);
+    world.settle();
+    assert_eq!(world.converged()["entry"].as_array().unwrap().len(), 101);
+    let seqs: Vec<u64> = world.log.iter().map(|change| change.seq).collect();
+    assert_eq!(seqs, (1..=101).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_who_create_a_room_and_a_resource_apart_merge() {
+    let mut world = World::new("patient:1");
+    for person in [1, 2] {
+        let room = replica("patient:1", Role::Client, person);
+        world.clients.insert(Peer(u64::from(person)), room);
+    }
+    world.edit(1, put("c", "Asthma"));
+    world.edit(1, patch("c", json!({"onsetString": "2020"})));
+    world.edit(2, put("c", "Asthma"));
+    world.edit(2, patch("c", json!({"recordedDate": "2021"})));
+    world.join(1);
+    world.join(2);
+    world.settle();
+    assert_eq!(world.refused, []);
+    let document = world.converged();
+    let resource = &document["entry"][0]["resource"];
+    assert_eq!(
+        (&resource["onsetString"], &resource["recordedDate"]),
+        (&json!("2020"), &json!("2021"))
+    );
+    assert!(world.events.iter().any(|event| event.event == "CONFLICT_DETECTED"));
+}
+
+#[test]
+fn a_change_of_another_patient_is_refused_and_given_back() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    let mut other = replica("patient:2", Role::Client, 9);
+    let command = Command::Put {
+        resource: json!({"resourceType": "Condition", "id": "x", "code": {"text": "of another"}}),
+    };
+    other.handle(NOW, Input::Command { ticket: 1, author: None, command });
+    other.advance(NOW);
+    let change = other.document().changes_since(&[other.document().genesis()]).remove(0);
+    let message = automerge::sync::Message {
+        heads: vec![change.hash()],
+        need: vec![],
+        have: vec![],
+        changes: vec![change.raw_bytes().to_vec()].into(),
+        flags: None,
+        version: automerge::sync::MessageVersion::V1,
+    };
+    world.server.handle(NOW, Input::Received { peer: Peer(1), message: message.encode() });
+    world.settle();
+    assert!(world.refused.is_empty(), "its dependencies are asked for first");
+    world.server.handle(NOW + limits::ORPHAN_WAIT_MS, Input::Tick);
+    world.settle();
+    assert_eq!(world.refused, [(Peer(1), Refusal::MissingDependencies)]);
+    assert!(world.server.document().is_founded_only());
+    world.edit(2, put("c", "Asthma"));
+    world.settle();
+    world.converged();
+}
+
+#[test]
+fn a_resource_of_another_patient_is_refused_at_the_sync_door() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    // Mallory's client does not check.
+    let mut mallory = Automerge::new();
+    mallory.set_actor(mint_actor(NOW, [66; 8]));
+    let mut state = automerge::sync::State::new();
+    let peer = Peer(66);
+    let author = Some(Author::new("mallory", "Mallory"));
+    world.server.handle(NOW, Input::Joined { peer, author, may_write: true, extensions: false });
+    let talk = |world: &mut World, mallory: &mut Automerge, state: &mut _| {
+        for _ in 0..10 {
+            if let Some(message) = mallory.generate_sync_message(state) {
+                let message = message.encode();
+                world.server.handle(NOW, Input::Received { peer, message });
+            }
+            world.server.advance(NOW);
+            while let Some(output) = world.server.poll_output() {
+                match output {
+                    Output::Persist(batch) => {
+                        world.server.handle(NOW, Input::Persisted { through: batch.number });
+                    }
+                    Output::Send { peer: Peer(66), message } => {
+                        let message = automerge::sync::Message::decode(&message).unwrap();
+                        mallory.receive_sync_message(state, message).unwrap();
+                    }
+                    Output::Refused { reason, .. } => world.refused.push((peer, reason)),
+                    _ => {}
+                }
+            }
+        }
+    };
+    talk(&mut world, &mut mallory, &mut state);
+    let collection = crate::document::tests_collection("Condition");
+    let mut tx = mallory.transaction();
+    let map = tx.put_object(&collection, "x", automerge::ObjType::Map).unwrap();
+    let subject = tx.put_object(&map, "subject", automerge::ObjType::Map).unwrap();
+    tx.put(&subject, "reference", "Patient/2").unwrap();
+    tx.commit();
+    talk(&mut world, &mut mallory, &mut state);
+    assert_eq!(
+        world.refused,
+        [(peer, Refusal::Compartment(crate::document::CompartmentError::WrongPatient))]
+    );
+    assert_eq!(world.server.document().resource("Condition", "x"), None);
+    // The next one depends on it, and is refused with it; others are served as before.
+    let mut tx = mallory.transaction();
+    tx.put(&map, "onsetString", "2020").unwrap();
+    tx.commit();
+    talk(&mut world, &mut mallory, &mut state);
+    assert_eq!(world.refused.len(), 2);
+    world.edit(1, put("c", "Asthma"));
+    world.settle();
+    assert!(world.server.document().resource("Condition", "c").is_some());
+}
+
+#[test]
+fn a_stock_client_reads_and_writes() {
+    let mut world = World::with("patient:1", &[1]);
+    world.edit(1, put("c", "Asthma"));
+    world.settle();
+    let mut stock = Automerge::new();
+    let mut state = automerge::sync::State::new();
+    let peer = Peer(50);
+    let author = Some(Author::new("stock", "Stock"));
+    world.server.handle(NOW, Input::Joined { peer, author, may_write: true, extensions: false });
+    let mut messages = 0;
+    let mut edited = false;
+    for _ in 0..20 {
+        if let Some(message) = stock.generate_sync_message(&mut state) {
+            messages += 1;
+            world.server.handle(NOW, Input::Received { peer, message: message.encode() });
+        }
+        let mut for_stock = Vec::new();
+        world.server.advance(NOW);
+        while let Some(output) = world.server.poll_output() {
+            match output {
+                Output::Persist(batch) => {
+                    world.server.handle(NOW, Input::Persisted { through: batch.number });
+                }
+                Output::Send { peer: Peer(50), message } => for_stock.push(message),
+                Output::Send { message, .. } => {
+                    let input = Input::Received { peer: SERVER, message: message.to_vec() };
+                    world.client(1).handle(NOW, input);
+                    world.client(1).advance(NOW);
+                }
+                _ => {}
+            }
+        }
+        for message in for_stock {
+            let message = automerge::sync::Message::decode(&message).unwrap();
+            stock.receive_sync_message(&mut state, message).unwrap();
+        }
+        if !edited && stock.get_heads() == world.server.document().heads() {
+            edited = true;
+            let collection = crate::document::tests_collection("Condition");
+            let mut tx = stock.transaction();
+            let map = tx.put_object(&collection, "s", automerge::ObjType::Map).unwrap();
+            tx.put(&map, "onsetString", "2020").unwrap();
+            tx.commit();
+        }
+    }
+    assert_eq!(stock.get_heads(), world.server.document().heads());
+    assert!(world.server.document().resource("Condition", "s").is_some());
+    assert!(world.client(1).document().resource("Condition", "s").is_some());
+    assert!(messages <= 4, "{messages} messages from the stock client");
+}
+
+#[test]
+fn a_refused_edit_is_handed_back_and_the_rest_goes_on() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    // An actor that belongs to Bob, used by Alice.
+    world.edit(2, put("b", "Gout"));
+    world.settle();
+    let stolen = world.client(2).document.actor().clone();
+    world.client(1).document.set_actor(stolen);
+    world.edit(1, put("a", "Asthma")).unwrap();
+    world.settle();
+    assert_eq!(world.refused, [(Peer(1), Refusal::ForeignActor)]);
+    assert!(world.client(1).document().resource("Condition", "a").is_none());
+    world.client(1).document.set_actor(mint_actor(NOW + 5, [7; 8]));
+    world.edit(1, put("a", "Asthma")).unwrap();
+    world.settle();
+    world.converged();
+}
+
+#[test]
+fn garbage_closes_its_sender_alone() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    for message in [vec![], vec![0x42], b"hello".to_vec(), vec![0x42, 0xff, 0xff, 0xff, 0xff, 0x0f]]
+    {
+        world.join(2);
+        world.server.handle(NOW, Input::Received { peer: Peer(2), message });
+        world.settle();
+    }
+    assert_eq!(world.closed, [(Peer(2), CloseReason::Garbage); 4]);
+    world.edit(1, put("c", "Asthma"));
+    world.settle();
+    assert!(world.server.document().resource("Condition", "c").is_some());
+}
+
+#[test]
+fn events_do_not_depend_on_how_the_log_was_cut_into_batches() {
+    let mut names = Vec::new();
+    for flush in [true, false] {
+        let mut world = World::with("patient:1", &[1, 2]);
+        for i in 0..10 {
+            world.edit(1, put("c", &format!("text {i}")));
+            if flush {
+                world.settle();
+            }
+        }
+        world.settle();
+        let events: Vec<_> = world
+            .events
+            .iter()
+            .map(|e| (e.seq, e.event.clone(), e.resource["code"].clone()))
+            .collect();
+        names.push(events);
+    }
+    assert_eq!(names[0], names[1]);
+    assert_eq!(names[0].len(), 10);
+}

@@ -1,0 +1,287 @@
+//! One peer's session: Automerge's sync messages, spoken from heads.
+//!
+//! Wire-compatible with `automerge::sync`, and cheaper: where the peer's heads are known, the
+//! difference is exact and no Bloom filter is built; an acknowledgement costs a comparison of heads;
+//! members in step get the same bytes. A session answers only what it is asked and what is new, so
+//! a peer that offers the same refused change for ever gets no second answer.
+//! Heads that a session speaks are durable: the room polls it only with everything persisted.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use automerge::{
+    ChangeHash,
+    sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
+};
+
+use crate::{document::Document, limits};
+
+/// The state of one exchange. The transport below it delivers in order or breaks.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// Heads that the peer last spoke; `None` until it spoke.
+    their_heads: Option<Vec<ChangeHash>>,
+    /// What the peer has once everything sent to it arrives, as heads in our document.
+    known: Vec<ChangeHash>,
+    /// The heads that the peer last heard from us.
+    told: Option<Vec<ChangeHash>>,
+    /// The peer's filter of what it has, until it is answered.
+    their_have: Option<Have>,
+    /// Changes that the peer asked for by hash.
+    their_need: Vec<ChangeHash>,
+    /// Hashes that were asked of the peer once and are not asked for again.
+    asked: BTreeSet<ChangeHash>,
+    /// Whether the peer takes several chunks in one element, snapshots among them.
+    takes_chunks: bool,
+    /// Whether this side opens the exchange: the one that dialled does.
+    opens: bool,
+}
+
+/// What the room adds to a session's own state when it polls it.
+pub(crate) struct Context<'a> {
+    pub document: &'a Document,
+    pub heads: &'a [ChangeHash],
+    /// Dependencies that changes of this peer wait for.
+    pub wanted: BTreeSet<ChangeHash>,
+    /// Changes of this peer that were refused.
+    pub refused: &'a BTreeSet<ChangeHash>,
+    /// Whether telling new heads can wait for the next tick.
+    pub may_wait: bool,
+}
+
+impl Session {
+    /// A session of the side that dialled.
+    pub fn opening() -> Self {
+        Self { opens: true, ..Self::default() }
+    }
+
+    /// Takes in what a message says beside its changes.
+    pub fn receive(&mut self, message: &mut Message) {
+        self.takes_chunks |= message.flags.is_some();
+        if message.heads.is_empty() {
+            // The peer has nothing, or lost it: everything is sent again.
+            self.known.clear();
+            self.told = None;
+        }
+        self.their_have = message.have.pop();
+        self.their_need = std::mem::take(&mut message.need);
+        self.their_heads = Some(std::mem::take(&mut message.heads));
+    }
+
+    /// The heads that the peer last spoke.
+    pub fn their_heads(&self) -> &[ChangeHash] {
+        self.their_heads.as_deref().unwrap_or_default()
+    }
+
+    /// Begins anew with what the peer last said, after the document went back.
+    pub fn restart(&mut self, document: &Document) {
+        self.known = self.their_heads().iter().filter(|h| document.has(h)).copied().collect();
+        self.told = None;
+    }
+
+    /// The next message for the peer, if there is anything to tell, to send or to ask.
+    pub fn poll(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Option<Arc<[u8]>> {
+        let Context { document, heads, .. } = context;
+        let Some(their_heads) = &self.their_heads else {
+            return (self.opens && self.told.is_none()).then(|| self.open(document, heads));
+        };
+        if self.known == *heads && self.told.as_deref() == Some(heads) && self.is_quiet(heads) {
+            return None;
+        }
+        let (have, missing): (Vec<_>, Vec<_>) =
+            their_heads.iter().copied().partition(|hash| document.has(hash));
+        let missing: BTreeSet<ChangeHash> =
+            missing.into_iter().filter(|hash| !context.refused.contains(hash)).collect();
+        self.known.extend(have);
+        self.known.sort_unstable();
+        self.known.dedup();
+
+        let filter = self.their_have.take().filter(|_| !missing.is_empty());
+        let need: Vec<ChangeHash> = context
+            .wanted
+            .union(&missing)
+            .filter(|hash| !self.asked.contains(hash) && !context.refused.contains(hash))
+            .copied()
+            .collect();
+        let asked_for = std::mem::take(&mut self.their_need);
+        let in_step = heads.iter().all(|head| self.known.contains(head));
+        let has_news = self.told.as_deref() != Some(heads) && !context.may_wait;
+        let first = self.told.is_none();
+        if in_step && need.is_empty() && asked_for.is_empty() && !has_news && !first {
+            return None;
+        }
+
+        let bytes = match filter {
+            None if need.is_empty() && asked_for.is_empty() => {
+                outbox.push(document, heads, &self.known, self.takes_chunks, self.opens)
+            }
+            filter => {
+                let deep = need.iter().any(|hash| !missing.contains(hash));
+                let mut chunks: Vec<Vec<u8>> = asked_for
+                    .iter()
+                    .filter_map(|hash| document.change(hash))
+                    .map(|change| change.raw_bytes().to_vec())
+                    .collect();
+                let answer = match &filter {
+                    Some(filter) => {
+                        chunks.extend(lacking(document, filter));
+                        vec![our_filter(document, filter)]
+                    }
+                    None => {
+                        let lacks = document.changes_since(&self.known);
+                        chunks.extend(lacks.iter().map(|change| change.raw_bytes().to_vec()));
+                        vec![Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() }]
+                    }
+                };
+                let have = if deep { Vec::new() } else { answer };
+                let message = self.message(heads, need.clone(), have, chunks);
+                Arc::from(message.encode())
+            }
+        };
+        self.asked.extend(need);
+        if self.asked.len() > limits::REFUSED_MAX {
+            self.asked.clear();
+        }
+        self.known = heads.to_vec();
+        self.told = Some(heads.to_vec());
+        Some(bytes)
+    }
+
+    fn is_quiet(&self, heads: &[ChangeHash]) -> bool {
+        self.their_need.is_empty() && self.their_heads() == heads
+    }
+
+    /// The opening message: our heads, and a filter of what we have for a peer that does not know
+    /// them.
+    fn open(&mut self, document: &Document, heads: &[ChangeHash]) -> Arc<[u8]> {
+        self.told = Some(heads.to_vec());
+        let have =
+            our_filter(document, &Have { last_sync: Vec::new(), bloom: BloomFilter::default() });
+        Arc::from(self.message(heads, Vec::new(), vec![have], Vec::new()).encode())
+    }
+
+    fn message(
+        &self,
+        heads: &[ChangeHash],
+        need: Vec<ChangeHash>,
+        have: Vec<Have>,
+        chunks: Vec<Vec<u8>>,
+    ) -> Message {
+        message(heads, need, have, chunks, self.takes_chunks, self.opens)
+    }
+}
+
+/// Messages of one round, each encoded once, and the snapshot for those who have nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pushes: BTreeMap<(Vec<ChangeHash>, bool), Arc<[u8]>>,
+    snapshot: Option<(Vec<ChangeHash>, Vec<u8>)>,
+}
+
+impl Outbox {
+    /// Forgets the round's messages; the snapshot stays.
+    pub fn end_round(&mut self) {
+        self.pushes.clear();
+    }
+
+    /// Everything behind `known`, for a peer that needs no filter and asked for nothing.
+    fn push(
+        &mut self,
+        document: &Document,
+        heads: &[ChangeHash],
+        known: &[ChangeHash],
+        takes_chunks: bool,
+        opens: bool,
+    ) -> Arc<[u8]> {
+        let key = (known.to_vec(), takes_chunks);
+        if let Some(bytes) = self.pushes.get(&key) {
+            return Arc::clone(bytes);
+        }
+        let newcomer = known.is_empty() || known == [document.genesis()];
+        let chunks = if newcomer && takes_chunks && !document.is_founded_only() {
+            self.first_sync(document, heads)
+        } else {
+            let lacks = document.changes_since(known);
+            lacks.iter().map(|change| change.raw_bytes().to_vec()).collect()
+        };
+        // After applying this message the peer has our heads.
+        let have = Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() };
+        let message = message(heads, Vec::new(), vec![have], chunks, takes_chunks, opens);
+        let bytes: Arc<[u8]> = Arc::from(message.encode());
+        self.pushes.insert(key, Arc::clone(&bytes));
+        bytes
+    }
+
+    /// The cached snapshot and the changes behind it.
+    fn first_sync(&mut self, document: &Document, heads: &[ChangeHash]) -> Vec<Vec<u8>> {
+        let tail: Vec<Vec<u8>> = match &self.snapshot {
+            Some((at, _)) if at != heads => {
+                document.changes_since(at).iter().map(|c| c.raw_bytes().to_vec()).collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let tail_bytes: usize = tail.iter().map(Vec::len).sum();
+        match &self.snapshot {
+            Some((_, snapshot)) if tail_bytes <= limits::SNAPSHOT_TAIL_BYTES_MAX => {
+                std::iter::once(snapshot.clone()).chain(tail).collect()
+            }
+            Some(_) | None => {
+                let snapshot = document.save();
+                self.snapshot = Some((heads.to_vec(), snapshot.clone()));
+                vec![snapshot]
+            }
+        }
+    }
+}
+
+/// What a peer lacks by its filter, with everything that follows on it: heads it does not name and
+/// we do not know leave no exact difference.
+fn lacking(document: &Document, filter: &Have) -> Vec<Vec<u8>> {
+    let since: Vec<ChangeHash> =
+        filter.last_sync.iter().filter(|hash| document.has(hash)).copied().collect();
+    let mut lacks = BTreeSet::new();
+    // Log order puts dependencies first, so one pass carries "lacks it" on to what follows.
+    for change in document.metas_since(&since) {
+        let follows = change.deps.iter().any(|dep| lacks.contains(dep));
+        if follows || !filter.bloom.contains_hash(&change.hash) {
+            lacks.insert(change.hash);
+        }
+    }
+    let changes = document.changes_since(&since);
+    changes
+        .iter()
+        .filter(|change| lacks.contains(&change.hash()))
+        .map(|change| change.raw_bytes().to_vec())
+        .collect()
+}
+
+/// A filter of our changes since what both sides have.
+fn our_filter(document: &Document, theirs: &Have) -> Have {
+    let last_sync: Vec<ChangeHash> =
+        theirs.last_sync.iter().filter(|hash| document.has(hash)).copied().collect();
+    let hashes: Vec<ChangeHash> =
+        document.metas_since(&last_sync).iter().map(|change| change.hash).collect();
+    Have { last_sync, bloom: BloomFilter::from_hashes(hashes.iter()) }
+}
+
+/// `flags` only from the side that opens: a server that sends none is answered with plain change
+/// chunks alone, the only ones it takes.
+fn message(
+    heads: &[ChangeHash],
+    need: Vec<ChangeHash>,
+    have: Vec<Have>,
+    chunks: Vec<Vec<u8>>,
+    takes_chunks: bool,
+    opens: bool,
+) -> Message {
+    let together = takes_chunks && !chunks.is_empty() && !opens;
+    let (changes, version) = if together {
+        (ChunkList::from(chunks.concat()), MessageVersion::V2)
+    } else {
+        (ChunkList::from(chunks), MessageVersion::V1)
+    };
+    let flags = opens.then(MessageFlags::new);
+    Message { heads: heads.to_vec(), need, have, changes, flags, version }
+}

@@ -12,6 +12,7 @@ pub(crate) mod operations;
 use std::collections::BTreeSet;
 
 use automerge::Change;
+use serde_json::{Map, Value};
 
 use crate::document::CompartmentError;
 
@@ -35,8 +36,10 @@ pub(crate) struct Touched {
     pub id: String,
     /// The elements it writes.
     pub elements: BTreeSet<String>,
-    /// Whether it writes an element that says whose resource it is, or the resource as a whole.
-    pub names_patient: bool,
+    /// What it writes at the element that says whose resource it is, by element.
+    pub claims: Map<String, Value>,
+    /// Whether it writes that element in a shape that only the document can put together.
+    pub unclear: bool,
 }
 
 /// Why a change was not taken. Nothing of it was applied.

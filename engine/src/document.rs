@@ -296,6 +296,13 @@ impl Document {
         self.order.acknowledged(&self.doc, hash);
     }
 
+    /// Makes commands check against another room, as a client that does not check would.
+    #[cfg(test)]
+    pub(crate) fn set_room(&mut self, name: &str, actor: ActorId) {
+        self.room.name = name.parse().expect("a test names a room");
+        self.doc.set_actor(actor);
+    }
+
     /// Replaces the actor that writes what comes.
     #[cfg(test)]
     pub(crate) fn set_actor(&mut self, actor: ActorId) {
@@ -356,6 +363,11 @@ fn with_identity(resource_type: &str, id: &str, elements: Map<String, Value>) ->
     resource.insert("id".to_owned(), Value::from(id));
     resource.extend(elements);
     Value::Object(resource)
+}
+
+/// The JSON value that the text of a string scalar stands for.
+pub(crate) fn text_value(text: &str) -> Value {
+    codec::decode_text(text).into_json()
 }
 
 /// A stub of type and id, as events carry it after a delete.

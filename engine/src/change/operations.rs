@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
-    Change, ObjId, ObjType,
+    Change, ObjId, ObjType, ScalarValue,
     legacy::{Key, ObjectId, Op, OpId, OpType},
 };
+
+use serde_json::Map;
 
 use super::{Refusal, Touched};
 use crate::document::{self, Document, TEXTS};
@@ -58,14 +60,14 @@ pub(crate) fn touched(
                     collection: collection.clone(),
                     id: id.clone(),
                     elements: BTreeSet::new(),
-                    names_patient: false,
+                    claims: Map::new(),
+                    unclear: false,
                 });
-            match place.get(2) {
-                Some(element) => {
-                    touched.names_patient |= document::names_patient(collection, element);
-                    touched.elements.insert(element.clone());
+            if let Some(element) = place.get(2) {
+                touched.elements.insert(element.clone());
+                if document::names_patient(collection, element) {
+                    touched.claim(element, &op.action, place.len() == 3);
                 }
-                None => touched.names_patient = true,
             }
         }
         if matches!(op.action, OpType::Make(_)) {
@@ -73,6 +75,24 @@ pub(crate) fn touched(
         }
     }
     Ok((found.into_values().collect(), made))
+}
+
+impl Touched {
+    /// Notes a write at the element that says whose resource it is.
+    fn claim(&mut self, element: &str, action: &OpType, at_element: bool) {
+        match action {
+            OpType::Put(ScalarValue::Null) | OpType::Delete if at_element => {}
+            OpType::Put(ScalarValue::Str(text)) if at_element => {
+                self.claims.insert(element.to_owned(), document::text_value(text));
+            }
+            OpType::Put(_)
+            | OpType::Delete
+            | OpType::Make(_)
+            | OpType::Increment(_)
+            | OpType::MarkBegin(_)
+            | OpType::MarkEnd(_) => self.unclear = true,
+        }
+    }
 }
 
 /// Where an operation's object lies. Genesis's collections are known by number; objects of this

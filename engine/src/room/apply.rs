@@ -173,22 +173,27 @@ impl Room {
             catch_unwind(AssertUnwindSafe(|| operations::touched(document, staged, change)));
         let (touched, made) =
             taken.unwrap_or(Err(Refusal::Malformed("its operations cannot be read")))?;
-        if self.role == Role::Server && touched.iter().any(|touched| touched.names_patient) {
-            self.flush_group(now_ms, applied);
-            self.check_compartments(change, &touched)?;
+        if self.role == Role::Server {
+            for Touched { collection, id, claims, .. } in &touched {
+                document::check_compartment(&self.id.name, collection, id, claims)?;
+            }
+            if touched.iter().any(|touched| touched.unclear) {
+                self.flush_group(now_ms, applied);
+                self.check_on_copy(change, &touched)?;
+            }
         }
         Ok(Checked { change: change.clone(), touched, made })
     }
 
     /// Whether the resources that a change leaves behind belong in this room, tried on a copy:
     /// foreign clients write references in shapes that only the document can put together.
-    fn check_compartments(&self, change: &Change, touched: &[Touched]) -> Result<(), Refusal> {
+    fn check_on_copy(&self, change: &Change, touched: &[Touched]) -> Result<(), Refusal> {
         let mut copy = self.document.clone();
         let tried = catch_unwind(AssertUnwindSafe(|| copy.apply(vec![change.clone()]).is_ok()));
         if !tried.unwrap_or(false) || !copy.has(&change.hash()) {
             return Err(Refusal::NotApplicable);
         }
-        for Touched { collection, id, .. } in touched.iter().filter(|t| t.names_patient) {
+        for Touched { collection, id, .. } in touched.iter().filter(|touched| touched.unclear) {
             if let Some(Value::Object(resource)) = copy.resource(collection, id) {
                 document::check_compartment(&self.id.name, collection, id, &resource)?;
             }

@@ -368,6 +368,29 @@ fn a_resource_of_another_patient_is_refused_at_the_sync_door() {
 }
 
 #[test]
+fn a_client_that_does_not_check_writes_no_other_patients_resource() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    let client = world.client(1);
+    client.document = {
+        let actor = client.document.actor().clone();
+        let mut other = client.document.clone();
+        other.set_room("patient:2", actor);
+        other
+    };
+    let command = Command::Put {
+        resource: json!({
+            "resourceType": "Condition", "id": "x", "subject": {"reference": "Patient/2"},
+        }),
+    };
+    world.edit(1, command).unwrap();
+    world.settle();
+    assert_eq!(
+        world.refused,
+        [(Peer(1), Refusal::Compartment(crate::document::CompartmentError::WrongPatient))]
+    );
+}
+
+#[test]
 fn a_stock_client_reads_and_writes() {
     let mut world = World::with("patient:1", &[1]);
     world.edit(1, put("c", "Asthma"));

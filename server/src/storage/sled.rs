@@ -91,6 +91,7 @@ impl SledTree {
         files::sync_contents(&self.folder).map_err(failed)?;
         let db = match guarded(|| self.open_sled())? {
             Err(sled::Error::Corruption { .. }) if files::set_snapshots_aside(&self.folder) => {
+                files::claim_soon(&self.folder)?;
                 guarded(|| self.open_sled())?
             }
             opened => opened,
@@ -162,15 +163,30 @@ impl Tree for SledTree {
 
     fn reopen(&self) -> Result<(), TreeError> {
         let mut slot = self.open.write();
-        let was_open = slot.take();
-        guarded(|| drop(was_open))?;
-        files::claim_soon(&self.folder)?;
+        close(slot.take(), &self.folder)?;
         // After a failed sync the cache may show what the disk lacks, marked as written: a later
         // sync would not write it. A copy is all new, so its sync vouches for every byte.
         files::rewrite(&self.folder).map_err(failed)?;
         *slot = Some(self.open_claimed()?);
         Ok(())
     }
+}
+
+impl Drop for SledTree {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.get_mut().take()
+            && let Err(error) = close(Some(open), &self.folder)
+        {
+            tracing::error!(%error, "the store was not closed in order");
+        }
+    }
+}
+
+/// Closes the store. When it returns, the next may open it: threads of sled's that still wrote, and
+/// kept its lock, have come to their end.
+fn close(open: Option<Open>, folder: &Path) -> Result<(), TreeError> {
+    guarded(|| drop(open))?;
+    files::claim_soon(folder)
 }
 
 /// Turns a panic of sled's into a failure.

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected ends there")]
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use super::*;
 use crate::storage::{
@@ -18,13 +18,13 @@ fn started() -> (Arc<Memory>, Writer) {
 
 /// Asks for a commit; the answer comes through the receiver.
 fn ask(writer: &Writer, batch: RoomBatch) -> Receiver<Outcome> {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1024);
     writer.commit(batch, move |outcome| tell.send(outcome).unwrap());
     told
 }
 
 fn ask_compaction(writer: &Writer, room: &RoomId, through_seq: u64) -> Receiver<Outcome> {
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1024);
     writer.compact(room.clone(), b"snapshot".to_vec(), through_seq, move |outcome| {
         tell.send(outcome).unwrap();
     });
@@ -32,9 +32,9 @@ fn ask_compaction(writer: &Writer, room: &RoomId, through_seq: u64) -> Receiver<
 }
 
 /// Keeps each write waiting until it is let go, one message a write.
-fn hold_writes(memory: &Memory) -> (Receiver<()>, Sender<()>) {
-    let (begin, begun) = mpsc::channel();
-    let (release, released) = mpsc::channel();
+fn hold_writes(memory: &Memory) -> (Receiver<()>, SyncSender<()>) {
+    let (begin, begun) = mpsc::sync_channel(1024);
+    let (release, released) = mpsc::sync_channel(1024);
     let released = Mutex::new(released);
     memory.tree().during_writes(move || {
         begin.send(()).unwrap();

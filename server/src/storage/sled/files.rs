@@ -5,14 +5,14 @@ use std::{
     io,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::storage::keyspace::TreeError;
 
-/// How long threads of a store that was just closed may keep its lock.
-const CLOSING_MAX: Duration = Duration::from_secs(10);
-/// How often the lock is tried meanwhile.
+/// How often the lock of a store that was just closed is tried: for ten seconds.
+const CLOSING_STEPS_MAX: u32 = 2000;
+/// The pause between two tries.
 const CLOSING_STEP: Duration = Duration::from_millis(5);
 
 /// The file that holds everything.
@@ -50,15 +50,13 @@ pub(super) fn claim(folder: &Path) -> Result<(), TreeError> {
 
 /// As [`claim`], and waits while threads of the store that was just closed come to their end.
 pub(super) fn claim_soon(folder: &Path) -> Result<(), TreeError> {
-    let deadline = Instant::now() + CLOSING_MAX;
-    loop {
+    for _ in 0..CLOSING_STEPS_MAX {
         match claim(folder) {
-            Err(TreeError::InUse { .. }) if Instant::now() < deadline => {
-                thread::sleep(CLOSING_STEP);
-            }
+            Err(TreeError::InUse { .. }) => thread::sleep(CLOSING_STEP),
             claimed => return claimed,
         }
     }
+    claim(folder)
 }
 
 /// Makes every file of the store, and their names, durable.

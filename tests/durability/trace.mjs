@@ -5,6 +5,8 @@
 // returned had returned in the kernel, and what a later line says entered had not begun. So line
 // numbers are a clock on which "synced before shown" can be decided.
 
+import { withoutNeeds } from "./frames.mjs";
+
 /** The system calls that `strace -e trace=` must show for the checks to mean anything. */
 export const CALLS = [
   ...["write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"],
@@ -116,8 +118,8 @@ export function sort(calls, storeFile) {
  * else is there; one's own is an acknowledgement. A change is in the store's file from the first
  * write that holds its chunk (magic bytes and checksum, which is how its hash begins), and durable
  * when a sync that began after that write has returned. A connection shows it with the first of: the
- * hash as bytes (heads), the hash in hex, the chunk, the marker. Answers with every first showing, with
- * counts per role, and with a list of violations.
+ * hash as bytes (heads), the hash in hex, the chunk, the marker. Answers with every first showing and the
+ * line since which its change was durable, with counts per role, and with a list of violations.
  */
 export function check({ store, sockets }, changes, roles) {
   const streams = [...sockets].map(([port, writes]) => ({ ...(roles.get(port) ?? UNNAMED), ...joined(writes) }));
@@ -134,7 +136,7 @@ export function check({ store, sockets }, changes, roles) {
       if (at === undefined) continue;
       const role = stream.whose === change.by ? "acknowledgement" : stream.role;
       shown[role] = (shown[role] ?? 0) + 1;
-      showings.push({ change, line: at });
+      showings.push({ change, line: at, durable: durable.line });
       if (durable.line === undefined || at <= durable.line) {
         violations.push(`${role}: shown ${change.hash.slice(0, 8)} at line ${at}, ${durable.line === undefined ? durable.why : `before the sync that returned at line ${durable.line}`}`);
       }
@@ -163,7 +165,7 @@ function joined(writes) {
     starts.push({ offset: length, line: write.start });
     length += write.bytes.length;
   }
-  return { bytes: Buffer.concat(writes.map((write) => write.bytes)), starts };
+  return { bytes: withoutNeeds(Buffer.concat(writes.map((write) => write.bytes))), starts };
 }
 
 /** The line of the write that holds the first byte of the first needle found. */

@@ -97,8 +97,8 @@ export async function needToolchain() {
 /**
  * The environment in which the browser module's crate compiles.
  *
- * Normally empty: rustup adds the target. Where it cannot, Debian's rustc with the standard
- * library's source builds that library for the target too; `client-wasm/build.mjs` reads the variable.
+ * Normally empty: rustup adds the target. Where it cannot, Debian's rustc builds the standard library
+ * for the target from its source; `client-wasm/build.mjs` hands the flags to cargo.
  */
 export async function wasmEnvironment() {
   const installed = (env) => existsSync(output("rustc", ["--print", "target-libdir", "--target", WASM_TARGET], { env }) ?? "");
@@ -109,7 +109,9 @@ export async function wasmEnvironment() {
   say("rustup cannot add it; taking Debian's rustc-web, rust-web-src and lld-22 instead");
   if (!existsSync(DEBIAN_RUSTC)) await debian(["rustc-web", "rust-web-src", "lld-22"]);
   if (!existsSync(DEBIAN_RUSTC)) throw new StepFailed(`no Rust standard library for ${WASM_TARGET}: neither rustup nor Debian has it`);
-  return { CHARTROOM_WASM_RUSTC: DEBIAN_RUSTC, CHARTROOM_WASM_LINKER: "wasm-ld-22" };
+  const flags = ["-Zbuild-std=std,panic_abort", `--config=build.rustc="${DEBIAN_RUSTC}"`, `--config=target.${WASM_TARGET}.linker="wasm-ld-22"`];
+  // Without the variable, a released compiler takes no -Z.
+  return { RUSTC_BOOTSTRAP: "1", CHARTROOM_WASM_CARGO_FLAGS: flags.join(" ") };
 }
 
 const DEBIAN_RUSTC = "/usr/bin/rustc";

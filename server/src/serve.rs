@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::serve::ListenerExt;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
     auth::HubRef,
@@ -77,22 +77,23 @@ pub async fn run_with_storage(
         let _ = stop.send(());
     };
     let mut serving = pin!(axum::serve(listener, app).with_graceful_shutdown(signal).into_future());
-    tokio::select! {
-        result = &mut serving => result?,
-        _ = stopping => {
-            tracing::info!("shutting down");
-            let closing = async {
-                hub.close(false).await;
-                hub.sockets_closed().await;
-            };
-            let requests = async {
-                if tokio::time::timeout(REQUESTS_GRACE, serving).await.is_err() {
-                    tracing::warn!("requests were still under way");
-                }
-            };
-            tokio::join!(closing, requests);
+    let early = tokio::select! {
+        biased;
+        _ = stopping => None,
+        result = &mut serving => Some(result),
+    };
+    tracing::info!("shutting down");
+    let closing = async {
+        hub.close(false).await;
+        hub.sockets_closed().await;
+    };
+    let requests = async {
+        if early.is_none() && timeout(REQUESTS_GRACE, serving).await.is_err() {
+            tracing::warn!("requests were still under way");
         }
-    }
+    };
+    tokio::join!(closing, requests);
+    early.unwrap_or(Ok(()))?;
     tracing::info!("closed in order");
     Ok(())
 }

@@ -32,13 +32,13 @@ pub(super) enum BundleError {
 pub(super) enum EntryError {
     /// There is none.
     #[error("the entry has no resource")]
-    NoResource,
+    Empty,
     /// It has no type.
     #[error("the resource has no resourceType")]
-    NoType,
+    Untyped,
     /// It has no id.
     #[error("the resource has no id, and the entry's fullUrl is no urn:uuid that gives one")]
-    NoId,
+    Unnamed,
 }
 
 /// One entry: its place in the bundle, and its resource.
@@ -85,12 +85,12 @@ fn entries(mut bundle: Value) -> Result<Vec<Entry>, BundleError> {
 
 /// The resource with an id, its own or that of its full URL.
 fn identified(url: Option<&str>, resource: Option<Value>) -> Result<Value, EntryError> {
-    let Some(Value::Object(mut resource)) = resource else { return Err(EntryError::NoResource) };
+    let Some(Value::Object(mut resource)) = resource else { return Err(EntryError::Empty) };
     if !resource.get("resourceType").is_some_and(Value::is_string) {
-        return Err(EntryError::NoType);
+        return Err(EntryError::Untyped);
     }
     if !resource.contains_key("id") {
-        let id = url.and_then(|url| url.strip_prefix(UUID_URN)).ok_or(EntryError::NoId)?;
+        let id = url.and_then(|url| url.strip_prefix(UUID_URN)).ok_or(EntryError::Unnamed)?;
         resource.insert("id".to_owned(), Value::from(id));
     }
     Ok(Value::Object(resource))
@@ -107,13 +107,14 @@ fn rewrite(value: &mut Value, urls: &HashMap<String, String>) {
         Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, urls)),
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(url) if name == "reference" && url.starts_with(UUID_URN) => {
-                        if let Some(relative) = urls.get(url.as_str()) {
-                            url.clone_from(relative);
-                        }
-                    }
-                    member => rewrite(member, urls),
+                if let Value::String(url) = member
+                    && name == "reference"
+                    && url.starts_with(UUID_URN)
+                    && let Some(relative) = urls.get(url.as_str())
+                {
+                    url.clone_from(relative);
+                } else {
+                    rewrite(member, urls);
                 }
             }
         }
@@ -160,9 +161,9 @@ mod tests {
             { "resource": { "resourceType": "Patient", "id": "p" } },
         ] });
         let entries = entries(bundle).unwrap();
-        assert_eq!(entries[0].1, Err(EntryError::NoResource));
-        assert_eq!(entries[1].1, Err(EntryError::NoType));
-        assert_eq!(entries[2].1, Err(EntryError::NoId));
+        assert_eq!(entries[0].1, Err(EntryError::Empty));
+        assert_eq!(entries[1].1, Err(EntryError::Untyped));
+        assert_eq!(entries[2].1, Err(EntryError::Unnamed));
         assert!(entries[3].1.is_ok());
     }
 

@@ -30,7 +30,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a socket may take to say who it is.
 const JOIN_WAIT: Duration = Duration::from_secs(10);
 /// How long a peer may take to read the last words and answer the close frame.
-const CLOSE_GRACE: Duration = Duration::from_secs(2);
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {

@@ -13,14 +13,12 @@ use chartroom_engine::{Author, DocumentId, RoomId, RoomName, limits};
 use super::{
     Closing, Hub, Outbox, RoomError, RoomHandle,
     ephemeral::{self, Ephemeral},
-    link::Link,
+    link::{Link, fail},
     room_task::Mail,
 };
 use crate::{
     auth,
-    wire::frame::{
-        ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode, encode,
-    },
+    wire::frame::{ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode},
 };
 use membership::Membership;
 
@@ -83,11 +81,8 @@ impl Connection {
 
     /// Tells the peer why, then ends the connection.
     pub fn fail(&self, closing: Closing) {
-        let target = self.session.as_ref().map(|session| session.link.peer_id.clone());
-        let sender = Some(self.hub.peer_id.clone());
-        let message = closing.message.clone().into_owned();
-        self.outbox.push(encode(&Frame::Error { sender, target, message }).into());
-        self.outbox.close(closing);
+        let peer_id = self.session.as_ref().map(|session| session.link.peer_id.as_str());
+        fail(&self.outbox, &self.hub.peer_id, peer_id, closing);
     }
 
     async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
@@ -192,7 +187,10 @@ impl Session {
                 }
                 Ok(())
             }
-            Frame::Leave { .. } => Err(Closing::normal()),
+            Frame::Leave { .. } => {
+                self.link.outbox.close(Closing::normal());
+                Ok(())
+            }
             Frame::Error { .. } => {
                 tracing::info!("a peer reported an error");
                 Ok(())

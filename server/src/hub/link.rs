@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::wire::frame::{Frame, encode};
 
-use super::Outbox;
+use super::{Closing, Outbox};
 
 /// Where a room sends what a peer is to hear.
 #[derive(Debug)]
@@ -37,8 +37,24 @@ impl Link {
         self.heads_wanted.store(wanted, Ordering::Relaxed);
     }
 
+    /// Tells the peer why, then ends its connection.
+    pub fn fail(&self, us: &str, closing: Closing) {
+        fail(&self.outbox, us, Some(&self.peer_id), closing);
+    }
+
     /// Queues a frame.
     pub fn send(&self, frame: &Frame) {
         self.outbox.push(encode(frame).into());
     }
+}
+
+/// Tells a peer, which may not have said who it is, why its connection ends, and ends it.
+pub(super) fn fail(outbox: &Outbox, us: &str, peer_id: Option<&str>, closing: Closing) {
+    let frame = Frame::Error {
+        sender: Some(us.to_owned()),
+        target: peer_id.map(str::to_owned),
+        message: closing.message.clone().into_owned(),
+    };
+    outbox.push(encode(&frame).into());
+    outbox.close(closing);
 }

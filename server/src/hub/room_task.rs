@@ -62,7 +62,7 @@ pub(crate) enum Mail {
         done: oneshot::Sender<Result<Edits, RoomError>>,
     },
     /// A look at the room when everything in it is durable.
-    Read(Box<dyn FnOnce(Result<&Room, RoomError>) + Send>),
+    Read(Read),
     /// End when everything is durable.
     Close { compact: bool },
 }
@@ -80,7 +80,8 @@ enum StorageAnswer {
     Compacted { result: Result<(), StorageError> },
 }
 
-type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
+/// What looks at a room, or hears why it cannot.
+pub(super) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
 
 /// One loaded room.
 pub(super) struct RoomTask {
@@ -356,7 +357,9 @@ impl RoomTask {
                 Output::Introduce { peer, actors } => {
                     live.members.send_authors(&self.hub.peer_id, &self.id, peer, &actors);
                 }
-                Output::Close { peer, reason } => live.members.close(peer, reason),
+                Output::Close { peer, reason } => {
+                    live.members.close(&self.hub.peer_id, peer, reason)
+                }
                 Output::Reload { reason } => {
                     tracing::error!(document = %self.id.document_id(), reason, "a room is reloaded");
                     return Flow::Reload;
@@ -489,7 +492,7 @@ impl Live {
             read(Err(RoomError::Storage));
         }
         let closing = Closing::try_again("the room is loaded again; connect anew");
-        hub.metrics.closed_for_reload.inc_by(self.members.close_all(&closing));
+        hub.metrics.closed_for_reload.inc_by(self.members.close_all(&hub.peer_id, &closing));
     }
 }
 

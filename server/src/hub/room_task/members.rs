@@ -37,22 +37,22 @@ impl Members {
     }
 
     /// Ends the connection of one peer.
-    pub fn close(&self, peer: Peer, reason: CloseReason) {
+    pub fn close(&self, us: &str, peer: Peer, reason: CloseReason) {
         let closing = match reason {
             CloseReason::Garbage => Closing::protocol(reason.to_string()),
             CloseReason::OverLimit => Closing::too_large(reason.to_string()),
             CloseReason::Harm => Closing::policy(reason.to_string()),
         };
         if let Some(link) = self.links.get(&peer) {
-            link.outbox.close(closing);
+            link.fail(us, closing);
         }
     }
 
     /// Ends all connections, and says how many.
-    pub fn close_all(&mut self, closing: &Closing) -> u64 {
+    pub fn close_all(&mut self, us: &str, closing: &Closing) -> u64 {
         let links = std::mem::take(&mut self.links);
         for link in links.values() {
-            link.outbox.close(closing.clone());
+            link.fail(us, closing.clone());
         }
         links.len() as u64
     }

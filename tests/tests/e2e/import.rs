@@ -1,0 +1,156 @@
+//! The project's own and the shared patients go in and come out equal.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use chartroom_server::{
+    cli,
+    config::{Options, Task},
+};
+use chartroom_tests::server::Server;
+use flate2::read::MultiGzDecoder;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_bundles_come_back_equal() {
+    let files = shared_bundles();
+    if files.is_empty() {
+        println!("skipped: ../shared/data is absent");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path()).await.unwrap();
+    assert_eq!(import(&files, None, Some(server.http())).await, ExitCode::SUCCESS);
+    let heads = all_heads(&server).await;
+
+    let mut expected: BTreeMap<(String, String), Value> = BTreeMap::new();
+    let mut rewritten = 0;
+    for file in &files {
+        for resource in resources(file, &mut rewritten) {
+            expected.insert(identity(&resource), resource);
+        }
+    }
+    let mut exported = BTreeMap::new();
+    for room in room_names(&server).await {
+        let bundle = server.get(&format!("/rooms/{room}/document?format=bundle")).await.unwrap();
+        for entry in bundle.body["entry"].as_array().unwrap() {
+            let resource = entry["resource"].clone();
+            assert!(exported.insert(identity(&resource), resource).is_none(), "twice in {room}");
+        }
+    }
+    assert_eq!(exported.len(), expected.len());
+    for (identity, resource) in &expected {
+        // A decimal of another number of digits is another value here.
+        assert_eq!(exported.get(identity), Some(resource), "{identity:?}");
+    }
+    println!("{} resources equal, {rewritten} references rewritten", expected.len());
+
+    // The bundles disagree about some organizations, so only patients' rooms stay as they were.
+    let of_patients = |heads: Vec<Value>| -> Vec<Value> {
+        heads.into_iter().filter(|room| room[0] != "facility:directory").collect()
+    };
+    assert_eq!(import(&files, None, Some(server.http())).await, ExitCode::SUCCESS);
+    assert_eq!(of_patients(all_heads(&server).await), of_patients(heads), "imported twice");
+    let heads = all_heads(&server).await;
+    let last = files.last().unwrap().clone();
+    assert_eq!(import(&[last], None, Some(server.http())).await, ExitCode::SUCCESS);
+    assert_eq!(all_heads(&server).await, heads, "imported twice");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_entry_is_left_out_and_the_rest_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+        { "fullUrl": "urn:uuid:p1", "resource": { "resourceType": "Patient", "id": "p1" } },
+        { "resource": { "resourceType": "Nonsense", "id": "n" } },
+        { "resource": { "resourceType": "Condition", "id": "c1",
+            "subject": { "reference": "urn:uuid:p1" } } },
+        {},
+    ] });
+    let file = folder.path().join("bundle.json");
+    std::fs::write(&file, bundle.to_string()).unwrap();
+    let broken = folder.path().join("broken.json");
+    std::fs::write(&broken, "{").unwrap();
+    let store = folder.path().join("store");
+    let code = import(&[file, broken], Some(store.clone()), None).await;
+    assert_eq!(code, ExitCode::from(1));
+
+    let server = Server::start(&store).await.unwrap();
+    let document = server.get("/rooms/patient:p1/document").await.unwrap().body;
+    let condition = &document["resources"]["Condition"]["c1"];
+    assert_eq!(condition["subject"]["reference"], "Patient/p1");
+    assert_eq!(document["resources"]["Patient"]["p1"]["id"], "p1");
+    server.stop().await.unwrap();
+}
+
+async fn import(files: &[PathBuf], data: Option<PathBuf>, server: Option<String>) -> ExitCode {
+    let command = Task::Import { files: files.to_vec(), server };
+    let options = Options { data, log_json: false, command };
+    tokio::task::spawn_blocking(move || cli::execute(options)).await.unwrap().unwrap()
+}
+
+fn shared_bundles() -> Vec<PathBuf> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let folders = ["synthea", "wintehr"].map(|name| data.join(name));
+    let mut files: Vec<PathBuf> = folders
+        .iter()
+        .filter_map(|folder| folder.read_dir().ok())
+        .flat_map(|entries| entries.map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gz"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The bundle's resources, with its own references as `Type/id`.
+fn resources(file: &Path, rewritten: &mut usize) -> Vec<Value> {
+    let mut text = String::new();
+    MultiGzDecoder::new(File::open(file).unwrap()).read_to_string(&mut text).unwrap();
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let entries = bundle["entry"].as_array().unwrap();
+    // On the text, unlike the import itself: every quoted URL of an entry is one reference or its
+    // own full URL, which is no part of the resource.
+    let mut resources: Vec<String> = entries.iter().map(|e| e["resource"].to_string()).collect();
+    for entry in entries {
+        let (kind, id) = identity(&entry["resource"]);
+        let url = entry["fullUrl"].to_string();
+        if !url.starts_with("\"urn:uuid:") {
+            continue;
+        }
+        let (from, to) = (format!("\"reference\":{url}"), format!("\"reference\":\"{kind}/{id}\""));
+        for resource in &mut resources {
+            let count = resource.matches(&from).count();
+            if count > 0 {
+                *rewritten += count;
+                *resource = resource.replace(&from, &to);
+            }
+        }
+    }
+    resources.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+}
+
+fn identity(resource: &Value) -> (String, String) {
+    let text = |name: &str| resource[name].as_str().unwrap().to_owned();
+    (text("resourceType"), text("id"))
+}
+
+async fn room_names(server: &Server) -> Vec<String> {
+    let rooms = server.get("/rooms").await.unwrap().body;
+    let rooms = rooms["rooms"].as_array().unwrap();
+    rooms.iter().map(|room| room["room"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn all_heads(server: &Server) -> Vec<Value> {
+    let mut heads = Vec::new();
+    for room in room_names(server).await {
+        let shown = server.get(&format!("/rooms/{room}")).await.unwrap().body;
+        heads.push(json!([room, shown["heads"]]));
+    }
+    heads
+}

@@ -1,0 +1,109 @@
+//! Rooms come and go, and one that is damaged harms no other.
+
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+use chartroom_server::storage::{Memory, Tree, Write};
+use chartroom_tests::{
+    client::{Client, PATIENCE},
+    server::Server,
+};
+use serde_json::json;
+
+use crate::{ROOM, allergy};
+
+#[tokio::test]
+async fn idle_room_is_unloaded_and_comes_back() {
+    let storage = Arc::new(Memory::new());
+    let server = Server::start_over(storage).await.unwrap();
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    let heads = alice.heads(room);
+    assert_eq!(loaded_rooms(&server).await, 1);
+    drop(alice);
+
+    let unloaded = async {
+        while loaded_rooms(&server).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, unloaded).await.unwrap();
+    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
+    bob.open(ROOM).await.unwrap();
+    bob.until_heads(room, &heads).await.unwrap();
+    bob.put(room, allergy("a2", "peanut")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_room_that_changes_while_it_is_unloaded_loses_nothing() {
+    let storage = Arc::new(Memory::new());
+    let server = Server::start_over(storage).await.unwrap();
+    for n in 0..50 {
+        let put = json!({ "kind": "put", "resource": allergy(&format!("a{n}"), "latex") });
+        assert_eq!(server.command(ROOM, &put).await.unwrap().status, 200);
+        if n % 10 == 0 {
+            // Longer than a room stays without members here: the next command meets its unloading.
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+    let answer = server.get("/rooms/patient:p1").await.unwrap();
+    assert_eq!(answer.body["resources"], json!({ "AllergyIntolerance": 50 }));
+    assert_eq!(answer.body["seq"], 50);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn unreadable_room_leaves_the_rest() {
+    let storage = Arc::new(Memory::new());
+    let server = Server::start_over(storage.clone()).await.unwrap();
+    for (room, patient) in [(ROOM, "p1"), ("patient:p2", "p2")] {
+        let mut resource = allergy("a1", "latex");
+        resource["patient"]["reference"] = format!("Patient/{patient}").into();
+        let put = json!({ "kind": "put", "resource": resource });
+        assert_eq!(server.command(room, &put).await.unwrap().status, 200);
+    }
+    server.stop().await.unwrap();
+    lose_a_change(&storage, ROOM);
+
+    let server = Server::start_over(storage).await.unwrap();
+    let answer = server.get("/rooms/patient:p1/document").await.unwrap();
+    assert_eq!((answer.status, answer.code()), (503, Some("room-unreadable")));
+    assert_eq!(answer.body["error"]["room"], ROOM);
+    assert!(answer.body["error"]["key"].as_str().is_some_and(|key| !key.is_empty()));
+    let put = json!({ "kind": "put", "resource": allergy("a2", "latex") });
+    let answer = server.command(ROOM, &put).await.unwrap();
+    assert_eq!((answer.status, answer.code()), (503, Some("room-unreadable")));
+
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let error = alice.open(ROOM).await.unwrap_err();
+    assert!(error.to_string().contains("room-unreadable"), "{error}");
+    let other = alice.open("patient:p2").await.unwrap();
+    let there = |alice: &Client| alice.resource(other, "AllergyIntolerance", "a1").is_some();
+    alice.until("the other room is there", there).await.unwrap();
+    assert_eq!(server.get("/rooms").await.unwrap().body["rooms"].as_array().unwrap().len(), 2);
+    server.stop().await.unwrap();
+}
+
+/// Removes one record of the room's log.
+fn lose_a_change(storage: &Memory, room: &str) {
+    let mut prefix = b"x".to_vec();
+    prefix.extend_from_slice(room.as_bytes());
+    let mut end = prefix.clone();
+    end.push(0xff);
+    let mut lost = None;
+    let mut first = |key: &[u8], _: &[u8]| {
+        lost = Some(key.to_vec());
+        ControlFlow::Break(())
+    };
+    storage.tree().scan(&prefix, &end, &mut first).unwrap();
+    storage.tree().write(vec![Write::Delete(lost.unwrap())]).unwrap();
+}
+
+async fn loaded_rooms(server: &Server) -> u64 {
+    let text = server.text("/metrics").await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("chartroom_rooms_loaded ")).unwrap();
+    line.parse().unwrap()
+}

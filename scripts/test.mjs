@@ -25,7 +25,7 @@ const STAGES = [
   { name: "client", about: "the npm package: types and tests", counts: "vitest", run: (onOutput) => packageTests("client-wasm", onOutput) },
   { name: "web", about: "the workspace: types, tests, build", counts: "vitest", run: webTests },
   { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
-  { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: (onOutput) => endToEnd("foreign", onOutput) },
+  { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
   { name: "durability", about: "SIGKILL, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
 ];
@@ -125,6 +125,11 @@ async function toolTests(onOutput) {
   await run("node", ["--test", "scripts/counts.test.mjs"], { onOutput });
 }
 
+async function foreign(onOutput) {
+  await buildModule();
+  await endToEnd("foreign", onOutput);
+}
+
 async function durability(onOutput) {
   if (!has("strace")) {
     say("installing strace");
@@ -144,7 +149,6 @@ async function browser(onOutput) {
 
 async function endToEnd(folder, onOutput) {
   await npmCi(`tests/${folder}`);
-  await buildModule();
   const env = { CHARTROOM_BIN: process.env.CHARTROOM_BIN ?? (await buildServer("dev")) };
   await run("npm", ["test", "--silent"], { cwd: join(ROOT, "tests", folder), env, onOutput });
 }

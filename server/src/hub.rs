@@ -216,7 +216,7 @@ impl Hub {
     fn enter(&self, link: &Arc<Link>) {
         let old = self.connections.lock().insert(link.peer_id.clone(), Arc::clone(link));
         if let Some(old) = old.filter(|old| !Arc::ptr_eq(&old.outbox, &link.outbox)) {
-            old.outbox.close(Closing::policy("a newer connection has the same peer id"));
+            old.fail(&self.peer_id, Closing::policy("a newer connection has the same peer id"));
         }
     }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { generateAutomergeUrl } from "@automerge/automerge-repo";
-import { SAMPLES, Server, chartroom, temporaryFolder, until } from "../support/server.mjs";
+import { SAMPLES, Server, chartroom, pause, temporaryFolder, until } from "../support/server.mjs";
 import { ourClient, plain, stockRepo } from "./people.mjs";
 
 const ROOM = "patient:niamh-oyelaran";
@@ -132,9 +132,16 @@ test("two stock clients see each other through the server", async () => {
 test("a change that puts another patient's resource into the chart reaches nobody", async () => {
   const stranger = stockRepo(server);
   const opened = await stranger.find(handle.url);
+  let frames = 0;
+  stranger.networkSubsystem.adapters[0].on("message", () => (frames += 1));
   opened.change((doc) => {
     doc.Condition["of-somebody-else"] = { code: { text: "Gout" }, subject: { reference: "Patient/casimir-doyle" } };
   });
+  await until("the server has refused it", async () => /^chartroom_changes_refused_total [1-9]/m.test(await server.text("/metrics")));
+  // A stock client keeps the change and would offer it for ever; the two must not talk in circles.
+  frames = 0;
+  await pause(500);
+  assert.ok(frames < 10, `the server sent ${frames} frames in half a second in which nobody wrote`);
   // The refused client stays connected and goes on receiving what others write.
   room.patch("AllergyIntolerance", PEANUT, { lastOccurrence: "2026-11-02" });
   await until("the refused client sees a colleague's edit", () => plain(opened.doc().AllergyIntolerance[PEANUT].lastOccurrence) === "2026-11-02");

@@ -100,6 +100,10 @@ export class Server {
     return body;
   }
 
+  async text(path) {
+    return (await fetch(this.http + path)).text();
+  }
+
   room(name) {
     return this.json(`/rooms/${encodeURIComponent(name)}`);
   }

@@ -6,10 +6,11 @@
 //! one place where changes reach the document.
 
 mod apply;
+mod backup;
 pub mod io;
 mod member;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::{ActorId, ChangeHash};
 
@@ -21,6 +22,7 @@ use crate::{
     sync::{Context, Outbox},
 };
 use apply::Applied;
+use backup::Backup;
 use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
 use member::Member;
 
@@ -72,10 +74,16 @@ pub struct Room {
 }
 
 /// Something that waits to be applied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Work {
     Changes { peer: Peer, chunks: Vec<Vec<u8>> },
     Command { ticket: u64, author: Option<Author>, command: Command },
+}
+
+impl Work {
+    fn is_from(&self, peers: &BTreeSet<Peer>) -> bool {
+        matches!(self, Self::Changes { peer, .. } if peers.contains(peer))
+    }
 }
 
 /// A batch on its way to the disk, and what leaves when it is there.
@@ -147,9 +155,35 @@ impl Room {
         if self.inbox.is_empty() {
             return self.poll_sessions(true);
         }
-        let mut applied = Applied::default();
-        while applied.changes.len() < limits::BATCH_CHANGES_MAX {
+        let mut careful = false;
+        let applied = loop {
+            match self.attempt(now_ms, careful) {
+                Ok(applied) => break applied,
+                // Somebody's change does not apply whole: change by change it shows whose.
+                Err(_) if !careful => careful = true,
+                Err(peers) => {
+                    for peer in &peers {
+                        self.close(*peer, CloseReason::Harm);
+                    }
+                    self.inbox.retain(|work| !work.is_from(&peers));
+                }
+            }
+        };
+        self.persist(applied);
+    }
+
+    /// Applies what is staged; where a change does harm, everything is as before and the peers whose
+    /// changes were applied with it are named.
+    fn attempt(&mut self, now_ms: u64, careful: bool) -> Result<Applied, BTreeSet<Peer>> {
+        let from_peers = self.inbox.iter().any(|work| matches!(work, Work::Changes { .. }));
+        let backup = (self.role == Role::Server && from_peers).then(|| Backup::of(self));
+        let mut tried = Vec::new();
+        let mut applied = Applied::new(careful);
+        while applied.changes.len() < limits::BATCH_CHANGES_MAX && applied.harmed.is_none() {
             let Some(work) = self.inbox.pop_front() else { break };
+            if backup.is_some() {
+                tried.push(work.clone());
+            }
             match work {
                 Work::Changes { peer, chunks } => {
                     self.apply_from_peer(now_ms, peer, chunks, &mut applied);
@@ -161,7 +195,12 @@ impl Room {
             }
         }
         self.flush_group(now_ms, &mut applied);
-        self.persist(applied);
+        let Some(harmed) = applied.harmed.take() else { return Ok(applied) };
+        if let Some(backup) = backup {
+            backup.restore(self);
+        }
+        tried.into_iter().rev().for_each(|work| self.inbox.push_front(work));
+        Err(harmed)
     }
 
     /// What the room wants done next; drain it after every input.
@@ -323,7 +362,7 @@ impl Room {
         if heads.is_empty() {
             return;
         }
-        let unknown: std::collections::BTreeSet<ChangeHash> =
+        let unknown: BTreeSet<ChangeHash> =
             self.document.metas_since(&heads).iter().map(|change| change.hash).collect();
         let saved: Vec<ChangeHash> =
             self.pending.iter().map(|(hash, _)| *hash).filter(|h| !unknown.contains(h)).collect();

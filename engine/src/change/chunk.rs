@@ -69,6 +69,15 @@ pub(crate) fn split(mut bytes: &[u8]) -> Result<Vec<(bool, &[u8])>, Refusal> {
     Ok(chunks)
 }
 
+/// Makes a chunk's checksum right for its bytes and gives its hash.
+pub(crate) fn seal(chunk: &mut [u8]) -> [u8; 32] {
+    let hash: [u8; 32] = Sha256::digest(chunk.get(8..).unwrap_or_default()).into();
+    if let (Some(checksum), Some(first)) = (chunk.get_mut(4..8), hash.get(..4)) {
+        checksum.copy_from_slice(first);
+    }
+    hash
+}
+
 fn container(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Refusal> {
     let truncated = Refusal::Malformed("the chunk is cut short");
     if bytes.get(..4) != Some(&MAGIC) {

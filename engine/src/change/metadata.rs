@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The room's books of actors and counters, ahead of what is applied by what is staged.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
     sequences: BTreeMap<ActorId, u64>,
     max_op: u64,

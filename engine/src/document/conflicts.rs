@@ -124,7 +124,7 @@ impl Reading<'_> {
             }
             let element = match &item.value {
                 ValueRef::Scalar(scalar) => codec::decode(&scalar.to_owned().into()),
-                ValueRef::Object(_) => view.single(&item.key).unwrap_or_default(),
+                ValueRef::Object(kind) => view::object(self.doc, &item.key, *kind, &item.id()),
             };
             self.elements.insert(item.key.into_owned(), element);
         }

@@ -79,13 +79,6 @@ impl<'a> ResourceView<'a> {
         by_change
     }
 
-    /// The value of one key where a single one stands.
-    pub fn single(&self, key: &str) -> Option<Element> {
-        let mut operations = self.operations(key);
-        let (value, op) = operations.pop()?;
-        operations.is_empty().then(|| read_element(self.doc, key, &value, &op))
-    }
-
     /// These keys as the author of a change had them. Where people created the resource apart, what
     /// one of them never wrote is left out: the read model joins their elements.
     pub fn seen_by(&self, hash: &ChangeHash, keys: &BTreeSet<String>) -> Written {
@@ -103,6 +96,11 @@ impl<'a> ResourceView<'a> {
     fn operations(&self, key: &str) -> Vec<(Stored<'a>, ObjId)> {
         self.maps.iter().flat_map(|map| self.doc.get_all(map, key).unwrap_or_default()).collect()
     }
+}
+
+/// The element that an object at a key stands for.
+pub(super) fn object(doc: &Automerge, key: &str, kind: ObjType, object: &ObjId) -> Element {
+    object_element(doc, key, kind, object, None)
 }
 
 /// The element at a key as it stood at `heads`; where several values stood, automerge's choice.

@@ -30,6 +30,16 @@ pub(super) struct Applied {
     group: Vec<(Peer, Checked)>,
     grouped: BTreeSet<(String, String)>,
     hashes: BTreeSet<ChangeHash>,
+    /// One change at a time, since one of these does harm.
+    careful: bool,
+    /// Peers whose changes were in a group that did not apply whole.
+    pub harmed: Option<BTreeSet<Peer>>,
+}
+
+impl Applied {
+    pub fn new(careful: bool) -> Self {
+        Self { careful, ..Self::default() }
+    }
 }
 
 /// A resource before a change.
@@ -203,7 +213,7 @@ impl Room {
 
     fn take(&mut self, now_ms: u64, peer: Peer, mut checked: Checked, applied: &mut Applied) {
         let keys: Vec<_> = resources_of(&checked.touched);
-        if keys.iter().any(|key| applied.grouped.contains(key)) {
+        if applied.careful || keys.iter().any(|key| applied.grouped.contains(key)) {
             self.flush_group(now_ms, applied);
         }
         self.ledger.enter(&checked.change);
@@ -217,7 +227,7 @@ impl Room {
     pub(super) fn flush_group(&mut self, now_ms: u64, applied: &mut Applied) {
         let group = std::mem::take(&mut applied.group);
         applied.grouped.clear();
-        if group.is_empty() {
+        if group.is_empty() || applied.harmed.is_some() {
             return;
         }
         let touched = group.iter().flat_map(|(_, checked)| resources_of(&checked.touched));
@@ -232,21 +242,13 @@ impl Room {
         }));
         self.staged.clear();
         if !intact.unwrap_or(false) {
-            return self.abandon(&group);
+            applied.harmed = Some(group.iter().map(|(peer, _)| *peer).collect());
+            return;
         }
         for (peer, checked) in group {
             self.bind(peer, &checked.change, applied);
             self.log(now_ms, &checked, &before, applied);
         }
-    }
-
-    /// The document may be half changed: it is given up, and so are those who wrote into it.
-    fn abandon(&mut self, group: &[(Peer, Checked)]) {
-        let peers: BTreeSet<Peer> = group.iter().map(|(peer, _)| *peer).collect();
-        for peer in peers {
-            self.close(peer, CloseReason::Harm);
-        }
-        self.outputs.push_back(Output::Reload { reason: "a change could not be applied whole" });
     }
 
     fn bind(&mut self, peer: Peer, change: &Change, applied: &mut Applied) {

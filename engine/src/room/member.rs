@@ -18,12 +18,12 @@ pub(super) struct Member {
     pub session: Session,
     /// Hashes that were refused and are neither taken nor asked for again.
     pub refused: BTreeSet<ChangeHash>,
-    orphans: Vec<Orphan>,
+    pub orphans: Vec<Orphan>,
 }
 
 /// A change whose dependencies are not here yet.
-#[derive(Debug)]
-struct Orphan {
+#[derive(Debug, Clone)]
+pub(super) struct Orphan {
     change: Change,
     deadline_ms: u64,
 }

@@ -6,4 +6,5 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a client takes what it knows")]
 
 pub mod client;
+pub mod fuzz;
 pub mod server;

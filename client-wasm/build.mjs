@@ -1,0 +1,107 @@
+// Builds the npm package into dist/: the WebAssembly module, its glue, and the TypeScript.
+// A step is skipped where nothing that it reads has changed.
+//
+// CHARTROOM_WASM_CARGO_FLAGS adds arguments to cargo, for toolchains that build their own std.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = dirname(HERE);
+const DIST = join(HERE, "dist");
+const STAMPS = join(DIST, ".build");
+const TARGET = "wasm32-unknown-unknown";
+const BROTLI_BYTES_MAX = 450 * 1024;
+
+const cargoFlags = (process.env.CHARTROOM_WASM_CARGO_FLAGS ?? "").split(/\s+/).filter(Boolean);
+const cargoTarget = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
+const raw = join(cargoTarget, TARGET, "wasm", "chartroom_client_wasm.wasm");
+const glue = join(DIST, "wasm");
+const optimised = join(glue, "chartroom_bg.wasm");
+const workspace = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"].map((name) => join(ROOT, name));
+
+step({
+  name: "module",
+  says: `compiling the engine for ${TARGET}`,
+  reads: [...workspace, join(ROOT, "engine/Cargo.toml"), join(ROOT, "engine/src"), join(HERE, "Cargo.toml"), join(HERE, "src")],
+  writes: [raw],
+  salt: cargoFlags.join(" "),
+  run: () =>
+    run("cargo", ["build", "--locked", "--package", "chartroom-client-wasm", "--profile", "wasm", "--target", TARGET, ...cargoFlags]),
+});
+
+step({
+  name: "glue",
+  says: "writing the JavaScript glue and making the module small",
+  reads: [raw, join(HERE, "bindgen/Cargo.toml"), join(HERE, "bindgen/src"), join(HERE, "package-lock.json")],
+  writes: [optimised, join(glue, "chartroom.js"), join(glue, "chartroom.d.ts")],
+  run: () => {
+    rmSync(glue, { recursive: true, force: true });
+    run("cargo", ["run", "--locked", "--quiet", "--package", "chartroom-bindgen", "--", raw, glue]);
+    const wasmOpt = join(HERE, "node_modules/binaryen/bin/wasm-opt");
+    run(process.execPath, [wasmOpt, "-Oz", "--strip-debug", "--strip-producers", optimised, "-o", optimised]);
+  },
+});
+
+step({
+  name: "typescript",
+  says: "compiling the TypeScript",
+  reads: [join(HERE, "ts"), join(HERE, "tsconfig.json"), join(HERE, "package-lock.json"), join(glue, "chartroom.d.ts")],
+  writes: [join(DIST, "index.js"), join(DIST, "index.d.ts")],
+  run: () => run(process.execPath, [join(HERE, "node_modules/typescript/bin/tsc"), "--project", HERE]),
+});
+
+reportSize();
+
+/** Runs a step unless its outputs stand and its inputs are those of its last run. */
+function step({ name, says, reads, writes, salt = "", run: body }) {
+  const stamp = join(STAMPS, name);
+  const inputs = () => `${fingerprint(reads)} ${salt}`.trim();
+  if (writes.every((path) => existsSync(path)) && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs()) {
+    console.log(`client-wasm: ${name} is up to date`);
+    return;
+  }
+  console.log(`client-wasm: ${says}`);
+  body();
+  for (const path of writes) if (!existsSync(path)) fail(`${relative(ROOT, path)} was not written`);
+  mkdirSync(STAMPS, { recursive: true });
+  writeFileSync(stamp, inputs());
+}
+
+/** A hash over names and contents of files, and of everything in folders. */
+function fingerprint(paths) {
+  const hash = createHash("sha256");
+  const add = (path) => {
+    if (!existsSync(path)) return;
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).sort()) add(join(path, name));
+      return;
+    }
+    const bytes = readFileSync(path);
+    hash.update(`${relative(ROOT, path)} ${bytes.length}\n`).update(bytes);
+  };
+  paths.forEach(add);
+  return hash.digest("hex");
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
+  if (error) fail(`${command} could not be started: ${error.message}`);
+  if (status !== 0) fail(`${command} ended with ${status}`);
+}
+
+function reportSize() {
+  const bytes = readFileSync(optimised);
+  const quality = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  const brotli = brotliCompressSync(bytes, { params: quality }).length;
+  console.log(`client-wasm: the module has ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} with gzip, ${brotli} with brotli`);
+  if (brotli > BROTLI_BYTES_MAX) fail(`the module is over its limit of ${BROTLI_BYTES_MAX} bytes with brotli`);
+}
+
+function fail(message) {
+  console.error(`client-wasm: ${message}`);
+  process.exit(1);
+}

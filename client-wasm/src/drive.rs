@@ -1,0 +1,111 @@
+//! The drive loop of the client role, and what it has to report.
+
+use chartroom_engine::{Command, CommandError, Edit, Event, Input, Output, Room};
+use serde::Serialize;
+
+use crate::convert::{self, Failure, Outputs};
+
+/// What happened beside messages to send, in the order in which a client should tell it.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The edit that the command came to.
+    edit: Option<EditReport>,
+    /// A snapshot was taken over or a refusal undone: everything may have changed.
+    adopted: bool,
+    events: Vec<Event>,
+    /// Hashes of changes that the server holds durably now, in hex.
+    saved: Vec<String>,
+    /// Edits that the server refused.
+    given_back: Vec<EditReport>,
+    /// Why the connection has to be made anew.
+    closed: Option<String>,
+    /// Why the document in memory is not to be trusted any more.
+    reload: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct EditReport {
+    hash: Option<String>,
+    resources: Vec<(String, String)>,
+    command: Command,
+}
+
+/// Hands inputs in one by one, and drains the room after each until it has nothing more to do.
+pub fn drive(
+    room: &mut Room,
+    now_ms: f64,
+    inputs: impl IntoIterator<Item = Input>,
+) -> Result<Outputs, Failure> {
+    let now_ms = convert::time(now_ms);
+    let mut drained = Drained::default();
+    for input in inputs {
+        room.handle(now_ms, input);
+        drained.drain(room);
+        loop {
+            room.advance(now_ms);
+            drained.drain(room);
+            let Some(through) = drained.persist.take() else { break };
+            room.handle(now_ms, Input::Persisted { through });
+            drained.drain(room);
+        }
+    }
+    drained.finish()
+}
+
+#[derive(Default)]
+struct Drained {
+    report: Report,
+    is_worth_telling: bool,
+    messages: Vec<std::sync::Arc<[u8]>>,
+    persist: Option<u64>,
+    failed: Option<CommandError>,
+}
+
+impl Drained {
+    fn drain(&mut self, room: &mut Room) {
+        while let Some(output) = room.poll_output() {
+            self.is_worth_telling |= !matches!(
+                output,
+                Output::Send { .. } | Output::Persist(_) | Output::Introduce { .. }
+            );
+            match output {
+                Output::Send { message, .. } => self.messages.push(message),
+                Output::Persist(batch) => self.persist = Some(batch.number),
+                Output::Events(events) => self.report.events.extend(events),
+                Output::Answered { result: Ok(edit), .. } => self.report.edit = Some(edit.into()),
+                Output::Answered { result: Err(error), .. } => self.failed = Some(error),
+                Output::Saved { hashes } => {
+                    self.report.saved.extend(hashes.iter().map(ToString::to_string));
+                }
+                Output::GivenBack { edits } => {
+                    self.report.given_back.extend(edits.into_iter().map(EditReport::from));
+                }
+                Output::Adopted => self.report.adopted = true,
+                // The server's own changes are trusted; one that cannot be applied breaks the line.
+                Output::Refused { .. } => {
+                    self.report.closed =
+                        Some("a change of the server cannot be applied".to_owned());
+                }
+                Output::Close { reason, .. } => self.report.closed = Some(reason.to_string()),
+                Output::Reload { reason } => self.report.reload = Some(reason),
+                Output::Introduce { .. } => {}
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Outputs, Failure> {
+        if let Some(error) = self.failed {
+            return Err(Failure::new(error.code(), &error));
+        }
+        let report = self.is_worth_telling.then(|| convert::json(&self.report)).transpose()?;
+        Ok(convert::outputs(report, &self.messages))
+    }
+}
+
+impl From<Edit> for EditReport {
+    fn from(edit: Edit) -> Self {
+        let hash = edit.hash.map(|hash| hash.to_string());
+        Self { hash, resources: edit.resources, command: edit.command }
+    }
+}

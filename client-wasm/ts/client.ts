@@ -1,0 +1,177 @@
+import { Connection } from "./connection.js";
+import { ChartroomError } from "./errors.js";
+import type { ServerFrame } from "./frames.js";
+import { Emitter } from "./emitter.js";
+import { Room } from "./room.js";
+import { RoomSession, type SessionLink } from "./session.js";
+import type { ConnectionStatus, ConnectOptions, Unsubscribe } from "./types.js";
+
+const TICK_MS = 1_000;
+
+/** A room's session and how many open rooms use it. */
+interface Held {
+  session: RoomSession;
+  uses: number;
+}
+
+/** One socket to a server and the rooms that are open on it. Made by `connect`. */
+export class Client {
+  readonly #connection: Connection;
+  readonly #emitter = new Emitter<{ status: ConnectionStatus }>();
+  readonly #rooms = new Map<string, Held>();
+  readonly #link: SessionLink;
+  readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #forgetHints: Unsubscribe;
+
+  /** @internal */
+  constructor(options: ConnectOptions) {
+    this.#connection = new Connection(options, {
+      status: (status) => this.#statusChanged(status),
+      frame: (frame) => this.#receive(frame),
+    });
+    this.#link = {
+      person: options.person,
+      send: ({ documentId }, data) => this.#connection.send({ type: "sync", documentId, data }),
+      enter: ({ name }) => this.#connection.send({ type: "room", name }),
+      reconnect: (reason) => this.#connection.drop(reason),
+      drained: ({ name }) => this.#endIfUnused(name),
+    };
+    this.#forgetHints = onHints(() => this.#connection.nudge());
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#connection.start();
+  }
+
+  /** Where the connection stands. */
+  get status(): ConnectionStatus {
+    return this.#connection.status;
+  }
+
+  /** Why there is no connection; `null` while there is one, or was none yet. */
+  get error(): ChartroomError | null {
+    return this.#connection.error;
+  }
+
+  /**
+   * Opens a room: resolves when it can be read, which is after the first sync or, without a
+   * connection, at once with what is known. Rejects with the server's code if it refuses the room.
+   */
+  async open(name: string): Promise<Room> {
+    const held = this.#hold(name);
+    if (this.status === "offline") return this.#room(name, held);
+    try {
+      await held.session.firstAnswer;
+    } catch (error) {
+      this.#release(name, held);
+      throw error;
+    }
+    return this.#room(name, held);
+  }
+
+  /** Subscribes to {@link Client.status}. */
+  onStatus(listener: (status: ConnectionStatus) => void): Unsubscribe {
+    return this.#emitter.on("status", listener);
+  }
+
+  /**
+   * Closes the socket and every room for good. Edits that are unsaved by then are given up, and
+   * their `saved` rejects with `client-closed`: wait for `saved` first where that matters.
+   */
+  async close(): Promise<void> {
+    clearInterval(this.#ticker);
+    this.#forgetHints();
+    const closed = this.#connection.close();
+    for (const { session } of this.#rooms.values()) session.end(closedError());
+    this.#rooms.clear();
+    await closed;
+  }
+
+  #hold(name: string): Held {
+    if (this.status === "closed") throw closedError();
+    let held = this.#rooms.get(name);
+    if (!held) {
+      held = { session: new RoomSession(name, this.#link), uses: 0 };
+      this.#rooms.set(name, held);
+      this.#link.enter(held.session);
+    }
+    held.uses += 1;
+    return held;
+  }
+
+  #room(name: string, held: Held): Room {
+    if (this.status === "closed") throw closedError();
+    return new Room(held.session, () => this.#release(name, held));
+  }
+
+  #release(name: string, held: Held): void {
+    held.uses -= 1;
+    if (this.#rooms.get(name) === held) this.#endIfUnused(name);
+  }
+
+  /** A room that nobody has open stays while it has unsaved edits. */
+  #endIfUnused(name: string): void {
+    const held = this.#rooms.get(name);
+    if (!held || held.uses > 0 || held.session.status.unsaved > 0) return;
+    this.#rooms.delete(name);
+    this.#connection.send({ type: "leave-room", documentId: held.session.documentId });
+    // The session may be in the middle of telling its listeners.
+    queueMicrotask(() => held.session.end(new ChartroomError("room-closed", "the room was closed")));
+  }
+
+  #statusChanged(status: ConnectionStatus): void {
+    const sessions = [...this.#rooms.values()].map((held) => held.session);
+    if (status === "online") sessions.forEach((session) => this.#link.enter(session));
+    if (status === "offline") sessions.forEach((session) => session.left());
+    this.#emitter.emit("status", status);
+  }
+
+  #receive(frame: ServerFrame): void {
+    switch (frame.type) {
+      case "room":
+        return this.#rooms.get(frame.name)?.session.entered(frame.epoch, frame.documentId);
+      case "room-refused":
+        return this.#rooms.get(frame.name)?.session.refusedRoom(new ChartroomError(frame.code, frame.message));
+      case "sync":
+        return this.#session(frame.documentId)?.received(frame.data);
+      case "doc-unavailable":
+        return this.#session(frame.documentId)?.refusedRoom(new ChartroomError("room-unavailable", "the server does not have this room for you"));
+      case "authors":
+        return this.#session(frame.documentId)?.introduced(frame.authors);
+      case "refused":
+        return this.#session(frame.documentId)?.refusedChanges(frame.hashes, new ChartroomError(frame.code, frame.message));
+      case "peer":
+      case "error":
+      case "other":
+        return;
+    }
+  }
+
+  #session(documentId: string): RoomSession | undefined {
+    for (const { session } of this.#rooms.values()) if (session.documentId === documentId) return session;
+    return undefined;
+  }
+
+  #tick(): void {
+    this.#connection.tick();
+    for (const { session } of [...this.#rooms.values()]) session.tick();
+  }
+}
+
+function closedError(): ChartroomError {
+  return new ChartroomError("client-closed", "the client was closed");
+}
+
+/** In a browser: the network came or went, or the page is looked at again. */
+function onHints(hint: () => void): Unsubscribe {
+  if (typeof window === "undefined") return () => {};
+  const seen = () => {
+    if (document.visibilityState === "visible") hint();
+  };
+  window.addEventListener("online", hint);
+  window.addEventListener("offline", hint);
+  document.addEventListener("visibilitychange", seen);
+  return () => {
+    window.removeEventListener("online", hint);
+    window.removeEventListener("offline", hint);
+    document.removeEventListener("visibilitychange", seen);
+  };
+}

@@ -1,0 +1,49 @@
+import { Deferred } from "./deferred.js";
+import type { ChartroomError } from "./errors.js";
+import type { Edit, EditState, Json } from "./types.js";
+
+/** An edit of this client, moved along by its room. */
+export class LocalEdit implements Edit {
+  #state: EditState = "local";
+  readonly #outcome = new Deferred();
+
+  constructor(
+    readonly hash: string | null,
+    readonly resource: { readonly type: string; readonly id: string },
+    readonly command: Json,
+  ) {
+    if (hash === null) this.markSaved();
+  }
+
+  get state(): EditState {
+    return this.#state;
+  }
+
+  get saved(): Promise<void> {
+    return this.#outcome.promise;
+  }
+
+  markSent(): void {
+    if (this.#state === "local") this.#state = "sent";
+  }
+
+  /** The connection broke before the server answered: the edit will be sent again. */
+  markUnsent(): void {
+    if (this.#state === "sent") this.#state = "local";
+  }
+
+  markSaved(): void {
+    this.#state = "saved";
+    this.#outcome.resolve();
+  }
+
+  markRefused(error: ChartroomError): void {
+    this.#state = "refused";
+    this.#outcome.reject(error);
+  }
+
+  /** The client or its last room was closed with the edit unsaved; what became of it is not known. */
+  abandon(error: ChartroomError): void {
+    this.#outcome.reject(error);
+  }
+}

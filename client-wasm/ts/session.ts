@@ -1,0 +1,263 @@
+import { Collections } from "./collections.js";
+import { Deferred } from "./deferred.js";
+import { LocalEdit } from "./edit.js";
+import { Emitter } from "./emitter.js";
+import { newShell, readOutputs, type Report, type RoomShell } from "./engine.js";
+import { ChartroomError, fromEngine } from "./errors.js";
+import type { ChartEvent, Conflict, Json, Person, RefusedEdit, Resource, RoomEvents, RoomStatus } from "./types.js";
+import type { Outputs } from "./wasm/chartroom.js";
+
+/** What a session asks of the client that owns it. */
+export interface SessionLink {
+  readonly person: Person | undefined;
+  /** Sends a sync message about the session's document. */
+  send(session: RoomSession, message: Uint8Array): void;
+  /** Asks the server for the room again, after the session started afresh. */
+  enter(session: RoomSession): void;
+  /** The connection has delivered what cannot be: make it anew. */
+  reconnect(reason: ChartroomError): void;
+  /** The session has nothing unsaved any more. */
+  drained(session: RoomSession): void;
+}
+
+/** What a session tells: what rooms tell, and each event by its own name through `event`. */
+type SessionEvents = RoomEvents & { event: ChartEvent };
+
+/**
+ * One room of the engine and what this client knows about it, shared by every open {@link Room} of
+ * that name. It outlives them while it has unsaved edits.
+ */
+export class RoomSession {
+  readonly emitter = new Emitter<SessionEvents>();
+  documentId: string;
+  #shell: RoomShell;
+  #epoch = 1;
+  #online = false;
+  #status: RoomStatus = { synced: false, unsaved: 0, error: null };
+  readonly #collections = new Collections();
+  /** Unsaved edits by hash, in the order they were made. */
+  readonly #edits = new Map<string, LocalEdit>();
+  /** Hashes of all changes made here, to tell one's own events. */
+  readonly #mine = new Set<string>();
+  #conflicts: { list: readonly Conflict[]; json: string } = { list: Object.freeze([]), json: "[]" };
+  #conflictsStale = true;
+  readonly #firstAnswer = new Deferred();
+  #ended: ChartroomError | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly link: SessionLink,
+  ) {
+    this.#shell = this.#call(() => newShell(name, this.#epoch, link.person));
+    this.documentId = this.#shell.documentId();
+  }
+
+  get status(): RoomStatus {
+    return this.#status;
+  }
+
+  /** Resolves once the server has sent what it has, or cannot be asked; rejects if it refuses. */
+  get firstAnswer(): Promise<void> {
+    return this.#firstAnswer.promise;
+  }
+
+  resource(type: string, id: string): Resource | undefined {
+    return this.#call(() => this.#collections.get(this.#shell, type, id));
+  }
+
+  list(type: string): readonly Resource[] {
+    return this.#call(() => this.#collections.list(this.#shell, type));
+  }
+
+  heads(): string[] {
+    return this.#call(() => this.#shell.heads());
+  }
+
+  conflicts(): readonly Conflict[] {
+    if (this.#conflictsStale) {
+      const json = this.#call(() => this.#shell.conflicts());
+      if (json !== this.#conflicts.json) this.#conflicts = { list: Object.freeze(JSON.parse(json) as Conflict[]), json };
+      this.#conflictsStale = false;
+    }
+    return this.#conflicts.list;
+  }
+
+  command(command: { [key: string]: Json | undefined }, resource: { type: string; id: string }): LocalEdit {
+    const outputs = this.#call(() => this.#shell.command(Date.now(), JSON.stringify(command)));
+    const { report, messages } = readOutputs(outputs);
+    const edit = new LocalEdit(report?.edit?.hash ?? null, resource, command as Json);
+    if (edit.hash !== null) {
+      this.#edits.set(edit.hash, edit);
+      this.#mine.add(edit.hash);
+    }
+    this.#take(report, messages);
+    return edit;
+  }
+
+  /** The server has named the room's document, on a connection that is new. */
+  entered(epoch: number, documentId: string): void {
+    if (epoch !== this.#epoch) this.#startAfresh(epoch, "re-founded", "the room was founded anew");
+    if (documentId !== this.documentId) {
+      return this.refusedRoom(new ChartroomError("protocol", "the server has another document for this room"));
+    }
+    if (this.#online) return;
+    this.#online = true;
+    this.#feed(() => this.#shell.joined(Date.now()), { sends: false });
+  }
+
+  /** The server does not serve this room. */
+  refusedRoom(error: ChartroomError): void {
+    this.#firstAnswer.reject(error);
+    this.#setStatus({ synced: false, error });
+  }
+
+  left(): void {
+    this.#firstAnswer.resolve();
+    if (!this.#online) return;
+    this.#online = false;
+    for (const edit of this.#edits.values()) edit.markUnsent();
+    this.#feed(() => this.#shell.left(Date.now()));
+    this.#setStatus({ synced: false });
+  }
+
+  received(message: Uint8Array): void {
+    if (!this.#online) return;
+    this.#feed(() => this.#shell.receive(Date.now(), message));
+    if (this.#status.error?.code !== "engine-failed") this.#setStatus({ synced: true, error: null });
+    this.#firstAnswer.resolve();
+  }
+
+  introduced(authors: { actor: Uint8Array; id: string; name: string }[]): void {
+    for (const { actor, id, name } of authors) this.#feed(() => this.#shell.introduced(Date.now(), actor, id, name));
+    this.#conflictsStale = true;
+    this.emitter.emit("authors", undefined);
+  }
+
+  refusedChanges(hashes: Uint8Array[], reason: ChartroomError): void {
+    const joined = new Uint8Array(hashes.length * 32);
+    hashes.forEach((hash, index) => joined.set(hash.subarray(0, 32), index * 32));
+    this.#feed(() => this.#shell.refused(Date.now(), joined), { reason });
+  }
+
+  tick(): void {
+    this.#feed(() => this.#shell.tick(Date.now()));
+  }
+
+  /** Ends the session; what becomes of its unsaved edits is not known. */
+  end(reason: ChartroomError): void {
+    if (this.#ended) return;
+    this.#ended = reason;
+    this.#firstAnswer.reject(reason);
+    for (const edit of this.#edits.values()) edit.abandon(reason);
+    this.#edits.clear();
+    this.#online = false;
+    this.#shell.free();
+  }
+
+  /** Gives the engine an input that came over the wire; a failure is this room's, not the socket's. */
+  #feed(input: () => Outputs, { sends = true, reason }: { sends?: boolean; reason?: ChartroomError } = {}): void {
+    if (this.#ended) return;
+    let outputs: ReturnType<typeof readOutputs>;
+    try {
+      outputs = readOutputs(this.#call(input));
+    } catch (error) {
+      return this.refusedRoom(fromEngine(error));
+    }
+    this.#take(outputs.report, outputs.messages, { sends, ...(reason && { reason }) });
+  }
+
+  /** Does what a call had to say: messages leave first, then listeners hear what happened. */
+  #take(
+    report: Report | undefined,
+    messages: Uint8Array[],
+    { sends = true, reason }: { sends?: boolean; reason?: ChartroomError } = {},
+  ): void {
+    for (const message of messages) this.link.send(this, message);
+    // The opening message carries heads alone; every later one carries what the server lacks.
+    if (sends && messages.length > 0) for (const edit of this.#edits.values()) edit.markSent();
+    if (report) {
+      this.#tellChanges(report);
+      this.#tellSaved(report);
+      this.#tellRefused(report, reason ?? new ChartroomError("refused", "the server refused the edit"));
+    }
+    this.#setStatus({});
+    if (report?.closed) this.link.reconnect(new ChartroomError("protocol", report.closed));
+    if (report?.reload) {
+      this.#startAfresh(this.#epoch, "engine-reloaded", "the room had to be loaded anew");
+      this.link.enter(this);
+    }
+  }
+
+  #tellChanges({ events, adopted }: Report): void {
+    if (adopted) this.#collections.touchAll();
+    for (const event of events) this.#collections.touch(event.resource_type, event.resource_id);
+    if (!adopted && events.length === 0) return;
+    this.#conflictsStale = true;
+    const told = events.map((event): ChartEvent => ({ ...event, local: event.changes.some((hash) => this.#mine.has(hash)) }));
+    if (adopted) this.emitter.emit("change", []);
+    if (told.length > 0) this.emitter.emit("change", told);
+    for (const event of told) this.emitter.emit("event", event);
+    const disputed = adopted || told.some((event) => event.event_type.startsWith("conflict."));
+    if (disputed && this.emitter.has("conflicts")) this.emitter.emit("conflicts", this.conflicts());
+  }
+
+  #tellSaved({ saved }: Report): void {
+    const edits = saved.flatMap((hash) => this.#settle(hash));
+    // With the server's order known, another value of a conflict may be the one that shows.
+    for (const { resource } of edits) this.#collections.touch(resource.type, resource.id);
+    for (const edit of edits) edit.markSaved();
+    if (edits.length > 0) this.emitter.emit("saved", edits);
+  }
+
+  #tellRefused({ givenBack }: Report, reason: ChartroomError): void {
+    const edits = givenBack.flatMap(({ hash }) => (hash === null ? [] : this.#settle(hash)));
+    this.#refuse(edits, reason);
+  }
+
+  #refuse(edits: LocalEdit[], reason: ChartroomError): void {
+    for (const edit of edits) edit.markRefused(reason);
+    const told = edits.map((edit): RefusedEdit => ({ edit, command: edit.command, code: reason.code, message: reason.message }));
+    if (told.length > 0) this.emitter.emit("refused", told);
+  }
+
+  #settle(hash: string): LocalEdit[] {
+    const edit = this.#edits.get(hash);
+    this.#edits.delete(hash);
+    return edit ? [edit] : [];
+  }
+
+  /** Leaves the engine's room behind for a new one; unsaved edits go back to the person. */
+  #startAfresh(epoch: number, code: string, message: string): void {
+    const shell = this.#call(() => newShell(this.name, epoch, this.link.person));
+    this.#shell.free();
+    this.#shell = shell;
+    this.#epoch = epoch;
+    this.documentId = shell.documentId();
+    this.#online = false;
+    this.#collections.touchAll();
+    this.#conflictsStale = true;
+    const edits = [...this.#edits.values()];
+    this.#edits.clear();
+    this.emitter.emit("change", []);
+    this.#refuse(edits, new ChartroomError(code, message));
+    this.#setStatus({ synced: false });
+  }
+
+  #setStatus(change: Partial<RoomStatus>): void {
+    const old = this.#status;
+    const status = { ...old, ...change, unsaved: this.#edits.size };
+    if (old.synced === status.synced && old.unsaved === status.unsaved && old.error === status.error) return;
+    this.#status = status;
+    this.emitter.emit("status", status);
+    if (old.unsaved > 0 && status.unsaved === 0) this.link.drained(this);
+  }
+
+  #call<T>(body: () => T): T {
+    if (this.#ended) throw this.#ended;
+    try {
+      return body();
+    } catch (error) {
+      throw fromEngine(error);
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import type { ChartroomError } from "./errors.js";
+
+/** A JSON value. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/**
+ * A FHIR resource as the room shows it. Treat it as immutable: the same object is given out until
+ * the resource changes.
+ */
+export interface Resource {
+  resourceType: string;
+  id: string;
+  [element: string]: unknown;
+}
+
+/** The person behind a change. */
+export interface Person {
+  /** Stable id, what sign-in calls the subject. */
+  id: string;
+  /** The name that colleagues read. */
+  name: string;
+}
+
+/** Milliseconds to wait before the next attempt to connect: a random time up to a growing limit. */
+export interface Backoff {
+  /** The limit of the first wait. */
+  minMs: number;
+  /** The limit never grows beyond this. */
+  maxMs: number;
+}
+
+/** The part of the browser's `WebSocket` class that a client uses; the class of the npm package `ws` fits. */
+export type WebSocketClass = new (url: string, protocols?: string | string[]) => WebSocketLike;
+
+/** The part of a `WebSocket` that a client uses. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+}
+
+/** How to reach a server, and as whom. */
+export interface ConnectOptions {
+  /** The server's sync address, `ws://host/sync` or `wss://host/sync`. */
+  url: string;
+  /** Who is at this client, where the server has no sign-in; without it, an anonymous reader. */
+  person?: Person;
+  /** The bearer token, where the server has sign-in. */
+  token?: string;
+  /** The WebSocket class; needed in Node 20, which has none of its own. */
+  WebSocket?: WebSocketClass;
+  /** Waits between attempts to connect: 250 ms to 15 s if not given. */
+  backoff?: Backoff;
+  /** Where the WebAssembly module lies, where the file beside this package cannot be read. */
+  wasm?: URL | string | BufferSource | WebAssembly.Module;
+}
+
+/**
+ * Where the connection stands: `connecting` at the first attempt, `online` once the server has
+ * answered, `offline` between attempts, `closed` for good.
+ */
+export type ConnectionStatus = "connecting" | "online" | "offline" | "closed";
+
+/** Takes a subscription back; calling it twice is harmless. */
+export type Unsubscribe = () => void;
+
+/** What happened to a resource. */
+export type Action = "created" | "updated" | "deleted";
+
+/** One clinical event, derived from one change of one resource. */
+export interface ChartEvent {
+  /** Upper-case name, such as `RESOURCE_CREATED`. */
+  event: string;
+  /** Dotted name, such as `resource.created`. */
+  event_type: string;
+  /** The room. */
+  room: string;
+  /** The FHIR id of the patient, in a patient's room. */
+  patient_id: string | null;
+  resource_type: string;
+  resource_id: string;
+  action: Action;
+  /** The resource as of the event; type and id alone after a delete. */
+  resource: Resource;
+  /** Names of the changed elements. */
+  changed: string[];
+  /** Who is responsible, where known. */
+  author: Person | null;
+  /** When this client received the change, in milliseconds since 1970. */
+  time_ms: number;
+  /** What the change claims as its time, in milliseconds since 1970. */
+  authored_ms: number;
+  /** Hashes of the changes, in hex. */
+  changes: string[];
+  /** Whether the change belongs to an import or a first sync: raise no alarm for it. */
+  import: boolean;
+  /** What the event's rule adds. */
+  details: Json;
+  /** Whether the change was made through this client's room. */
+  local: boolean;
+}
+
+/** One of the values that stand at the same place. */
+export interface ConflictValue {
+  value: Json;
+  author: Person | null;
+  authored_ms: number;
+  /** The change that wrote the value, in hex. */
+  hash: string;
+  /** Whether this is the value that `get` and `list` show. */
+  shown: boolean;
+}
+
+/** Two people's edits that did not know of each other. Writing the elements resolves it. */
+export interface Conflict {
+  resource_type: string;
+  id: string;
+  /** `element`: one element; `group`: elements that only make sense together; `deleted`: an edit
+   * against a delete; `created`: two creations of one id. */
+  kind: "element" | "group" | "deleted" | "created";
+  elements: string[];
+  /** Whether acts such as dispense or sign have to wait until a person has chosen. */
+  safety: boolean;
+  values: ConflictValue[];
+}
+
+/** Where an edit stands: made here, on its way, durable at the server, or refused by it. */
+export type EditState = "local" | "sent" | "saved" | "refused";
+
+/** One edit and what became of it. The room shows it at once; this tells when it is safe. */
+export interface Edit {
+  /** The change it made, in hex; `null` where nothing differed. */
+  readonly hash: string | null;
+  readonly state: EditState;
+  /** Resolves when the edit survives a power cut at the server, rejects with a `ChartroomError` if it is refused. */
+  readonly saved: Promise<void>;
+  /** What it touched. */
+  readonly resource: { readonly type: string; readonly id: string };
+}
+
+/** An edit that the server refused, given back so that the person can be asked again. */
+export interface RefusedEdit {
+  readonly edit: Edit;
+  /** What the edit would have done, for the person to see; to make it again, call the room anew. */
+  readonly command: Json;
+  /** Stable code of the reason. */
+  readonly code: string;
+  /** The reason in words, without patient data. */
+  readonly message: string;
+}
+
+/** What a room tells, by the name of the subscription. */
+export interface RoomEvents {
+  /** Every batch of events, one's own and other people's; empty where so much came at once that
+   * everything may have changed. */
+  change: readonly ChartEvent[];
+  /** Edits that are durable at the server now. */
+  saved: readonly Edit[];
+  /** Edits that the server refused; the room shows the server's state again. */
+  refused: readonly RefusedEdit[];
+  /** The room's status changed. */
+  status: RoomStatus;
+  /** The conflicts changed. */
+  conflicts: readonly Conflict[];
+  /** The server said who is behind some actors, so authors that were unknown may be known now. */
+  authors: undefined;
+}
+
+/** How far a room agrees with the server. */
+export interface RoomStatus {
+  /** Whether everything the server had when the connection came up is here, and the connection still is. */
+  readonly synced: boolean;
+  /** Edits that the server has not made durable yet. */
+  readonly unsaved: number;
+  /** Why the server does not serve this room at present. */
+  readonly error: ChartroomError | null;
+}

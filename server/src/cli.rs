@@ -21,8 +21,8 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use crate::{
     config::{Options, ServerConfig, Task},
     hub::{Hub, HubConfig},
-    serve::{refuse_exposed, run},
-    shutdown,
+    serve::{refuse_exposed, run_with_storage},
+    shutdown::Shutdown,
     storage::{Sled, StorageError},
 };
 
@@ -59,17 +59,14 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
             .await
             .with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
+        let storage = Sled::at(&config.data)?;
+        // Before anybody is told that the server is there, and may want it to end.
+        let shutdown = Shutdown::listen()?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "chartroom listens on http://{address}")?;
         writeln!(out, "no sign-in is configured, so it answers this machine only")?;
         drop(out);
-        let shutdown = async {
-            if let Err(error) = shutdown::requested().await {
-                tracing::error!(%error, "signals cannot be waited for");
-                std::future::pending().await
-            }
-        };
-        run(config, listener, shutdown).await?;
+        run_with_storage(config, Arc::new(storage), listener, shutdown.requested()).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,87 +1,48 @@
 //! One task owns one engine room: it takes mail, drives the room and sends what comes out.
 //!
 //! The invariant: what leaves was durable before. The engine holds acknowledgements, broadcasts and
-//! answers back until [`Input::Persisted`], and reads wait here until [`Room::settled`].
+//! answers back until [`Input::Persisted`], and reads wait here until [`settled`](chartroom_engine::Room::settled).
 
 mod compaction;
+mod live;
+mod mail;
 mod members;
 mod summary;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{
-    Author, Batch, Edit, Input, Output, Peer, Room, RoomId,
-    document::{Command, CommandError},
-};
+use chartroom_engine::{Author, Batch, Command, Input, Output, RoomId};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
 };
 
 use super::{
-    Closing, Hub, RoomError,
-    ephemeral::Ephemeral,
+    Hub, RoomError,
     handle::Edits,
-    link::Link,
     load::{Loaded, load},
 };
 use crate::{
     clock,
     storage::{RoomBatch, StorageError},
 };
-use compaction::Log;
-use members::Members;
+use live::{Live, Persisting};
 use summary::summary_of;
+
+pub(crate) use mail::Mail;
 
 /// Mail taken before the room is advanced: a batch grows with the load, and so does a flush.
 const MAIL_BATCH: usize = 512;
 /// How often a loaded room hears that time passes.
 const TICK: Duration = Duration::from_secs(1);
-/// How often a room that failed is loaded again before it waits for the next tick.
+/// Answers of the storage thread that may wait: a room has one batch and one compaction there.
 const STORAGE_ANSWERS: usize = 4;
-
-/// What a room's task can be asked.
-pub(crate) enum Mail {
-    /// A peer enters.
-    Join {
-        peer: Peer,
-        link: Arc<Link>,
-        author: Author,
-        joined: oneshot::Sender<Result<(), RoomError>>,
-    },
-    /// A sync message of a peer that entered.
-    Received { peer: Peer, message: Vec<u8> },
-    /// A message to relay.
-    Ephemeral { peer: Peer, message: Ephemeral },
-    /// A peer is gone.
-    Left { peer: Peer },
-    /// Edits in a person's name.
-    Commands {
-        author: Author,
-        commands: Vec<Command>,
-        done: oneshot::Sender<Result<Edits, RoomError>>,
-    },
-    /// A look at the room when everything in it is durable.
-    Read(Read),
-    /// End when everything is durable.
-    Close { compact: bool },
-}
-
-impl std::fmt::Debug for Mail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Mail holds patient data.
-        f.write_str("Mail")
-    }
-}
 
 /// What comes back from the storage thread.
 enum StorageAnswer {
     Committed { number: u64, at: Instant, result: Result<(), StorageError> },
     Compacted { result: Result<(), StorageError> },
 }
-
-/// What looks at a room, or hears why it cannot.
-pub(super) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
 
 /// One loaded room.
 pub(super) struct RoomTask {
@@ -92,32 +53,6 @@ pub(super) struct RoomTask {
     answer: mpsc::Sender<StorageAnswer>,
     idle_ticks: u32,
     closing: Option<bool>,
-}
-
-/// What is gone when a room is loaded again.
-struct Live {
-    room: Room,
-    log: Log,
-    members: Members,
-    requests: BTreeMap<u64, Request>,
-    /// Ticket of a command to its request and its place there.
-    tickets: BTreeMap<u64, (u64, usize)>,
-    next_ticket: u64,
-    reads: Vec<Read>,
-    /// Bytes of the batch at the storage thread, by its number, and its last change.
-    persisting: Option<Persisting>,
-}
-
-struct Persisting {
-    number: u64,
-    bytes: u64,
-    seq: u64,
-}
-
-/// Commands that are answered together.
-struct Request {
-    edits: Vec<Option<Result<Edit, CommandError>>>,
-    done: oneshot::Sender<Result<Edits, RoomError>>,
 }
 
 /// Whether the room in memory still stands.
@@ -278,13 +213,8 @@ impl RoomTask {
             let _ = done.send(Ok(Vec::new()));
             return Flow::Go;
         }
-        let request = live.next_ticket;
-        let edits = commands.iter().map(|_| None).collect();
-        live.requests.insert(request, Request { edits, done });
-        for (place, command) in commands.into_iter().enumerate() {
-            let ticket = live.next_ticket;
-            live.next_ticket += 1;
-            live.tickets.insert(ticket, (request, place));
+        let tickets = live.expect(commands.len(), done);
+        for (ticket, command) in tickets.zip(commands) {
             let author = Some(author.clone());
             live.room.handle(clock::now_ms(), Input::Command { ticket, author, command });
             if matches!(self.drain(live), Flow::Reload) {
@@ -437,76 +367,5 @@ impl RoomTask {
         let mut ticks = interval(self.tick_length());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
-    }
-}
-
-impl Live {
-    fn new(loaded: Loaded) -> Self {
-        let log = Log::new(&loaded);
-        Self {
-            room: loaded.room,
-            log,
-            members: Members::default(),
-            requests: BTreeMap::new(),
-            tickets: BTreeMap::new(),
-            next_ticket: 1,
-            reads: Vec::new(),
-            persisting: None,
-        }
-    }
-
-    fn answer_reads(&mut self) {
-        if self.room.settled() {
-            for read in self.reads.drain(..) {
-                read(Ok(&self.room));
-            }
-        }
-    }
-
-    fn answer_command(&mut self, ticket: u64, result: Result<Edit, CommandError>) {
-        let Some((number, place)) = self.tickets.remove(&ticket) else { return };
-        let Some(request) = self.requests.get_mut(&number) else { return };
-        if let Some(edit) = request.edits.get_mut(place) {
-            *edit = Some(result);
-        }
-        if request.edits.iter().all(Option::is_some)
-            && let Some(request) = self.requests.remove(&number)
-        {
-            // Who no longer waits needs no answer.
-            let _ = request.done.send(Ok(request.edits.into_iter().flatten().collect()));
-        }
-    }
-
-    /// How many answers of the storage thread are to come.
-    fn with_storage(&self) -> usize {
-        usize::from(self.persisting.is_some()) + usize::from(self.log.is_busy())
-    }
-
-    /// Tells everybody who waits that the room is loaded again.
-    fn abandon(&mut self, hub: &Hub) {
-        for (_, request) in std::mem::take(&mut self.requests) {
-            // Who no longer waits needs no answer.
-            let _ = request.done.send(Err(RoomError::Storage));
-        }
-        for read in self.reads.drain(..) {
-            read(Err(RoomError::Storage));
-        }
-        let closing = Closing::try_again("the room is loaded again; connect anew");
-        hub.metrics.closed_for_reload.inc_by(self.members.close_all(&hub.peer_id, &closing));
-    }
-}
-
-impl Mail {
-    fn refuse(self, error: &RoomError) {
-        match self {
-            // Who no longer waits needs no answer.
-            Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
-            Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
-            Self::Read(read) => read(Err(error.clone())),
-            Self::Received { .. }
-            | Self::Ephemeral { .. }
-            | Self::Left { .. }
-            | Self::Close { .. } => {}
-        }
     }
 }

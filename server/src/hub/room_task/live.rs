@@ -1,0 +1,113 @@
+//! A loaded room with everybody who is in it or waits for it; all of it is gone when the room is
+//! loaded again.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use chartroom_engine::{CommandError, Edit, Room};
+use tokio::sync::oneshot;
+
+use super::{compaction::Log, mail::Read, members::Members};
+use crate::hub::{Closing, Hub, RoomError, handle::Edits, load::Loaded};
+
+/// What is gone when a room is loaded again.
+pub(super) struct Live {
+    pub room: Room,
+    pub log: Log,
+    pub members: Members,
+    pub requests: BTreeMap<u64, Request>,
+    /// Ticket of a command to its request and its place there.
+    tickets: BTreeMap<u64, (u64, usize)>,
+    next_ticket: u64,
+    pub reads: Vec<Read>,
+    /// The batch at the storage thread.
+    pub persisting: Option<Persisting>,
+}
+
+/// A batch at the storage thread.
+pub(super) struct Persisting {
+    /// The engine's number of it.
+    pub number: u64,
+    /// Bytes of its changes.
+    pub bytes: u64,
+    /// Its last change.
+    pub seq: u64,
+}
+
+/// Commands that are answered together.
+pub(super) struct Request {
+    edits: Vec<Option<Result<Edit, CommandError>>>,
+    done: oneshot::Sender<Result<Edits, RoomError>>,
+}
+
+impl Live {
+    /// A room as it was loaded, with nobody in it.
+    pub fn new(loaded: Loaded) -> Self {
+        let log = Log::new(&loaded);
+        Self {
+            room: loaded.room,
+            log,
+            members: Members::default(),
+            requests: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 1,
+            reads: Vec::new(),
+            persisting: None,
+        }
+    }
+
+    /// Lets those look who wait to, if everything in the document is durable.
+    pub fn answer_reads(&mut self) {
+        if self.room.settled() {
+            for read in self.reads.drain(..) {
+                read(Ok(&self.room));
+            }
+        }
+    }
+
+    /// Keeps one command's result, and answers the request whose last it was.
+    pub fn answer_command(&mut self, ticket: u64, result: Result<Edit, CommandError>) {
+        let Some((number, place)) = self.tickets.remove(&ticket) else { return };
+        let Some(request) = self.requests.get_mut(&number) else { return };
+        if let Some(edit) = request.edits.get_mut(place) {
+            *edit = Some(result);
+        }
+        if request.edits.iter().all(Option::is_some)
+            && let Some(request) = self.requests.remove(&number)
+        {
+            // Who no longer waits needs no answer.
+            let _ = request.done.send(Ok(request.edits.into_iter().flatten().collect()));
+        }
+    }
+
+    /// Takes a request in; gives its commands' tickets.
+    pub fn expect(
+        &mut self,
+        commands: usize,
+        done: oneshot::Sender<Result<Edits, RoomError>>,
+    ) -> Range<u64> {
+        let first = self.next_ticket;
+        self.next_ticket += commands as u64;
+        let tickets = first..self.next_ticket;
+        self.tickets.extend(tickets.clone().enumerate().map(|(place, t)| (t, (first, place))));
+        self.requests.insert(first, Request { edits: vec![None; commands], done });
+        tickets
+    }
+
+    /// How many answers of the storage thread are to come.
+    pub fn with_storage(&self) -> usize {
+        usize::from(self.persisting.is_some()) + usize::from(self.log.is_busy())
+    }
+
+    /// Tells everybody who waits that the room is loaded again.
+    pub fn abandon(&mut self, hub: &Hub) {
+        for (_, request) in std::mem::take(&mut self.requests) {
+            // Who no longer waits needs no answer.
+            let _ = request.done.send(Err(RoomError::Storage));
+        }
+        for read in self.reads.drain(..) {
+            read(Err(RoomError::Storage));
+        }
+        let closing = Closing::try_again("the room is loaded again; connect anew");
+        hub.metrics.closed_for_reload.inc_by(self.members.close_all(&hub.peer_id, &closing));
+    }
+}

@@ -1,0 +1,61 @@
+//! What a room's task can be asked, and how it is answered where the room does not stand.
+
+use std::sync::Arc;
+
+use chartroom_engine::{Author, Command, Peer, Room};
+use tokio::sync::oneshot;
+
+use crate::hub::{RoomError, ephemeral::Ephemeral, handle::Edits, link::Link};
+
+/// What looks at a room, or hears why it cannot.
+pub(crate) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
+
+/// What a room's task can be asked.
+pub(crate) enum Mail {
+    /// A peer enters.
+    Join {
+        peer: Peer,
+        link: Arc<Link>,
+        author: Author,
+        joined: oneshot::Sender<Result<(), RoomError>>,
+    },
+    /// A sync message of a peer that entered.
+    Received { peer: Peer, message: Vec<u8> },
+    /// A message to relay.
+    Ephemeral { peer: Peer, message: Ephemeral },
+    /// A peer is gone.
+    Left { peer: Peer },
+    /// Edits in a person's name.
+    Commands {
+        author: Author,
+        commands: Vec<Command>,
+        done: oneshot::Sender<Result<Edits, RoomError>>,
+    },
+    /// A look at the room when everything in it is durable.
+    Read(Read),
+    /// End when everything is durable.
+    Close { compact: bool },
+}
+
+impl Mail {
+    /// Answers whoever waits for one with an error.
+    pub(super) fn refuse(self, error: &RoomError) {
+        match self {
+            // Who no longer waits needs no answer.
+            Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
+            Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
+            Self::Read(read) => read(Err(error.clone())),
+            Self::Received { .. }
+            | Self::Ephemeral { .. }
+            | Self::Left { .. }
+            | Self::Close { .. } => {}
+        }
+    }
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Mail holds patient data.
+        f.write_str("Mail")
+    }
+}

@@ -1,0 +1,22 @@
+/** What the header says about the connection and the person's edits. */
+import type { ConnectionStatus } from "../shared/chartroom";
+
+export interface SaveState {
+  tone: "saved" | "busy" | "warning";
+  text: string;
+}
+
+/** "Saved" is said only when the server has made every edit durable and the connection stands. */
+export function saveState(status: ConnectionStatus, synced: boolean, unsaved: number, refused: number): SaveState {
+  const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
+  if (status === "offline" || status === "closed") {
+    const text = unsaved > 0 ? `Offline — ${edits} not yet saved` : "Offline — no unsaved edits";
+    return { tone: "warning", text };
+  }
+  if (status === "connecting") {
+    return { tone: "busy", text: unsaved > 0 ? `Connecting… ${edits} not yet saved` : "Connecting…" };
+  }
+  if (unsaved > 0) return { tone: "busy", text: `Saving ${edits}…` };
+  if (refused > 0) return { tone: "warning", text: refused === 1 ? "1 edit was not accepted" : `${refused} edits were not accepted` };
+  return synced ? { tone: "saved", text: "Saved" } : { tone: "busy", text: "Catching up…" };
+}

@@ -1,0 +1,126 @@
+/** The patient's prescriptions: what is taken now, and what was. */
+import { NativeSelect, SimpleGrid, Textarea } from "@mantine/core";
+import type { Resource } from "../shared/chartroom";
+import { conceptText } from "../shared/fhir/concept";
+import { dosageText, drugText } from "../shared/fhir/dosage";
+import { asList, asObject, asText } from "../shared/fhir/read";
+import { codeWord, noteText } from "../shared/fhir/words";
+import { CodedText } from "../shared/panel/CodedText";
+import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
+import { options } from "../shared/panel/options";
+import { ResourcePanel } from "../shared/panel/ResourcePanel";
+import type { OpenRoom } from "../shared/rooms";
+import { DRUGS } from "./drugs";
+import {
+  blankMedication,
+  INTENT,
+  isPastMedication,
+  type MedicationValues,
+  medicationElements,
+  medicationFrame,
+  readMedication,
+  STATUS,
+  showMedication,
+  structuredDosage,
+  validateMedication,
+} from "./medication";
+
+export const MEDICATIONS: PanelDefinition<MedicationValues> = {
+  type: "MedicationRequest",
+  title: "Medications",
+  noun: "medication",
+  column: "Drug and dosage",
+  pastTitle: "Past medications",
+  emptyText: "No current medications recorded.",
+  label: (resource) => drugText(resource) || "Unnamed drug",
+  detail: medicationDetail,
+  badge: medicationBadge,
+  isPast: isPastMedication,
+  date: (resource) => asText(resource["authoredOn"]) ?? "",
+  blank: blankMedication,
+  read: readMedication,
+  validate: validateMedication,
+  elements: medicationElements,
+  frame: medicationFrame,
+  show: showMedication,
+  Fields: MedicationFields,
+};
+
+export function MedicationsPanel(props: { open: OpenRoom; patientId: string }) {
+  return <ResourcePanel definition={MEDICATIONS} {...props} />;
+}
+
+function medicationDetail(resource: Resource): string {
+  const reasons = [
+    ...asList(resource["reasonCode"]).map(conceptText),
+    ...asList(resource["reasonReference"]).map((reason) => asText(asObject(reason)?.["display"]) ?? ""),
+  ].filter(Boolean);
+  const intent = asText(resource["intent"]);
+  return [
+    dosageText(resource) || "No dosage recorded",
+    intent && !/order$/.test(intent) ? codeWord(intent) : "",
+    reasons.length > 0 ? `for ${reasons.join(", ")}` : "",
+    noteText(resource),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function medicationBadge(resource: Resource) {
+  const status = asText(resource["status"]);
+  const text = codeWord(resource["status"]) || "Not stated";
+  if (isPastMedication(resource)) return { text, tone: "quiet" } as const;
+  return { text, tone: status === "active" ? "active" : "alert" } as const;
+}
+
+function MedicationFields({ form, resource, note }: FieldsProps<MedicationValues>) {
+  const structured = structuredDosage(resource);
+  return (
+    <>
+      <CodedText
+        label="Drug"
+        placeholder="Drug, strength and form"
+        field="drug"
+        suggestions={DRUGS}
+        recorded={resource?.["medicationCodeableConcept"]}
+        {...form.getInputProps("drug")}
+        value={form.values.drug}
+        note={note("drug")}
+      />
+      <div>
+        <Textarea
+          label="Dosage"
+          description={structured ? `Recorded as: ${structured}. Text replaces it.` : undefined}
+          placeholder="1 tablet by mouth once a day"
+          autosize
+          minRows={2}
+          maxRows={6}
+          maxLength={2000}
+          data-field="dosage"
+          {...form.getInputProps("dosage")}
+        />
+        {note("dosage")}
+      </div>
+      <SimpleGrid cols={{ base: 1, xs: 2 }}>
+        <div>
+          <NativeSelect
+            label="Status"
+            data={options(STATUS, form.values.status, form.values.status === "" ? "Choose…" : undefined)}
+            data-field="status"
+            {...form.getInputProps("status")}
+          />
+          {note("status")}
+        </div>
+        <div>
+          <NativeSelect
+            label="Intent"
+            data={options(INTENT, form.values.intent, form.values.intent === "" ? "Choose…" : undefined)}
+            data-field="intent"
+            {...form.getInputProps("intent")}
+          />
+          {note("intent")}
+        </div>
+      </SimpleGrid>
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+/** The server's list of rooms, as patients to choose from. */
+import { formatDate } from "../shared/fhir/date";
+import { asList, asObject, asText } from "../shared/fhir/read";
+
+/** One patient of the list. */
+export interface PatientEntry {
+  id: string;
+  name: string;
+  birthDate: string | undefined;
+  gender: string | undefined;
+}
+
+/** Asks the server for its rooms; rooms that are no patient's chart are left out. */
+export async function loadPatients(signal: AbortSignal): Promise<PatientEntry[]> {
+  const answer = await fetch("/rooms", { signal, headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return patientsOf(await answer.json());
+}
+
+/** The patients among the rooms of an answer, by name. */
+export function patientsOf(answer: unknown): PatientEntry[] {
+  const entries = asList(asObject(answer)?.["rooms"]).flatMap((item) => {
+    const room = asObject(item);
+    const match = /^patient:([^~]+)$/.exec(asText(room?.["room"]) ?? "");
+    const id = match?.[1];
+    if (!room || !id) return [];
+    return [
+      {
+        id,
+        name: asText(room["title"]) ?? "Name not recorded",
+        birthDate: asText(room["birthDate"]),
+        gender: asText(room["gender"]),
+      },
+    ];
+  });
+  return entries.sort((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1));
+}
+
+/** Whether every word of the search is in the patient's name, id, sex or birth date. */
+export function matches(patient: PatientEntry, search: string): boolean {
+  const text = [patient.name, patient.id, patient.gender, patient.birthDate, formatDate(patient.birthDate)]
+    .join(" ")
+    .toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

@@ -1,0 +1,84 @@
+/**
+ * What became of the edits made in this window.
+ *
+ * The room shows an edit at once; a refused one is kept here with its reason and the person's own
+ * text, until it is made again or discarded.
+ */
+import type { Edit } from "./chartroom";
+import { Listeners } from "./store";
+
+/** An edit that the server did not accept. */
+export interface Refusal {
+  readonly key: number;
+  readonly type: string;
+  readonly id: string;
+  /** What the edit was, in words: `Edit of Penicillin`. */
+  readonly what: string;
+  /** Why it was refused, in words. */
+  readonly reason: string;
+  /** The values of the form it came from; absent for a removal. */
+  readonly draft?: unknown;
+  /** Makes the same edit again. */
+  readonly again: () => Edit;
+}
+
+/** What an edit is, beside the doing of it. */
+export interface EditMeaning {
+  readonly what: string;
+  readonly draft?: unknown;
+  readonly again: () => Edit;
+}
+
+export class EditLog extends Listeners {
+  #refusals: readonly Refusal[] = [];
+  #next = 1;
+
+  /** Refused edits, oldest first; the same array until it changes. */
+  readonly refusals = (): readonly Refusal[] => this.#refusals;
+
+  /** Follows an edit until it is durable; a refusal is kept. */
+  follow(edit: Edit, meaning: EditMeaning): void {
+    edit.saved.catch((error: unknown) => {
+      if (codeOf(error) === "client-closed" || codeOf(error) === "room-closed") return;
+      const key = this.#next++;
+      const { type, id } = edit.resource;
+      this.#set([...this.#refusals, { key, type, id, ...meaning, reason: reasonText(error) }]);
+    });
+  }
+
+  /** Forgets a refused edit. */
+  dismiss(key: number): void {
+    this.#set(this.#refusals.filter((refusal) => refusal.key !== key));
+  }
+
+  #set(refusals: readonly Refusal[]): void {
+    this.#refusals = refusals;
+    this.tell();
+  }
+}
+
+/** Why an edit did not go through, in words for the person who made it. */
+export function reasonText(error: unknown): string {
+  const known = REASONS[codeOf(error) ?? ""];
+  if (known) return known;
+  const message = error instanceof Error ? error.message.trim() : "";
+  return message === "" ? "The server gave no reason." : sentence(message);
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
+
+const REASONS: Record<string, string> = {
+  "read-only": "You may read this chart but not change it.",
+  "wrong-patient": "The entry names another patient than this chart's.",
+  "not-found": "The entry is no longer in the chart.",
+  "too-large": "The entry is too long to be stored.",
+  "engine-failed": "The page lost its footing. Copy your text and load the page again.",
+};

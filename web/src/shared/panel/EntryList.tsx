@@ -1,0 +1,104 @@
+/** The table of a panel: current entries first, past ones collapsed and shown a page at a time. */
+import { Button, Table, Text, UnstyledButton } from "@mantine/core";
+import { IconChevronRight } from "@tabler/icons-react";
+import { useId, useState } from "react";
+import type { Resource } from "../chartroom";
+import type { OpenRoom } from "../rooms";
+import { resourceKey } from "../store";
+import { useConflicts, useTouches } from "../useRoom";
+import type { FormValues, PanelDefinition } from "./definition";
+import { EntryRow } from "./EntryRow";
+import classes from "./Panel.module.css";
+
+const PAGE = 50;
+
+interface EntryListProps<V extends FormValues> {
+  definition: PanelDefinition<V>;
+  open: OpenRoom;
+  current: readonly Resource[];
+  past: readonly Resource[];
+  onEdit: ((resource: Resource) => void) | undefined;
+  onRemove: ((resource: Resource) => void) | undefined;
+}
+
+export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
+  const { definition, open, current, past } = props;
+  const [expanded, setExpanded] = useState(false);
+  const conflicts = useConflicts(open);
+  const pastId = useId();
+  const disputed = past.filter((entry) => conflicts.has(resourceKey(definition.type, entry.id)));
+  // A conflict is never hidden in a collapsed group.
+  const shown = expanded ? past : disputed;
+
+  return (
+    <>
+      {current.length === 0 && (
+        <Text c="dimmed" size="sm" className={classes["empty"]}>
+          {definition.emptyText}
+        </Text>
+      )}
+      {current.length > 0 && <Rows {...props} caption={definition.title} entries={current} />}
+      {past.length > 0 && (
+        <UnstyledButton
+          className={classes["pastToggle"]}
+          aria-expanded={expanded}
+          aria-controls={pastId}
+          onClick={() => setExpanded(!expanded)}
+        >
+          <IconChevronRight size={16} aria-hidden className={classes["chevron"]} data-open={expanded || undefined} />
+          {definition.pastTitle} ({past.length})
+        </UnstyledButton>
+      )}
+      <div id={pastId} className={classes["past"]}>
+        {shown.length > 0 && <Rows {...props} caption={definition.pastTitle} entries={shown} />}
+      </div>
+    </>
+  );
+}
+
+function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string; entries: readonly Resource[] }) {
+  const { definition, open, entries, caption, onEdit, onRemove } = props;
+  const [limit, setLimit] = useState(PAGE);
+  const touches = useTouches(open);
+  const conflicts = useConflicts(open);
+  return (
+    <>
+      <Table className={classes["table"]} aria-label={caption} layout="fixed">
+        <Table.Thead className={classes["columns"]}>
+          <Table.Tr>
+            <Table.Th>{definition.column}</Table.Th>
+            <Table.Th className={classes["statusColumn"]}>Status</Table.Th>
+            <Table.Th className={classes["changeColumn"]}>Last change</Table.Th>
+            {(onEdit || onRemove) && (
+              <Table.Th className={classes["actionColumn"]}>
+                <span className="visually-hidden">Actions</span>
+              </Table.Th>
+            )}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {entries.slice(0, limit).map((resource) => {
+            const key = resourceKey(definition.type, resource.id);
+            return (
+              <EntryRow
+                key={resource.id}
+                definition={definition}
+                open={open}
+                resource={resource}
+                touch={touches.get(key)}
+                conflicts={conflicts.get(key)}
+                onEdit={onEdit}
+                onRemove={onRemove}
+              />
+            );
+          })}
+        </Table.Tbody>
+      </Table>
+      {entries.length > limit && (
+        <Button variant="subtle" size="compact-sm" m="xs" onClick={() => setLimit(limit + 2 * PAGE)}>
+          Show {Math.min(2 * PAGE, entries.length - limit)} more of {entries.length - limit}
+        </Button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,100 @@
+/** One entry: what it is, how it stands, who changed it last, and its conflicts beneath it. */
+import { ActionIcon, Badge, Table, Text, Tooltip } from "@mantine/core";
+import { IconPencil, IconTrash } from "@tabler/icons-react";
+import { memo, type ReactElement } from "react";
+import { ConflictNote } from "../../conflicts/ConflictNote";
+import type { Touch } from "../activity";
+import type { Conflict, Resource } from "../chartroom";
+import { formatDate, formatTime } from "../fhir/date";
+import { elementName } from "../fhir/words";
+import type { OpenRoom } from "../rooms";
+import type { FormValues, PanelDefinition } from "./definition";
+import classes from "./Panel.module.css";
+
+interface EntryRowProps<V extends FormValues> {
+  definition: PanelDefinition<V>;
+  open: OpenRoom;
+  resource: Resource;
+  touch: Touch | undefined;
+  conflicts: readonly Conflict[] | undefined;
+  onEdit: ((resource: Resource) => void) | undefined;
+  onRemove: ((resource: Resource) => void) | undefined;
+}
+
+function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
+  const { definition, open, resource, touch, conflicts, onEdit, onRemove } = props;
+  const label = definition.label(resource);
+  const detail = definition.detail(resource);
+  const badge = definition.badge(resource);
+  const flag = definition.flag?.(resource);
+  return (
+    <>
+      <Table.Tr
+        className={classes["row"]}
+        data-entry={resource.id}
+        data-changed={touch ? (touch.turn % 2 === 0 ? "even" : "odd") : undefined}
+      >
+        <Table.Th scope="row" className={classes["main"]}>
+          <span className={classes["label"]}>{label}</span>
+          {flag && (
+            <Badge size="sm" color="red" variant="filled" ml={8} className={classes["flag"]}>
+              {flag}
+            </Badge>
+          )}
+          {detail && <span className={classes["detail"]}>{detail}</span>}
+        </Table.Th>
+        <Table.Td>
+          <span className={classes["status"]} data-tone={badge.tone}>
+            {badge.text}
+          </span>
+        </Table.Td>
+        <Table.Td className={classes["change"]}>
+          <LastChange definition={definition} resource={resource} touch={touch} />
+        </Table.Td>
+        {(onEdit || onRemove) && (
+          <Table.Td className={classes["actions"]}>
+            {onEdit && (
+              <ActionIcon variant="subtle" color="gray" aria-label={`Edit ${label}`} onClick={() => onEdit(resource)}>
+                <IconPencil size={17} aria-hidden />
+              </ActionIcon>
+            )}
+            {onRemove && (
+              <ActionIcon variant="subtle" color="gray" aria-label={`Remove ${label}`} onClick={() => onRemove(resource)}>
+                <IconTrash size={17} aria-hidden />
+              </ActionIcon>
+            )}
+          </Table.Td>
+        )}
+      </Table.Tr>
+      {conflicts?.map((conflict) => (
+        <Table.Tr key={`${conflict.kind} ${conflict.elements.join(" ")}`} className={classes["conflictRow"]}>
+          <Table.Td colSpan={4}>
+            <ConflictNote conflict={conflict} label={label} open={open} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </>
+  );
+}
+
+/** Rows whose entry did not change are not drawn again. */
+export const EntryRow = memo(EntryRowView) as <V extends FormValues>(props: EntryRowProps<V>) => ReactElement;
+
+function LastChange<V extends FormValues>(props: {
+  definition: PanelDefinition<V>;
+  resource: Resource;
+  touch: Touch | undefined;
+}) {
+  const { definition, resource, touch } = props;
+  if (!touch) return <Text size="xs" c="dimmed">{formatDate(definition.date(resource))}</Text>;
+  const what = touch.changed.map((element) => elementName(definition.type, element)).join(", ");
+  const verb = touch.action === "created" ? "Added" : "Changed";
+  return (
+    <Tooltip label={touch.action === "created" || !what ? verb : `${verb}: ${what}`} withArrow>
+      <Text size="xs" className={classes["touch"]} tabIndex={0}>
+        {touch.author}
+        <span className={classes["touchTime"]}>{formatTime(touch.at, new Date())}</span>
+      </Text>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,186 @@
+/** One section of the chart: its entries, and the adding, editing and removing of them. */
+import { Badge, Button, Group, Paper, Text, Title } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconPlus } from "@tabler/icons-react";
+import { useCallback, useId, useMemo, useState } from "react";
+import { ConflictNote } from "../../conflicts/ConflictNote";
+import type { Conflict, Edit, Resource } from "../chartroom";
+import { type EditMeaning, reasonText, type Refusal } from "../edits";
+import { formatTime } from "../fhir/date";
+import type { OpenRoom } from "../rooms";
+import { useCollection, useConflicts, useRefusals, useTouches } from "../useRoom";
+import { useWorkspace } from "../workspace";
+import type { FormValues, PanelDefinition } from "./definition";
+import { EntryList } from "./EntryList";
+import { orderEntries } from "./order";
+import classes from "./Panel.module.css";
+import { RefusalNote } from "./RefusalNote";
+import { type DialogState, ResourceDialog } from "./ResourceDialog";
+
+export function ResourcePanel<V extends FormValues>(props: {
+  definition: PanelDefinition<V>;
+  open: OpenRoom;
+  patientId: string;
+}) {
+  const { definition, open, patientId } = props;
+  const { canEdit } = useWorkspace();
+  const headingId = useId();
+  const resources = useCollection(open.room, definition.type);
+  const { current, past } = useMemo(() => orderEntries(definition, resources), [definition, resources]);
+  const [dialog, setDialog] = useState<DialogState<V>>();
+  const attempt = useAttempt(open);
+  const onEdit = useCallback((resource: Resource) => setDialog({ id: resource.id, values: definition.read(resource) }), [definition]);
+  const onRemove = useRemoval(definition, open, attempt);
+  const refusals = useRefusals(open).filter((refusal) => refusal.type === definition.type);
+
+  return (
+    <Paper component="section" withBorder radius="md" className={classes["panel"]} aria-labelledby={headingId}>
+      <Group className={classes["head"]} justify="space-between" wrap="nowrap">
+        <Group gap="xs" wrap="nowrap">
+          <Title order={2} size="h4" id={headingId}>
+            {definition.title}
+          </Title>
+          <Badge variant="light" color="gray" circle={current.length < 10} aria-label={`${current.length} current`}>
+            {current.length}
+          </Badge>
+        </Group>
+        <RemovalNews open={open} type={definition.type} />
+        {canEdit && (
+          <Button
+            size="compact-sm"
+            variant="light"
+            leftSection={<IconPlus size={16} aria-hidden />}
+            onClick={() => setDialog({ id: undefined, values: definition.blank() })}
+          >
+            Add {definition.noun}
+          </Button>
+        )}
+      </Group>
+      {refusals.map((refusal) => (
+        <RefusalNote
+          key={refusal.key}
+          refusal={refusal}
+          onDiscard={() => open.edits.dismiss(refusal.key)}
+          onAgain={() => {
+            if (refusal.draft !== undefined) return setDialog(draftState(definition, open, refusal));
+            open.edits.dismiss(refusal.key);
+            attempt(refusal.again, refusal);
+          }}
+        />
+      ))}
+      <RemovedConflicts definition={definition} open={open} />
+      <EntryList
+        definition={definition}
+        open={open}
+        current={current}
+        past={past}
+        onEdit={canEdit ? onEdit : undefined}
+        onRemove={canEdit ? onRemove : undefined}
+      />
+      {dialog && (
+        <ResourceDialog
+          key={dialog.id ?? "new"}
+          definition={definition}
+          open={open}
+          patientId={patientId}
+          state={dialog}
+          attempt={attempt}
+          onClose={(saved) => {
+            if (saved && dialog.refusal !== undefined) open.edits.dismiss(dialog.refusal);
+            setDialog(undefined);
+          }}
+        />
+      )}
+    </Paper>
+  );
+}
+
+/** Makes an edit and follows it; the reason where it cannot even be made. */
+export type Attempt = (run: () => Edit, meaning: EditMeaning) => string | undefined;
+
+function useAttempt({ edits }: OpenRoom): Attempt {
+  return useCallback(
+    (run, meaning) => {
+      try {
+        edits.follow(run(), meaning);
+        return undefined;
+      } catch (error) {
+        return reasonText(error);
+      }
+    },
+    [edits],
+  );
+}
+
+function useRemoval<V extends FormValues>(definition: PanelDefinition<V>, open: OpenRoom, attempt: Attempt) {
+  return useCallback(
+    (resource: Resource) => {
+      const label = definition.label(resource);
+      const { type } = definition;
+      const { id } = resource;
+      const remove = () => open.room.remove(type, id);
+      const failed = attempt(remove, { what: `Removal of ${label}`, again: remove });
+      if (failed) return void notifications.show({ color: "red", title: `${label} was not removed`, message: failed });
+      const notice = notifications.show({
+        autoClose: 12_000,
+        withCloseButton: true,
+        closeButtonProps: { "aria-label": "Dismiss" },
+        message: (
+          <Group justify="space-between" wrap="nowrap">
+            <Text size="sm">Removed {label}</Text>
+            <Button
+              size="compact-sm"
+              variant="light"
+              onClick={() => {
+                notifications.hide(notice);
+                const restore = () => open.room.restore(type, id);
+                const refused = attempt(restore, { what: `Undo of removing ${label}`, again: restore });
+                if (refused) notifications.show({ color: "red", title: "Not undone", message: refused });
+              }}
+            >
+              Undo
+            </Button>
+          </Group>
+        ),
+      });
+    },
+    [definition, open, attempt],
+  );
+}
+
+function draftState<V extends FormValues>(
+  definition: PanelDefinition<V>,
+  open: OpenRoom,
+  { id, key, draft }: Refusal,
+): DialogState<V> {
+  const resource = open.room.get(definition.type, id);
+  const again = { draft: draft as V, refusal: key };
+  return resource
+    ? { id, values: definition.read(resource), ...again }
+    : { id: undefined, values: definition.blank(), ...again };
+}
+
+/** Says quietly, in a place that is kept free for it, what somebody else removed last. */
+function RemovalNews({ open, type }: { open: OpenRoom; type: string }) {
+  const removed = [...useTouches(open).values()]
+    .filter((touch) => touch.type === type && touch.action === "deleted")
+    .sort((a, b) => b.turn - a.turn)[0];
+  return (
+    <Text size="xs" c="dimmed" truncate className={classes["news"]}>
+      {removed && `${removed.author} removed ${removed.label} · ${formatTime(removed.at, new Date())}`}
+    </Text>
+  );
+}
+
+/** Conflicts of entries that are not listed because one side removed them. */
+function RemovedConflicts<V extends FormValues>({ definition, open }: { definition: PanelDefinition<V>; open: OpenRoom }) {
+  const conflicts = useConflicts(open);
+  const removed: Conflict[] = [...conflicts.values()]
+    .flat()
+    .filter((conflict) => conflict.resource_type === definition.type && !open.room.get(definition.type, conflict.id));
+  return removed.map((conflict) => (
+    <div key={`${conflict.id} ${conflict.kind} ${conflict.elements.join(" ")}`} className={classes["loose"]}>
+      <ConflictNote conflict={conflict} label={`a removed ${definition.noun}`} open={open} />
+    </div>
+  ));
+}

@@ -1,0 +1,71 @@
+/** What a panel of the chart has to say about its kind of entry; the rest is the same for all. */
+import type { UseFormReturnType } from "@mantine/form";
+import type { ComponentType, ReactNode } from "react";
+import type { Json, Person, Resource } from "../chartroom";
+
+/** Values of a form: one key per field. */
+export type FormValues = Record<string, unknown>;
+
+/** What the fields of a form are given. */
+export interface FieldsProps<V extends FormValues> {
+  form: UseFormReturnType<V>;
+  /** The entry as it is now, where one is edited. */
+  resource: Resource | undefined;
+  /** What to say at a field that somebody else changed while the form was open. */
+  note(field: keyof V & string): ReactNode;
+}
+
+/** The circumstances in which a resource is made. */
+export interface Making {
+  id: string;
+  patientId: string;
+  person: Person;
+  now: Date;
+}
+
+/** One kind of entry. */
+export interface PanelDefinition<V extends FormValues> {
+  type: string;
+  /** Heading, such as `Allergies`. */
+  title: string;
+  /** One entry, such as `allergy`. */
+  noun: string;
+  /** What the first column is called. */
+  column: string;
+  /** Heading of the collapsed group, such as `Resolved and inactive`. */
+  pastTitle: string;
+  /** Said where there is no current entry. */
+  emptyText: string;
+  label(resource: Resource): string;
+  detail(resource: Resource): string;
+  badge(resource: Resource): { text: string; tone: "active" | "quiet" | "alert" };
+  /** A second badge, for what must not be overlooked. */
+  flag?(resource: Resource): string | undefined;
+  isPast(resource: Resource): boolean;
+  /** The FHIR date that rows are ordered by, latest first. */
+  date(resource: Resource): string;
+  blank(): V;
+  read(resource: Resource): V;
+  validate(values: V, now: Date): Partial<Record<keyof V & string, string>>;
+  /** The elements that say what the changed fields say; null removes one. */
+  elements(values: V, changed: ReadonlySet<keyof V & string>, before: Resource | undefined): Record<string, Json>;
+  /** What a new entry has beside the elements of its fields. */
+  frame(making: Making): Record<string, Json>;
+  /** A field's value in words. */
+  show(field: keyof V & string, values: V): string;
+  Fields: ComponentType<FieldsProps<V>>;
+}
+
+/** A new resource from a filled-in form. */
+export function makeResource<V extends FormValues>(
+  definition: PanelDefinition<V>,
+  values: V,
+  making: Making,
+): Resource {
+  const all = new Set(Object.keys(values) as (keyof V & string)[]);
+  const elements = Object.entries({
+    ...definition.frame(making),
+    ...definition.elements(values, all, undefined),
+  }).filter(([, value]) => value !== null);
+  return { resourceType: definition.type, id: making.id, ...Object.fromEntries(elements) };
+}

@@ -1,0 +1,31 @@
+/** Which entries are current, which are past, and in what order they stand. */
+import type { Resource } from "../chartroom";
+import type { FormValues, PanelDefinition } from "./definition";
+
+/** Entries of a panel in two groups, each with the latest first. */
+export interface Ordered {
+  current: readonly Resource[];
+  past: readonly Resource[];
+}
+
+export function orderEntries<V extends FormValues>(
+  definition: PanelDefinition<V>,
+  resources: readonly Resource[],
+): Ordered {
+  const keyed = resources.map((resource) => ({
+    resource,
+    past: definition.isPast(resource),
+    flagged: definition.flag?.(resource) !== undefined,
+    date: definition.date(resource),
+    label: definition.label(resource),
+  }));
+  keyed.sort(
+    (a, b) =>
+      Number(b.flagged) - Number(a.flagged) ||
+      (a.date < b.date ? 1 : a.date > b.date ? -1 : 0) ||
+      a.label.localeCompare(b.label) ||
+      (a.resource.id < b.resource.id ? -1 : 1),
+  );
+  const pick = (past: boolean) => keyed.filter((entry) => entry.past === past).map((entry) => entry.resource);
+  return { current: pick(false), past: pick(true) };
+}

@@ -1,0 +1,33 @@
+/** Shows the whole workspace on a fake room, as Alice. */
+import { MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { App } from "../src/App";
+import type { Resource } from "../src/shared/chartroom";
+import { theme } from "../src/styles/theme";
+import { FakeClient, FakeRoom } from "./fakeChartroom";
+
+export const PATIENT: Resource = {
+  resourceType: "Patient",
+  id: "1",
+  name: [{ use: "official", given: ["Andrea7"], family: "Dach178" }],
+  birthDate: "1960-02-29",
+  gender: "female",
+};
+
+/** Opens the chart of patient 1 and waits until it is there. */
+export async function renderChart(resources: readonly Resource[], as = "alice") {
+  const room = new FakeRoom("patient:1", [PATIENT, ...resources]);
+  const client = new FakeClient(room);
+  window.history.replaceState(null, "", `/patients/1?as=${as}`);
+  const connect = () => Promise.resolve(client);
+  const view = render(
+    <MantineProvider theme={theme} env="test">
+      <Notifications />
+      <App connect={connect} />
+    </MantineProvider>,
+  );
+  await screen.findByRole("heading", { name: "Andrea7 Dach178" });
+  return { room, client, user: userEvent.setup(), view };
+}

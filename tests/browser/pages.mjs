@@ -77,8 +77,10 @@ export class Window {
     await this.panel("Allergies").getByRole("button", { name: `Remove ${label}` }).click();
   }
 
+  /** Waits until the header says so; a bare word must be all that it says. */
   saveState(text) {
-    return this.page.getByRole("status", { name: "Save state" }).filter({ hasText: text }).waitFor();
+    const exactly = typeof text === "string" ? new RegExp(`^\\s*${text}\\s*$`) : text;
+    return this.page.getByRole("status", { name: "Save state" }).filter({ hasText: exactly }).waitFor();
   }
 
   /** From now on, remembers when this window's person last clicked. */

@@ -15,6 +15,7 @@ export default defineConfig({
     // A content security policy that allows scripts of this origin only must do.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 900,
   },
   server: {
     host: "127.0.0.1",

@@ -4,7 +4,7 @@ import type { Resource } from "../shared/chartroom";
 import { conceptCode, conceptText } from "../shared/fhir/concept";
 import { reactionText } from "../shared/fhir/reaction";
 import { asList, asText } from "../shared/fhir/read";
-import { codeWord, noteText } from "../shared/fhir/words";
+import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
 import { options } from "../shared/panel/options";
@@ -56,7 +56,7 @@ function allergyDetail(resource: Resource): string {
   const category = asList(resource["category"]).map(codeWord).join(", ");
   const reaction = reactionText(resource);
   const low = resource["criticality"] === "low" ? "Low criticality" : "";
-  return [reaction && `Reaction: ${reaction}`, category, low, noteText(resource)].filter(Boolean).join(" · ");
+  return [reaction && `Reaction: ${reaction}`, category, low].filter(Boolean).join(" · ");
 }
 
 function allergyBadge(resource: Resource) {

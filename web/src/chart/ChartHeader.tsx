@@ -10,6 +10,7 @@ import type { Resource } from "../shared/chartroom";
 import { ageInYears, formatDate } from "../shared/fhir/date";
 import { identifiers, mainIdentifier, patientName, sexText } from "../shared/fhir/patient";
 import type { OpenRoom } from "../shared/rooms";
+import { resourceKey } from "../shared/store";
 import { useCollection, useConflicts } from "../shared/useRoom";
 import classes from "./Chart.module.css";
 import { SaveIndicator } from "./SaveIndicator";
@@ -79,7 +80,12 @@ function AllergyBanner({ open }: { open: OpenRoom }) {
   );
 }
 
+/** Entries that count: current ones, and those that people disagree about. */
 function useCurrent(open: OpenRoom, type: string, isPast: (resource: Resource) => boolean): readonly Resource[] {
   const all = useCollection(open.room, type);
-  return useMemo(() => all.filter((resource) => !isPast(resource)), [all, isPast]);
+  const conflicts = useConflicts(open);
+  return useMemo(
+    () => all.filter((resource) => !isPast(resource) || conflicts.has(resourceKey(type, resource.id))),
+    [all, type, isPast, conflicts],
+  );
 }

@@ -2,7 +2,7 @@
 import { Alert, Anchor, Container, Skeleton, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import { IconPlugConnectedX } from "@tabler/icons-react";
-import { useSyncExternalStore } from "react";
+import { type ReactNode, useSyncExternalStore } from "react";
 import { Link } from "wouter";
 import { AllergiesPanel } from "../allergies/AllergiesPanel";
 import { MedicationsPanel } from "../medications/MedicationsPanel";
@@ -95,7 +95,7 @@ function Unreachable() {
   );
 }
 
-function Message({ title, children }: { title: string; children: React.ReactNode }) {
+function Message({ title, children }: { title: string; children: ReactNode }) {
   return (
     <Container component="main" size="sm" py="xl">
       <Alert color="orange" icon={<IconPlugConnectedX aria-hidden />} role="alert">

@@ -4,7 +4,7 @@ import type { Resource } from "../shared/chartroom";
 import { conceptText } from "../shared/fhir/concept";
 import { dosageText, drugText } from "../shared/fhir/dosage";
 import { asList, asObject, asText } from "../shared/fhir/read";
-import { codeWord, noteText } from "../shared/fhir/words";
+import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
 import { options } from "../shared/panel/options";
@@ -51,16 +51,17 @@ export function MedicationsPanel(props: { open: OpenRoom; patientId: string }) {
 }
 
 function medicationDetail(resource: Resource): string {
+  const dosage = dosageText(resource);
+  const said = dosage.toLowerCase();
   const reasons = [
     ...asList(resource["reasonCode"]).map(conceptText),
     ...asList(resource["reasonReference"]).map((reason) => asText(asObject(reason)?.["display"]) ?? ""),
-  ].filter(Boolean);
+  ].filter((reason) => reason && !said.includes(reason.toLowerCase()));
   const intent = asText(resource["intent"]);
   return [
-    dosageText(resource) || "No dosage recorded",
+    dosage || (isPastMedication(resource) ? "" : "No dosage recorded"),
     intent && !/order$/.test(intent) ? codeWord(intent) : "",
     reasons.length > 0 ? `for ${reasons.join(", ")}` : "",
-    noteText(resource),
   ]
     .filter(Boolean)
     .join(" · ");

@@ -4,7 +4,7 @@ import type { Resource } from "../shared/chartroom";
 import { conceptCode, conceptText } from "../shared/fhir/concept";
 import { formatDate, onsetText } from "../shared/fhir/date";
 import { asText } from "../shared/fhir/read";
-import { codeWord, noteText } from "../shared/fhir/words";
+import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
 import { options } from "../shared/panel/options";
@@ -54,8 +54,7 @@ export function ProblemsPanel(props: { open: OpenRoom; patientId: string }) {
 function problemDetail(resource: Resource): string {
   const onset = onsetText(resource);
   const end = formatDate(resource["abatementDateTime"]);
-  const since = onset && (end ? `${onset} – ${end}` : `Since ${onset}`);
-  return [since, noteText(resource)].filter(Boolean).join(" · ");
+  return onset && (end ? `${onset} – ${end}` : `Since ${onset}`);
 }
 
 function problemBadge(resource: Resource) {

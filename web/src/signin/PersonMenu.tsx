@@ -15,7 +15,6 @@ export function PersonMenu({ person, onChoose }: { person: Member; onChoose: (pe
           variant="subtle"
           color="gray"
           size="compact-md"
-          className="header-button"
           leftSection={<IconUser size={17} aria-hidden />}
           rightSection={<IconChevronDown size={14} aria-hidden />}
           aria-label={`Signed in as ${person.name}`}

@@ -1,5 +1,5 @@
 /** Colours and type of the workspace: calm, dense, and legible at night. */
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { Button, createTheme, Modal, type MantineColorsTuple } from "@mantine/core";
 
 const lagoon: MantineColorsTuple = [
   "#e9f6f6",
@@ -14,10 +14,24 @@ const lagoon: MantineColorsTuple = [
   "#08444a",
 ];
 
+/** Mantine's dark greys, drawn towards the surface colours of `global.css`. */
+const dark: MantineColorsTuple = [
+  "#dfe7ea",
+  "#c2ced3",
+  "#a3b1b8",
+  "#7d8c94",
+  "#3d4a51",
+  "#2f3a40",
+  "#232d32",
+  "#1a2226",
+  "#151c1f",
+  "#0f1517",
+];
+
 export const theme = createTheme({
   primaryColor: "lagoon",
   primaryShade: { light: 7, dark: 6 },
-  colors: { lagoon },
+  colors: { lagoon, dark },
   autoContrast: true,
   defaultRadius: "sm",
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif',
@@ -25,4 +39,8 @@ export const theme = createTheme({
   headings: { fontWeight: "650", sizes: { h2: { fontSize: "1.375rem" }, h4: { fontSize: "1rem" } } },
   cursorType: "pointer",
   respectReducedMotion: true,
+  components: {
+    Modal: Modal.extend({ styles: { title: { fontWeight: 650 } } }),
+    Button: Button.extend({ styles: { label: { fontWeight: 550 } } }),
+  },
 });

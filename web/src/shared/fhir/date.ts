@@ -30,7 +30,7 @@ export function ageInYears(birthDate: unknown, now: Date): number | undefined {
   const day = Number(match[3] ?? 1);
   let age = now.getFullYear() - Number(match[1]);
   if (now.getMonth() + 1 < month || (now.getMonth() + 1 === month && now.getDate() < day)) age -= 1;
-  return age >= 0 && age < 150 ? age : undefined;
+  return age >= 0 && age <= 115 ? age : undefined;
 }
 
 /** A time in words a clinician scans: "14:03" today, else with its date. */

@@ -70,6 +70,7 @@ describe("date", () => {
     expect(ageInYears("2000-11-23", NOW)).toBe(26);
     expect(ageInYears("2000-11-24", NOW)).toBe(25);
     expect(ageInYears("2000", NOW)).toBe(26);
+    expect(ageInYears("1899-01-01", NOW)).toBeUndefined();
   });
 
   it.each([

@@ -22,13 +22,9 @@ interface EntryListProps<V extends FormValues> {
 }
 
 export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
-  const { definition, open, current, past } = props;
+  const { definition, current, past } = props;
   const [expanded, setExpanded] = useState(false);
-  const conflicts = useConflicts(open);
   const pastId = useId();
-  const disputed = past.filter((entry) => conflicts.has(resourceKey(definition.type, entry.id)));
-  // A conflict is never hidden in a collapsed group.
-  const shown = expanded ? past : disputed;
 
   return (
     <>
@@ -50,7 +46,7 @@ export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
         </UnstyledButton>
       )}
       <div id={pastId} className={classes["past"]}>
-        {shown.length > 0 && <Rows {...props} caption={definition.pastTitle} entries={shown} />}
+        {expanded && <Rows {...props} caption={definition.pastTitle} entries={past} />}
       </div>
     </>
   );

@@ -1,12 +1,12 @@
 /** One entry: what it is, how it stands, who changed it last, and its conflicts beneath it. */
-import { ActionIcon, Badge, Table, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Badge, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { IconPencil, IconTrash } from "@tabler/icons-react";
-import { memo, type ReactElement } from "react";
+import { memo, type ReactElement, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
 import type { Touch } from "../activity";
 import type { Conflict, Resource } from "../chartroom";
 import { formatDate, formatTime } from "../fhir/date";
-import { elementName } from "../fhir/words";
+import { elementName, noteText } from "../fhir/words";
 import type { OpenRoom } from "../rooms";
 import type { FormValues, PanelDefinition } from "./definition";
 import classes from "./Panel.module.css";
@@ -37,11 +37,12 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
         <Table.Th scope="row" className={classes["main"]}>
           <span className={classes["label"]}>{label}</span>
           {flag && (
-            <Badge size="sm" color="red" variant="filled" ml={8} className={classes["flag"]}>
+            <Badge size="sm" tt="none" color="red.9" variant="filled" ml={8} className={classes["flag"]}>
               {flag}
             </Badge>
           )}
           {detail && <span className={classes["detail"]}>{detail}</span>}
+          <Note text={noteText(resource)} />
         </Table.Th>
         <Table.Td>
           <span className={classes["status"]} data-tone={badge.tone}>
@@ -79,6 +80,23 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
 
 /** Rows whose entry did not change are not drawn again. */
 export const EntryRow = memo(EntryRowView) as <V extends FormValues>(props: EntryRowProps<V>) => ReactElement;
+
+/** The entry's notes: two lines of them, all on a click. */
+function Note({ text }: { text: string }) {
+  const [whole, setWhole] = useState(false);
+  if (text === "") return null;
+  if (text.length < SHORT_NOTE) return <span className={classes["detail"]}>{text}</span>;
+  return (
+    <UnstyledButton className={classes["note"]} aria-expanded={whole} onClick={() => setWhole(!whole)}>
+      <span className={classes["noteText"]} data-whole={whole || undefined}>
+        {text}
+      </span>
+      <span className={classes["more"]}>{whole ? "Show less" : "Show all"}</span>
+    </UnstyledButton>
+  );
+}
+
+const SHORT_NOTE = 70;
 
 function LastChange<V extends FormValues>(props: {
   definition: PanelDefinition<V>;

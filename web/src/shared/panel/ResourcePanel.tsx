@@ -26,7 +26,11 @@ export function ResourcePanel<V extends FormValues>(props: {
   const { canEdit } = useWorkspace();
   const headingId = useId();
   const resources = useCollection(open.room, definition.type);
-  const { current, past } = useMemo(() => orderEntries(definition, resources), [definition, resources]);
+  const conflicts = useConflicts(open);
+  const { current, past } = useMemo(
+    () => orderEntries(definition, resources, conflicts),
+    [definition, resources, conflicts],
+  );
   const [dialog, setDialog] = useState<DialogState<V>>();
   const attempt = useAttempt(open);
   const onEdit = useCallback((resource: Resource) => setDialog({ id: resource.id, values: definition.read(resource) }), [definition]);

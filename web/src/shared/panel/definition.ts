@@ -37,6 +37,7 @@ export interface PanelDefinition<V extends FormValues> {
   /** Said where there is no current entry. */
   emptyText: string;
   label(resource: Resource): string;
+  /** What belongs to the entry in short: dosage, onset, reaction. */
   detail(resource: Resource): string;
   badge(resource: Resource): { text: string; tone: "active" | "quiet" | "alert" };
   /** A second badge, for what must not be overlooked. */

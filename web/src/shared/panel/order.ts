@@ -1,5 +1,7 @@
 /** Which entries are current, which are past, and in what order they stand. */
 import type { Resource } from "../chartroom";
+import type { ConflictsByResource } from "../conflictIndex";
+import { resourceKey } from "../store";
 import type { FormValues, PanelDefinition } from "./definition";
 
 /** Entries of a panel in two groups, each with the latest first. */
@@ -8,13 +10,15 @@ export interface Ordered {
   past: readonly Resource[];
 }
 
+/** An entry that people disagree about is current until one of them has chosen. */
 export function orderEntries<V extends FormValues>(
   definition: PanelDefinition<V>,
   resources: readonly Resource[],
+  conflicts: ConflictsByResource,
 ): Ordered {
   const keyed = resources.map((resource) => ({
     resource,
-    past: definition.isPast(resource),
+    past: definition.isPast(resource) && !conflicts.has(resourceKey(definition.type, resource.id)),
     flagged: definition.flag?.(resource) !== undefined,
     date: definition.date(resource),
     label: definition.label(resource),

@@ -31,11 +31,9 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let data = options.data;
     match options.command {
         Task::Serve { listen, web, room_idle } => {
-            let config = ServerConfig {
-                data: required(data)?,
-                web,
-                room_idle: Duration::from_secs(room_idle),
-            };
+            let mut config = ServerConfig::new(required(data)?);
+            config.web = web;
+            config.hub.room_idle = Duration::from_secs(room_idle);
             serve(config, listen)
         }
         Task::Import { files, server: Some(url) } => {

@@ -1,6 +1,6 @@
 //! The command line, and what can be set with it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -65,18 +65,13 @@ pub struct ServerConfig {
     pub data: PathBuf,
     /// Folder of the built web app; need not be there.
     pub web: PathBuf,
-    /// How long a room without members stays loaded.
-    pub room_idle: Duration,
+    /// How rooms and connections are held.
+    pub hub: HubConfig,
 }
 
 impl ServerConfig {
     /// Defaults round a store.
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        let room_idle = HubConfig::default().room_idle;
-        Self { data: data.into(), web: WEB_DEFAULT.into(), room_idle }
-    }
-
-    pub(crate) fn hub(&self) -> HubConfig {
-        HubConfig { room_idle: self.room_idle }
+        Self { data: data.into(), web: WEB_DEFAULT.into(), hub: HubConfig::default() }
     }
 }

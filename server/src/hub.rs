@@ -52,11 +52,13 @@ const MAILBOX_MAX: usize = 1024;
 pub struct HubConfig {
     /// How long a room without members stays loaded.
     pub room_idle: Duration,
+    /// Bytes that may wait for one connection before it is closed as too slow.
+    pub queue_bytes: usize,
 }
 
 impl Default for HubConfig {
     fn default() -> Self {
-        Self { room_idle: Duration::from_secs(60) }
+        Self { room_idle: Duration::from_secs(60), queue_bytes: outbox::BYTES_MAX }
     }
 }
 

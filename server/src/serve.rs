@@ -61,7 +61,7 @@ pub async fn run_with_storage(
 ) -> Result<(), RunError> {
     let address = listener.local_addr()?;
     refuse_exposed(address)?;
-    let hub = Hub::start(storage, config.hub())?;
+    let hub = Hub::start(storage, config.hub.clone())?;
     tracing::info!("no sign-in is configured: this server answers this machine only");
     tracing::info!("listening on http://{address}");
     let listener = listener.tap_io(|socket| {

@@ -16,7 +16,10 @@ use chartroom_server::{
 };
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, client_async,
     tungstenite::{Message, protocol::CloseFrame},
@@ -24,6 +27,9 @@ use tokio_tungstenite::{
 
 /// How long a level may take to be reached.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a narrow socket holds.
+const NARROW_BYTES: u32 = 16 * 1024;
 
 /// The socket of a client.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -62,7 +68,11 @@ pub struct Chart {
 impl Client {
     /// Connects a person, whose id is also the peer id.
     pub async fn connect(server: SocketAddr, person: &str) -> anyhow::Result<Self> {
-        let socket = open_socket(server).await?;
+        Self::over(open_socket(server).await?, person).await
+    }
+
+    /// Joins over a socket that is open.
+    pub async fn over(socket: Socket, person: &str) -> anyhow::Result<Self> {
         let mut client = Self {
             peer_id: format!("peer-{person}"),
             person: Author::new(person, capitalised(person)),
@@ -356,7 +366,17 @@ impl Client {
 
 /// Opens a socket on `/sync` that has not joined.
 pub async fn open_socket(server: SocketAddr) -> anyhow::Result<Socket> {
-    let stream = TcpStream::connect(server).await?;
+    upgrade(server, TcpStream::connect(server).await?).await
+}
+
+/// Opens a socket whose end of the wire holds little, so that who does not read is soon felt.
+pub async fn open_narrow_socket(server: SocketAddr) -> anyhow::Result<Socket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(NARROW_BYTES)?;
+    upgrade(server, socket.connect(server).await?).await
+}
+
+async fn upgrade(server: SocketAddr, stream: TcpStream) -> anyhow::Result<Socket> {
     stream.set_nodelay(true)?;
     let url = format!("ws://{server}/sync");
     let (socket, _) = client_async(url, MaybeTlsStream::Plain(stream)).await?;

@@ -47,12 +47,14 @@ impl Server {
         Self { address, stop, task }.answering().await
     }
 
-    /// Starts a server over a storage of the test's, which unloads idle rooms at once.
+    /// Starts a server over a storage of the test's, which unloads idle rooms at once and closes
+    /// slow peers early.
     pub async fn start_over(storage: Arc<dyn Storage>) -> anyhow::Result<Self> {
         let (listener, address) = listen().await?;
         let (stop, stopped) = oneshot::channel();
         let mut config = ServerConfig::new("unused");
-        config.room_idle = Duration::from_millis(20);
+        config.hub.room_idle = Duration::from_millis(20);
+        config.hub.queue_bytes = 256 * 1024;
         let task = tokio::spawn(run_with_storage(config, storage, listener, ended(stopped)));
         Self { address, stop, task }.answering().await
     }

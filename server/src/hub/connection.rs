@@ -50,7 +50,7 @@ struct Session {
 impl Connection {
     /// A socket that was just accepted.
     pub fn new(hub: Arc<Hub>) -> Self {
-        let (number, outbox) = (hub.next_number(), Arc::new(Outbox::default()));
+        let (number, outbox) = (hub.next_number(), Arc::new(Outbox::new(hub.config.queue_bytes)));
         hub.sockets.lock().insert(number, Arc::clone(&outbox));
         hub.metrics.connections.inc();
         if hub.rooms.lock().closed {

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 
 /// Frames that may wait for one connection.
 const FRAMES_MAX: usize = 4096;
-/// Bytes that may wait for one connection: a few first syncs of large charts.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that may wait for one connection unless set otherwise: a few first syncs of large charts.
+pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
 
@@ -58,8 +58,9 @@ impl Closing {
 }
 
 /// The queue of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outbox {
+    bytes_max: usize,
     state: Mutex<State>,
     ready: Notify,
     ended: Notify,
@@ -85,13 +86,18 @@ pub struct Outgoing {
 }
 
 impl Outbox {
+    /// An empty queue for so many bytes.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, state: Mutex::default(), ready: Notify::new(), ended: Notify::new() }
+    }
+
     /// Queues one frame, or closes the connection where it does not fit.
     pub fn push(&self, frame: Bytes) {
         let mut state = self.state.lock();
         if state.closing.is_some() {
             return;
         }
-        let fits = state.frames.len() < FRAMES_MAX && state.bytes + frame.len() <= BYTES_MAX;
+        let fits = state.frames.len() < FRAMES_MAX && state.bytes + frame.len() <= self.bytes_max;
         // A frame that is large by itself still goes to a peer that keeps up.
         if fits || state.frames.is_empty() {
             state.bytes += frame.len();
@@ -170,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_closes_the_connection_and_forgets_its_frames() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(BYTES_MAX);
         for _ in 0..=FRAMES_MAX {
             outbox.push(Bytes::from_static(b"frame"));
         }
@@ -181,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_queued_leaves_before_the_end() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(BYTES_MAX);
         outbox.push(Bytes::from_static(b"frame"));
         outbox.close(Closing::going_away());
         outbox.close(Closing::normal());
@@ -193,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_large_frame_passes_when_nothing_waits() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(BYTES_MAX);
         outbox.push(Bytes::from(vec![0; BYTES_MAX + 1]));
         assert_eq!(outbox.next().await.frames.len(), 1);
         assert!(!outbox.is_closing());

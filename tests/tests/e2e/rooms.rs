@@ -2,9 +2,12 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use chartroom_server::storage::{Memory, Tree, Write};
+use chartroom_server::{
+    storage::{Memory, Tree, Write},
+    wire::frame::Frame,
+};
 use chartroom_tests::{
-    client::{Client, PATIENCE},
+    client::{Client, PATIENCE, open_narrow_socket},
     server::Server,
 };
 use serde_json::json;
@@ -85,6 +88,67 @@ async fn unreadable_room_leaves_the_rest() {
     alice.until("the other room is there", there).await.unwrap();
     assert_eq!(server.get("/rooms").await.unwrap().body["rooms"].as_array().unwrap().len(), 2);
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_closed_and_nobody_waits_for_it() {
+    let storage = Arc::new(Memory::new());
+    let server = Server::start_over(storage).await.unwrap();
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let narrow = open_narrow_socket(server.address()).await.unwrap();
+    let mut slow = Client::over(narrow, "slow").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    slow.open(ROOM).await.unwrap();
+    // More than waits for one peer, while the slow one reads nothing.
+    for n in 0..16 {
+        let mut note = allergy(&format!("a{n}"), "latex");
+        note["note"] = json!([{ "text": "x".repeat(512 * 1024) }]);
+        alice.put(room, note).await.unwrap();
+        alice.until_saved(room).await.unwrap();
+    }
+    let closed = slow.until_closed().await;
+    // What was on its way may have been cut off with the close frame behind it.
+    assert!(closed.is_err() || closed.is_ok_and(|(code, _)| [1013, 1006].contains(&code)));
+    slow.reconnect(server.address()).await.unwrap();
+    let heads = alice.heads(room);
+    slow.until_heads(room, &heads).await.unwrap();
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_subscribes_hears_what_the_server_holds() {
+    let storage = Arc::new(Memory::new());
+    let server = Server::start_over(storage).await.unwrap();
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    bob.open(ROOM).await.unwrap();
+    let (sender, target) = bob.peer_ids();
+    let ours = target.strip_prefix("chartroom-").unwrap().to_owned();
+    let (add, remove) = (vec![ours.clone()], Vec::new());
+    let subscribe = Frame::RemoteSubscriptionChange { sender, target, add, remove };
+    bob.send(&subscribe).await.unwrap();
+    // Answered behind the subscription, so that it has been taken when Alice writes.
+    bob.open("patient:p2").await.unwrap();
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    let head = alice.heads(room)[0].to_string();
+    let held = |bob: &Client| {
+        bob.heard.iter().any(|frame| match frame {
+            Frame::RemoteHeadsChanged { document, heads, .. } => {
+                *document == room && heads[&ours].heads.iter().any(|h| hex_of(h) == head)
+            }
+            _ => false,
+        })
+    };
+    bob.until("the server's heads", held).await.unwrap();
+    server.stop().await.unwrap();
+}
+
+/// Hex of a hash in bs58check.
+fn hex_of(head: &str) -> String {
+    let bytes = bs58::decode(head).with_check(None).into_vec().unwrap();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Removes one record of the room's log.

@@ -115,15 +115,23 @@ impl Hub {
         if rooms.closed {
             return Err(RoomError::ShuttingDown);
         }
-        if let Some(handle) = rooms.loaded.get(&document) {
-            return Ok(Arc::clone(handle));
+        match rooms.loaded.get(&document) {
+            Some(handle) if !handle.has_ended() => return Ok(Arc::clone(handle)),
+            Some(_) => {
+                self.metrics.rooms_loaded.dec();
+            }
+            None => {}
         }
         let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
         let handle = Arc::new(RoomHandle::new(id.clone(), sender));
         rooms.loaded.insert(document, Arc::clone(&handle));
         let task = RoomTask::new(Arc::clone(self), id.clone(), mailbox);
         // Tasks that ended are forgotten here, so that the set holds no more than the rooms do.
-        while rooms.tasks.try_join_next().is_some() {}
+        while let Some(ended) = rooms.tasks.try_join_next() {
+            if ended.is_err() {
+                tracing::error!("a room's task panicked; its peers were closed");
+            }
+        }
         rooms.tasks.spawn(task.run());
         self.metrics.rooms_loaded.inc();
         Ok(handle)

@@ -27,6 +27,9 @@ pub enum RoomError {
     /// The storage failed; what was not acknowledged may be lost (environment).
     #[error("the store failed; the room is loaded again")]
     Storage,
+    /// The room's task ended before it answered; the next request loads the room (environment).
+    #[error("the room is loaded again")]
+    Ended,
     /// The server goes down (environment).
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -38,6 +41,7 @@ impl RoomError {
         match self {
             Self::Unreadable { .. } => "room-unreadable",
             Self::Storage => "storage-failed",
+            Self::Ended => "room-reloading",
             Self::ShuttingDown => "shutting-down",
         }
     }
@@ -84,6 +88,12 @@ impl RoomHandle {
         &self.id
     }
 
+    /// Whether the room's task has ended, as only a panic or the server's end make it do while
+    /// somebody holds this.
+    pub(super) fn has_ended(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
     /// Waits until the room is loaded, or says why it cannot be.
     pub async fn loaded(&self) -> Result<(), RoomError> {
         self.read(|_| ()).await
@@ -100,7 +110,7 @@ impl RoomHandle {
             let _ = answer.send(room.map(look));
         };
         self.send(Mail::Read(Box::new(read))).await?;
-        answered.await.map_err(|_| RoomError::ShuttingDown)?
+        answered.await.map_err(|_| RoomError::Ended)?
     }
 
     /// Applies commands in a person's name; answers when they are durable.
@@ -111,7 +121,7 @@ impl RoomHandle {
     ) -> Result<Edits, RoomError> {
         let (done, answered) = oneshot::channel();
         self.send(Mail::Commands { author, commands, done }).await?;
-        answered.await.map_err(|_| RoomError::ShuttingDown)?
+        answered.await.map_err(|_| RoomError::Ended)?
     }
 
     /// Lets a peer in.
@@ -123,12 +133,12 @@ impl RoomHandle {
     ) -> Result<(), RoomError> {
         let (joined, answered) = oneshot::channel();
         self.send(Mail::Join { peer, link, author, joined }).await?;
-        answered.await.map_err(|_| RoomError::ShuttingDown)?
+        answered.await.map_err(|_| RoomError::Ended)?
     }
 
     /// Hands the room a message from a peer; waits while the room is behind.
     pub(super) async fn send(&self, mail: Mail) -> Result<(), RoomError> {
-        self.mailbox.send(mail).await.map_err(|_| RoomError::ShuttingDown)
+        self.mailbox.send(mail).await.map_err(|_| RoomError::Ended)
     }
 
     /// Says that a peer is gone. Never waits.

@@ -95,7 +95,9 @@ impl RoomTask {
         if let Err(error) = &loaded {
             let key = match error {
                 RoomError::Unreadable { key, reason, .. } => format!("{key} {reason}"),
-                RoomError::Storage | RoomError::ShuttingDown => error.to_string(),
+                RoomError::Storage | RoomError::Ended | RoomError::ShuttingDown => {
+                    error.to_string()
+                }
             };
             tracing::error!(document = %self.id.document_id(), %key, "a room cannot be loaded");
             self.hub.metrics.load_failures.inc();

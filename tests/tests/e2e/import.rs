@@ -54,7 +54,8 @@ async fn imported_bundles_come_back_equal() {
     let of_patients = |heads: Vec<Value>| -> Vec<Value> {
         heads.into_iter().filter(|room| room[0] != "facility:directory").collect()
     };
-    assert_eq!(import(&files, None, Some(server.http())).await, ExitCode::SUCCESS);
+    let again: Vec<PathBuf> = files.iter().step_by(4).cloned().collect();
+    assert_eq!(import(&again, None, Some(server.http())).await, ExitCode::SUCCESS);
     assert_eq!(of_patients(all_heads(&server).await), of_patients(heads), "imported twice");
     let heads = all_heads(&server).await;
     let last = files.last().unwrap().clone();

@@ -23,6 +23,15 @@ pub(super) struct Members {
     seen: Seen,
 }
 
+impl Drop for Members {
+    /// Whoever is still in the room when its task ends, by a panic as well, would wait for nothing.
+    fn drop(&mut self) {
+        for link in self.links.values() {
+            link.outbox.close(Closing::try_again("the room is loaded again; connect anew"));
+        }
+    }
+}
+
 impl Members {
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()

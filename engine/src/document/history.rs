@@ -134,7 +134,8 @@ impl LogOrder {
 
     /// The server has it: everything that arrived so far stands before it.
     pub fn acknowledged(&mut self, doc: &Automerge, hash: ChangeHash) {
-        self.placed.insert(hash, doc.stats().num_changes);
+        // Places count in twos, so that there is one between what arrived so far and what comes next.
+        self.placed.insert(hash, doc.stats().num_changes * 2 - 1);
     }
 
     /// The one of `hashes` that the room showed first.
@@ -142,7 +143,7 @@ impl LogOrder {
         let places: BTreeMap<ChangeHash, u64> = doc
             .get_changes_meta(&[])
             .into_iter()
-            .zip(0..)
+            .zip((0..).step_by(2))
             .filter(|(change, _)| hashes.contains(&change.hash))
             .map(|(change, place)| (change.hash, place))
             .collect();

@@ -391,6 +391,31 @@ fn a_client_that_does_not_check_writes_no_other_patients_resource() {
 }
 
 #[test]
+fn everyone_is_shown_the_value_that_the_room_showed_first() {
+    for order in [[1, 2], [2, 1]] {
+        let mut world = World::with("patient:1", &[1, 2, 3]);
+        world.edit(3, put("c", "Asthma"));
+        world.settle();
+        world.leave(1);
+        world.leave(2);
+        world.edit(1, patch("c", json!({"onsetString": "said by 1"})));
+        world.edit(2, patch("c", json!({"onsetString": "said by 2"})));
+        for person in order {
+            world.join(person);
+            world.settle();
+        }
+        let shown = format!("said by {}", order[0]);
+        for replica in world.clients.values().chain([&world.server]) {
+            assert_eq!(
+                replica.document().resource("Condition", "c").unwrap()["onsetString"],
+                shown
+            );
+            assert_eq!(replica.conflicts().len(), 1);
+        }
+    }
+}
+
+#[test]
 fn a_stock_client_reads_and_writes() {
     let mut world = World::with("patient:1", &[1]);
     world.edit(1, put("c", "Asthma"));

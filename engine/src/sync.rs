@@ -114,9 +114,7 @@ impl Session {
         }
 
         let bytes = match filter {
-            None if need.is_empty() && asked_for.is_empty() => {
-                outbox.push(document, heads, &self.known, self.takes_chunks, self.opens)
-            }
+            None if need.is_empty() && asked_for.is_empty() => outbox.push(self, document, heads),
             filter => {
                 let deep = need.iter().any(|hash| !missing.contains(hash));
                 let mut chunks: Vec<Vec<u8>> = asked_for
@@ -176,7 +174,7 @@ impl Session {
 /// Messages of one round, each encoded once, and the snapshot for those who have nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    pushes: BTreeMap<(Vec<ChangeHash>, bool), Arc<[u8]>>,
+    pushes: BTreeMap<(Vec<ChangeHash>, bool, bool), Arc<[u8]>>,
     snapshot: Option<(Vec<ChangeHash>, Vec<u8>)>,
 }
 
@@ -186,21 +184,19 @@ impl Outbox {
         self.pushes.clear();
     }
 
-    /// Everything behind `known`, for a peer that needs no filter and asked for nothing.
-    fn push(
-        &mut self,
-        document: &Document,
-        heads: &[ChangeHash],
-        known: &[ChangeHash],
-        takes_chunks: bool,
-        opens: bool,
-    ) -> Arc<[u8]> {
-        let key = (known.to_vec(), takes_chunks);
+    /// Everything that a peer lacks which needs no filter and asked for nothing. A peer that never
+    /// heard from us and has nothing is sent a snapshot; one that was there when the room was empty
+    /// is sent the changes, whose events it wants.
+    fn push(&mut self, session: &Session, document: &Document, heads: &[ChangeHash]) -> Arc<[u8]> {
+        let Session { known, takes_chunks, opens, .. } = session;
+        let (takes_chunks, opens) = (*takes_chunks, *opens);
+        let has_nothing = known.is_empty() || *known == [document.genesis()];
+        let snapshot = has_nothing && session.told.is_none() && takes_chunks && !opens;
+        let key = (known.clone(), takes_chunks, snapshot);
         if let Some(bytes) = self.pushes.get(&key) {
             return Arc::clone(bytes);
         }
-        let newcomer = known.is_empty() || known == [document.genesis()];
-        let chunks = if newcomer && takes_chunks && !document.is_founded_only() {
+        let chunks = if snapshot && !document.is_founded_only() {
             self.first_sync(document, heads)
         } else {
             let lacks = document.changes_since(known);

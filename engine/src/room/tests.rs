@@ -23,6 +23,7 @@ struct World {
     closed: Vec<(Peer, CloseReason)>,
     reloads: usize,
     unflushed: Vec<u64>,
+    adopted: bool,
 }
 
 const SERVER: Peer = Peer(0);
@@ -51,6 +52,7 @@ impl World {
             closed: Vec::new(),
             reloads: 0,
             unflushed: Vec::new(),
+            adopted: false,
         }
     }
 
@@ -121,6 +123,7 @@ impl World {
                         let input = Input::Received { peer: *peer, message: message.to_vec() };
                         self.server.handle(NOW, input);
                     }
+                    Output::Adopted => self.adopted = true,
                     _ => {}
                 }
             }
@@ -222,6 +225,19 @@ fn nothing_leaves_before_it_is_flushed() {
     assert!(world.events.is_empty(), "no event");
     world.server.handle(NOW, Input::Persisted { through: 1 });
     world.settle();
+    world.converged();
+}
+
+#[test]
+fn whoever_waits_in_an_empty_room_hears_the_first_edit() {
+    let mut world = World::with("patient:1", &[1, 2]);
+    world.edit(1, put("c", "Asthma"));
+    world.settle();
+    assert!(!world.adopted, "changes come with their events, a snapshot does not");
+    world.clients.insert(Peer(3), replica("patient:1", Role::Client, 3));
+    world.join(3);
+    world.settle();
+    assert!(world.adopted, "a newcomer takes the snapshot");
     world.converged();
 }
 

@@ -234,9 +234,11 @@ impl Desk {
             };
             self.counts.lock().failures += 1;
             if let Some(room) = error.room().cloned() {
+                let refused = error;
                 // One room's batch is to blame, and nothing was written: the others go on.
-                tracing::error!(%room, %error, "a batch was refused by the storage");
-                (batches, waiting) = dismiss(&room, &error, batches, waiting);
+                let (document, error) = (room.document_id(), without_name(&refused, &room));
+                tracing::error!(%document, %error, "a batch was refused by the storage");
+                (batches, waiting) = dismiss(&room, &refused, batches, waiting);
                 continue;
             }
             tracing::error!(%error, batches = batches.len(), again = !reopened, "a commit failed");
@@ -261,7 +263,8 @@ impl Desk {
             Ok(()) => self.counts.lock().compactions += 1,
             Err(error) => {
                 self.counts.lock().failures += 1;
-                tracing::error!(%room, %error, "a compaction failed");
+                let (document, told) = (room.document_id(), without_name(error, &room));
+                tracing::error!(%document, error = %told, "a compaction failed");
                 if error.room().is_none() {
                     // The next commit tries again, should this not help.
                     let _ = self.try_reopen();
@@ -283,6 +286,11 @@ impl Desk {
         }
         reopened
     }
+}
+
+/// An error for the log: a patient's room name holds a FHIR id, the document id does not.
+fn without_name(error: &StorageError, room: &RoomId) -> String {
+    error.to_string().replace(room.name.as_str(), "the room")
 }
 
 /// Tells the batches of one room that they failed, and gives back the others.

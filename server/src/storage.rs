@@ -116,6 +116,9 @@ pub struct RoomSummary {
     /// A patient's `gender`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gender: Option<String>,
+    /// When a patient died: `deceasedDateTime`, or `true` where only that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deceased: Option<String>,
 }
 
 /// One entry of the list of rooms.

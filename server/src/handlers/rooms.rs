@@ -22,5 +22,6 @@ fn entry(record: &RoomRecord) -> Value {
         "title": record.summary.title,
         "birthDate": record.summary.birth_date,
         "gender": record.summary.gender,
+        "deceased": record.summary.deceased,
     })
 }

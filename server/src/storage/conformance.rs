@@ -136,6 +136,7 @@ pub(crate) fn summary(title: &str) -> RoomSummary {
     RoomSummary {
         title: Some(title.to_owned()),
         birth_date: Some("1970-01-02".to_owned()),
+        deceased: None,
         gender: None,
     }
 }

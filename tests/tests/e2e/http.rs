@@ -10,7 +10,7 @@ async fn rooms_are_listed_with_what_is_known_of_the_patient() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path()).await.unwrap();
     let patient = json!({
-        "resourceType": "Patient", "id": "p1", "birthDate": "1970-01-02", "gender": "female",
+        "resourceType": "Patient", "id": "p1", "birthDate": "1970-01-02", "gender": "female", "deceasedDateTime": "2020-03-04",
         "name": [{ "use": "official", "given": ["Ann"], "family": "Doe" }],
     });
     let commands = json!([
@@ -24,6 +24,7 @@ async fn rooms_are_listed_with_what_is_known_of_the_patient() {
     let rooms = server.get("/rooms").await.unwrap().body;
     let room = &rooms["rooms"][0];
     assert_eq!((&room["room"], &room["title"]), (&json!(ROOM), &json!("Ann Doe")));
+    assert_eq!(room["deceased"], "2020-03-04");
     assert_eq!((&room["birthDate"], &room["gender"]), (&json!("1970-01-02"), &json!("female")));
     let shown = server.get("/rooms/patient:p1").await.unwrap().body;
     assert_eq!(shown["url"], format!("automerge:{}", shown["documentId"].as_str().unwrap()));

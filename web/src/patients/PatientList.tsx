@@ -109,7 +109,7 @@ function Found({ patients }: { patients: readonly PatientEntry[] }) {
 }
 
 function PatientRow({ patient }: { patient: PatientEntry }) {
-  const age = ageInYears(patient.birthDate, new Date());
+  const age = patient.deceased ? undefined : ageInYears(patient.birthDate, new Date());
   return (
     <Table.Tr className={classes["row"]}>
       <Table.Th scope="row">
@@ -120,6 +120,12 @@ function PatientRow({ patient }: { patient: PatientEntry }) {
       <Table.Td className={classes["born"]}>
         {formatDate(patient.birthDate) || "Not recorded"}
         {age !== undefined && <span className={classes["age"]}> {age} y</span>}
+        {patient.deceased && (
+          <span className={classes["age"]}>
+            {" "}
+            † {patient.deceased === "true" ? "deceased" : formatDate(patient.deceased)}
+          </span>
+        )}
       </Table.Td>
       <Table.Td>{patient.gender ? sexText(patient.gender) : "Not recorded"}</Table.Td>
       <Table.Td className={classes["id"]}>{patient.id}</Table.Td>

@@ -8,6 +8,8 @@ export interface PatientEntry {
   name: string;
   birthDate: string | undefined;
   gender: string | undefined;
+  /** When the patient died; "true" where only that is known. */
+  deceased?: string | undefined;
 }
 
 /** Asks the server for its rooms; rooms that are no patient's chart are left out. */
@@ -30,6 +32,7 @@ export function patientsOf(answer: unknown): PatientEntry[] {
         name: asText(room["title"]) ?? "Name not recorded",
         birthDate: asText(room["birthDate"]),
         gender: asText(room["gender"]),
+        deceased: asText(room["deceased"]),
       },
     ];
   });

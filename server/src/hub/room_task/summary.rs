@@ -17,6 +17,10 @@ pub(super) fn summary_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<Room
         title: official_name(&patient),
         birth_date: text("birthDate"),
         gender: text("gender"),
+        deceased: text("deceasedDateTime").or_else(|| {
+            let known = patient.get("deceasedBoolean") == Some(&Value::Bool(true));
+            known.then(|| "true".to_owned())
+        }),
     })
 }
 

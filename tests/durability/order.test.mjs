@@ -53,6 +53,7 @@ async function busyHour(server) {
   const bob = await joined("bob", "broadcast", { documentId }, { extensions: false });
   const watchers = [await joined("charlie", "broadcast", { name: ROOM }), await joined("dana", "broadcast", { documentId }, { extensions: false })];
 
+  const standing = () => [alice, bob, ...watchers].map((peer) => peer.standing()).join("\n");
   const seen = new Map(watchers.map((watcher) => [watcher, new Set()]));
   for (const watcher of watchers) watcher.on("seen", (hash) => seen.get(watcher).add(hash));
   const late = [];
@@ -71,11 +72,11 @@ async function busyHour(server) {
     if (number % 4 === 0) late.push(joined(`late-${number}`, "first sync", { name: ROOM }).then((peer) => peer.close()));
     if (number % 4 === 1) late.push(read(server, ["/document", "", "/document?format=bundle", "/events?after=0&limit=1000"][(number >> 2) % 4]));
     // Every other edit waits for its acknowledgement; the rest pile up, so that batches of several form.
-    if (number % 2 === 0) await until("both writers are acknowledged", () => alice.unsaved + bob.unsaved === 0);
+    if (number % 2 === 0) await until("both writers are acknowledged", () => alice.unsaved + bob.unsaved === 0, { standing });
   }
   await Promise.all(late);
-  await until("every edit is acknowledged", () => alice.unsaved + bob.unsaved === 0);
-  await until("both watchers have seen every edit", () => watchers.every((watcher) => changes.every(({ hash }) => seen.get(watcher).has(hash))));
+  await until("every edit is acknowledged", () => alice.unsaved + bob.unsaved === 0, { standing });
+  await until("both watchers have seen every edit", () => watchers.every((watcher) => changes.every(({ hash }) => seen.get(watcher).has(hash))), { standing });
   await Promise.all([alice, bob, ...watchers].map((peer) => peer.close()));
 }
 

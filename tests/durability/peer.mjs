@@ -89,6 +89,12 @@ export class Peer extends EventEmitter {
     return Automerge.getChangesMetaSince(this.doc, []).map((meta) => meta.hash);
   }
 
+  /** Where this peer stands, for the message of a test that waited in vain. */
+  standing() {
+    const short = (hashes) => [...hashes].map((hash) => hash.slice(0, 8)).join(",");
+    return `heads ${short(Automerge.getHeads(this.doc))}; the server's ${short(this.#state?.theirHeads ?? [])}; unsaved ${short(this.#unsaved)}`;
+  }
+
   async close() {
     const socket = this.#socket;
     if (socket === undefined || socket.readyState === WebSocket.CLOSED) return;

@@ -123,12 +123,12 @@ export class Server {
 
 export const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
-/** Waits until `level` answers with something true, and answers with it. */
-export async function until(what, level, { within = 20_000 } = {}) {
+/** Waits until `level` answers with something true, and answers with it; `standing` tells how things stood if it never does. */
+export async function until(what, level, { within = 20_000, standing = () => "" } = {}) {
   for (const deadline = Date.now() + within; ; ) {
     const value = await level();
     if (value) return value;
-    if (Date.now() > deadline) throw new Error(`did not come about within ${within} ms: ${what}`);
+    if (Date.now() > deadline) throw new Error(`did not come about within ${within} ms: ${what}\n${standing()}`);
     await pause(5);
   }
 }

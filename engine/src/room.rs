@@ -196,9 +196,12 @@ impl Room {
         }
         self.flush_group(now_ms, &mut applied);
         let Some(harmed) = applied.harmed.take() else { return Ok(applied) };
-        if let Some(backup) = backup {
-            backup.restore(self);
-        }
+        let Some(backup) = backup else {
+            let reason = "a change of the server could not be applied whole";
+            self.outputs.push_back(Output::Reload { reason });
+            return Ok(applied);
+        };
+        backup.restore(self);
         tried.into_iter().rev().for_each(|work| self.inbox.push_front(work));
         Err(harmed)
     }

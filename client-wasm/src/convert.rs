@@ -7,7 +7,8 @@ use std::{fmt::Display, sync::Arc};
 
 use chartroom_engine::ChangeHash;
 use js_sys::{Array, Error, Reflect, Uint8Array};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -77,12 +78,22 @@ pub fn hashes(bytes: &[u8]) -> Result<Vec<ChangeHash>, Failure> {
 }
 
 /// Reads JSON text. The error says what is wrong and where, and repeats nothing of the text.
-pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+pub fn parse(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|error| {
-        let place =
-            format!("the JSON cannot be read at line {} column {}", error.line(), error.column());
+        let (line, column) = (error.line(), error.column());
+        let place = format!("the JSON cannot be read at line {line} column {column}");
         Failure::new("bad-shape", &place)
     })
+}
+
+/// Reads the JSON text of an object.
+pub fn parse_object(text: &str) -> Result<Map<String, Value>, Failure> {
+    match parse(text)? {
+        Value::Object(map) => Ok(map),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Failure::new("bad-shape", &"elements are a JSON object"))
+        }
+    }
 }
 
 /// Writes JSON text.

@@ -1,6 +1,6 @@
 //! The drive loop of the client role, and what it has to report.
 
-use chartroom_engine::{Command, CommandError, Edit, Event, Input, Output, Room};
+use chartroom_engine::{CommandError, Event, Input, Output, Room};
 use serde::Serialize;
 
 use crate::convert::{self, Failure, Outputs};
@@ -16,8 +16,8 @@ pub struct Report {
     events: Vec<Event>,
     /// Hashes of changes that the server holds durably now, in hex.
     saved: Vec<String>,
-    /// Edits that the server refused.
-    given_back: Vec<EditReport>,
+    /// Hashes of changes that the server refused, in hex.
+    given_back: Vec<String>,
     /// Why the connection has to be made anew.
     closed: Option<String>,
     /// Why the document in memory is not to be trusted any more.
@@ -27,8 +27,6 @@ pub struct Report {
 #[derive(Serialize)]
 struct EditReport {
     hash: Option<String>,
-    resources: Vec<(String, String)>,
-    command: Command,
 }
 
 /// Hands inputs in one by one, and drains the room after each until it has nothing more to do.
@@ -73,13 +71,17 @@ impl Drained {
                 Output::Send { message, .. } => self.messages.push(message),
                 Output::Persist(batch) => self.persist = Some(batch.number),
                 Output::Events(events) => self.report.events.extend(events),
-                Output::Answered { result: Ok(edit), .. } => self.report.edit = Some(edit.into()),
+                Output::Answered { result: Ok(edit), .. } => {
+                    let hash = edit.hash.map(|hash| hash.to_string());
+                    self.report.edit = Some(EditReport { hash });
+                }
                 Output::Answered { result: Err(error), .. } => self.failed = Some(error),
                 Output::Saved { hashes } => {
                     self.report.saved.extend(hashes.iter().map(ToString::to_string));
                 }
                 Output::GivenBack { edits } => {
-                    self.report.given_back.extend(edits.into_iter().map(EditReport::from));
+                    let hashes = edits.iter().filter_map(|edit| edit.hash);
+                    self.report.given_back.extend(hashes.map(|hash| hash.to_string()));
                 }
                 Output::Adopted => self.report.adopted = true,
                 // The server's own changes are trusted; one that cannot be applied breaks the line.
@@ -100,12 +102,5 @@ impl Drained {
         }
         let report = self.is_worth_telling.then(|| convert::json(&self.report)).transpose()?;
         Ok(convert::outputs(report, &self.messages))
-    }
-}
-
-impl From<Edit> for EditReport {
-    fn from(edit: Edit) -> Self {
-        let hash = edit.hash.map(|hash| hash.to_string());
-        Self { hash, resources: edit.resources, command: edit.command }
     }
 }

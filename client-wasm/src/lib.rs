@@ -39,14 +39,15 @@ struct Inner {
 #[wasm_bindgen]
 impl RoomShell {
     /// A room as it is founded, or as `snapshot` has it. `random` are 8 bytes that nobody else
-    /// has; `person` is JSON with `id` and `name`.
+    /// has; the person's id and name go together.
     #[wasm_bindgen(constructor)]
     pub fn new(
         name: &str,
         epoch: u32,
         now_ms: f64,
         random: &[u8],
-        person: Option<String>,
+        person_id: Option<String>,
+        person_name: Option<String>,
         snapshot: Option<Vec<u8>>,
     ) -> Result<Self, Failure> {
         let name = name.parse().map_err(|error| Failure::new("room-name-invalid", &error))?;
@@ -57,7 +58,7 @@ impl RoomShell {
             Some(bytes) => Document::load(&id, actor.clone(), Some(&bytes), [])
                 .map_err(|error| Failure::new("snapshot-unreadable", &error))?,
         };
-        let person: Option<Author> = person.as_deref().map(convert::parse).transpose()?;
+        let person = person_id.zip(person_name).map(|(id, name)| Author { id, name });
         let bindings = person.map(|author| (actor, author)).into_iter().collect();
         let config = RoomConfig {
             id,
@@ -91,14 +92,41 @@ impl RoomShell {
         self.input(now_ms, |peer| Input::Received { peer, message })
     }
 
-    /// Carries out one command, given as JSON; fails with the command's code.
-    pub fn command(&self, now_ms: f64, command: &str) -> Result<Outputs, Failure> {
-        let mut command: Command = convert::parse(command)?;
-        let mut inner = self.borrow()?;
-        digits::keep(&mut command, inner.room.document());
-        inner.tickets += 1;
-        let ticket = inner.tickets;
-        drive(&mut inner.room, now_ms, [Input::Command { ticket, author: None, command }])
+    /// Makes a resource, given as JSON, stand as given; fails with the command's code.
+    pub fn put(&self, now_ms: f64, resource: &str) -> Result<Outputs, Failure> {
+        self.command(now_ms, Command::Put { resource: convert::parse(resource)? })
+    }
+
+    /// Sets elements, given as a JSON object; null removes one.
+    pub fn patch(
+        &self,
+        now_ms: f64,
+        resource_type: String,
+        id: String,
+        elements: &str,
+    ) -> Result<Outputs, Failure> {
+        let elements = convert::parse_object(elements)?;
+        self.command(now_ms, Command::Patch { resource_type, id, elements })
+    }
+
+    /// Deletes a resource.
+    pub fn remove(
+        &self,
+        now_ms: f64,
+        resource_type: String,
+        id: String,
+    ) -> Result<Outputs, Failure> {
+        self.command(now_ms, Command::Delete { resource_type, id })
+    }
+
+    /// Takes a delete back.
+    pub fn restore(
+        &self,
+        now_ms: f64,
+        resource_type: String,
+        id: String,
+    ) -> Result<Outputs, Failure> {
+        self.command(now_ms, Command::Undelete { resource_type, id })
     }
 
     /// Time has passed; call about once a second.
@@ -159,6 +187,14 @@ impl RoomShell {
     /// The whole document as Automerge saves it.
     pub fn save(&self) -> Result<Vec<u8>, Failure> {
         Ok(self.borrow()?.room.document().save())
+    }
+
+    fn command(&self, now_ms: f64, mut command: Command) -> Result<Outputs, Failure> {
+        let mut inner = self.borrow()?;
+        digits::keep(&mut command, inner.room.document());
+        inner.tickets += 1;
+        let ticket = inner.tickets;
+        drive(&mut inner.room, now_ms, [Input::Command { ticket, author: None, command }])
     }
 
     fn input(&self, now_ms: f64, input: impl FnOnce(Peer) -> Input) -> Result<Outputs, Failure> {

@@ -1,6 +1,6 @@
 import { Deferred } from "./deferred.js";
 import type { ChartroomError } from "./errors.js";
-import type { Edit, EditState, Json } from "./types.js";
+import type { Command, Edit, EditState } from "./types.js";
 
 /** An edit of this client, moved along by its room. */
 export class LocalEdit implements Edit {
@@ -9,10 +9,15 @@ export class LocalEdit implements Edit {
 
   constructor(
     readonly hash: string | null,
-    readonly resource: { readonly type: string; readonly id: string },
-    readonly command: Json,
+    readonly command: Command,
   ) {
     if (hash === null) this.markSaved();
+  }
+
+  get resource(): { readonly type: string; readonly id: string } {
+    const { command } = this;
+    if (command.kind === "put") return { type: command.resource.resourceType, id: command.resource.id };
+    return { type: command.resourceType, id: command.id };
   }
 
   get state(): EditState {

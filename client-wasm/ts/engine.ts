@@ -1,6 +1,6 @@
 import { moduleSource } from "#wasm-source";
 import { ChartroomError } from "./errors.js";
-import type { ChartEvent, Json, Person } from "./types.js";
+import type { ChartEvent, Person } from "./types.js";
 import init, { RoomShell, type Outputs } from "./wasm/chartroom.js";
 
 export { RoomShell };
@@ -10,20 +10,13 @@ export type ModuleSource = URL | string | BufferSource | WebAssembly.Module;
 
 /** What a call of the engine had to say; `drive.rs` writes it. */
 export interface Report {
-  edit: EditReport | null;
+  edit: { hash: string | null } | null;
   adopted: boolean;
   events: Omit<ChartEvent, "local">[];
   saved: string[];
-  givenBack: EditReport[];
+  givenBack: string[];
   closed: string | null;
   reload: string | null;
-}
-
-/** An edit as the engine tells it. */
-export interface EditReport {
-  hash: string | null;
-  resources: [type: string, id: string][];
-  command: Json;
 }
 
 let loading: Promise<unknown> | undefined;
@@ -42,8 +35,7 @@ export async function loadEngine(source?: ModuleSource): Promise<void> {
 /** A fresh room of the engine, under an actor of its own. */
 export function newShell(name: string, epoch: number, person: Person | undefined): RoomShell {
   const random = crypto.getRandomValues(new Uint8Array(8));
-  const author = person && JSON.stringify({ id: person.id, name: person.name });
-  return new RoomShell(name, epoch, Date.now(), random, author);
+  return new RoomShell(name, epoch, Date.now(), random, person?.id, person?.name);
 }
 
 /** Takes apart what a call gave back. */

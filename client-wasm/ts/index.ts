@@ -21,6 +21,7 @@ export type {
   Action,
   Backoff,
   ChartEvent,
+  Command,
   Conflict,
   ConflictValue,
   ConnectionStatus,

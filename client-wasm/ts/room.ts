@@ -53,25 +53,23 @@ export class Room {
 
   /** Makes a resource stand as given. Only what differs is written, so edits of others elsewhere in it stand. */
   put(resource: Resource): Edit {
-    const { resourceType, id } = resource;
-    return this.#open().command({ kind: "put", resource: resource as { [key: string]: Json } }, { type: resourceType, id });
+    return this.#open().command({ kind: "put", resource });
   }
 
   /** Sets elements of a resource; `null` or `undefined` removes one. */
   patch(type: string, id: string, elements: Record<string, Json | undefined>): Edit {
     const entries = Object.entries(elements).map(([name, value]) => [name, value ?? null] as const);
-    const command = { kind: "patch", resourceType: type, id, elements: Object.fromEntries(entries) };
-    return this.#open().command(command, { type, id });
+    return this.#open().command({ kind: "patch", resourceType: type, id, elements: Object.fromEntries(entries) });
   }
 
   /** Deletes a resource. It stays in history, and `restore` brings it back. */
   remove(type: string, id: string): Edit {
-    return this.#open().command({ kind: "delete", resourceType: type, id }, { type, id });
+    return this.#open().command({ kind: "delete", resourceType: type, id });
   }
 
   /** Takes a delete back. */
   restore(type: string, id: string): Edit {
-    return this.#open().command({ kind: "undelete", resourceType: type, id }, { type, id });
+    return this.#open().command({ kind: "undelete", resourceType: type, id });
   }
 
   /** Edits that did not know of each other and wait for a person to choose. The same array until they change. */

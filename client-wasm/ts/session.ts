@@ -4,7 +4,7 @@ import { LocalEdit } from "./edit.js";
 import { Emitter } from "./emitter.js";
 import { newShell, readOutputs, type Report, type RoomShell } from "./engine.js";
 import { ChartroomError, fromEngine } from "./errors.js";
-import type { ChartEvent, Conflict, Json, Person, RefusedEdit, Resource, RoomEvents, RoomStatus } from "./types.js";
+import type { ChartEvent, Command, Conflict, Person, RefusedEdit, Resource, RoomEvents, RoomStatus } from "./types.js";
 import type { Outputs } from "./wasm/chartroom.js";
 
 /** What a session asks of the client that owns it. */
@@ -82,10 +82,10 @@ export class RoomSession {
     return this.#conflicts.list;
   }
 
-  command(command: { [key: string]: Json | undefined }, resource: { type: string; id: string }): LocalEdit {
-    const outputs = this.#call(() => this.#shell.command(Date.now(), JSON.stringify(command)));
+  command(command: Command): LocalEdit {
+    const outputs = this.#call(() => apply(this.#shell, command));
     const { report, messages } = readOutputs(outputs);
-    const edit = new LocalEdit(report?.edit?.hash ?? null, resource, command as Json);
+    const edit = new LocalEdit(report?.edit?.hash ?? null, command);
     if (edit.hash !== null) {
       this.#edits.set(edit.hash, edit);
       this.#mine.add(edit.hash);
@@ -210,7 +210,7 @@ export class RoomSession {
   }
 
   #tellRefused({ givenBack }: Report, reason: ChartroomError): void {
-    const edits = givenBack.flatMap(({ hash }) => (hash === null ? [] : this.#settle(hash)));
+    const edits = givenBack.flatMap((hash) => this.#settle(hash));
     this.#refuse(edits, reason);
   }
 
@@ -259,5 +259,19 @@ export class RoomSession {
     } catch (error) {
       throw fromEngine(error);
     }
+  }
+}
+
+function apply(shell: RoomShell, command: Command): Outputs {
+  const now = Date.now();
+  switch (command.kind) {
+    case "put":
+      return shell.put(now, JSON.stringify(command.resource));
+    case "patch":
+      return shell.patch(now, command.resourceType, command.id, JSON.stringify(command.elements));
+    case "delete":
+      return shell.remove(now, command.resourceType, command.id);
+    case "undelete":
+      return shell.restore(now, command.resourceType, command.id);
   }
 }

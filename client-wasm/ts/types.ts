@@ -129,6 +129,12 @@ export interface Conflict {
   values: ConflictValue[];
 }
 
+/** What an edit does, as the server's `POST /rooms/{room}/commands` takes it too. */
+export type Command =
+  | { kind: "put"; resource: Resource }
+  | { kind: "patch"; resourceType: string; id: string; elements: { [element: string]: Json } }
+  | { kind: "delete" | "undelete"; resourceType: string; id: string };
+
 /** Where an edit stands: made here, on its way, durable at the server, or refused by it. */
 export type EditState = "local" | "sent" | "saved" | "refused";
 
@@ -147,7 +153,7 @@ export interface Edit {
 export interface RefusedEdit {
   readonly edit: Edit;
   /** What the edit would have done, for the person to see; to make it again, call the room anew. */
-  readonly command: Json;
+  readonly command: Command;
   /** Stable code of the reason. */
   readonly code: string;
   /** The reason in words, without patient data. */

@@ -1,0 +1,122 @@
+import { afterEach, expect, test } from "vitest";
+import { connect, type RefusedEdit } from "chartroom";
+import WebSocket from "ws";
+import { connectAs, until } from "./server.js";
+import { StubServer } from "./stub.js";
+
+const ROOM = "patient:p1";
+const condition = (id: string) => ({ resourceType: "Condition", id, subject: { reference: "Patient/p1" } });
+
+let stub: StubServer | undefined;
+
+afterEach(() => stub?.end());
+
+/** The document's id of an epoch, from a client that never reaches a server. */
+async function documentId(): Promise<string> {
+  const client = await connect({ url: "ws://127.0.0.1:9/sync", WebSocket });
+  const id = (await client.open(ROOM)).url.slice("automerge:".length);
+  await client.close();
+  return id;
+}
+
+/** A server that has the room, and nothing in it that the client has not. */
+async function emptyServer(): Promise<StubServer> {
+  const id = await documentId();
+  return new StubServer((frame, stub) => {
+    if (frame.type === "join") stub.welcome();
+    if (frame.type === "room" && frame.name === ROOM) stub.send({ type: "room", name: ROOM, epoch: stub.epoch, documentId: id });
+    // The opening message, sent back, says that the server has what the client has.
+    if (frame.type === "sync" && stub.received.filter(({ type }) => type === "sync").length === 1) {
+      stub.send({ type: "sync", documentId: id, data: frame.data });
+    }
+  }).start();
+}
+
+test("the handshake names the person, the extensions and the room", async () => {
+  stub = await emptyServer();
+  const client = await connectAs("Alice", stub.url);
+  await client.open(ROOM);
+  expect(stub.received[0]).toMatchObject({
+    type: "join",
+    supportedProtocolVersions: ["1"],
+    peerMetadata: { chartroom: { version: 1 }, person: { id: "alice", name: "Alice" } },
+  });
+  expect(stub.received[1]).toMatchObject({ type: "room", name: ROOM, senderId: stub.received[0]!.senderId, targetId: "stub" });
+  expect(stub.received[2]).toMatchObject({ type: "sync", documentId: await documentId() });
+});
+
+test("a refused edit is given back with the server's code, and later ones that build on it", async () => {
+  stub = await emptyServer();
+  const client = await connectAs("Alice", stub.url);
+  const room = await client.open(ROOM);
+  const told: RefusedEdit[] = [];
+  room.on("refused", (refused) => told.push(...refused));
+  const first = room.put(condition("c1"));
+  const second = room.put(condition("c2"));
+  expect(first.state).toBe("sent");
+  stub.send({ type: "refused", documentId: await documentId(), hashes: [Buffer.from(first.hash!, "hex")], code: "read-only", message: "this person may read" });
+  await expect(first.saved).rejects.toMatchObject({ name: "ChartroomError", code: "read-only" });
+  await expect(second.saved).rejects.toMatchObject({ code: "read-only" });
+  expect(first.state).toBe("refused");
+  expect(room.list("Condition")).toEqual([]);
+  expect(room.unsaved).toBe(0);
+  expect(told.map(({ code, command }) => [code, command])).toEqual([
+    ["read-only", { kind: "put", resource: condition("c1") }],
+    ["read-only", { kind: "put", resource: condition("c2") }],
+  ]);
+  expect(room.put(condition("c3")).hash).not.toBeNull();
+});
+
+test("a room that was founded anew gives unsaved edits back", async () => {
+  stub = await emptyServer();
+  const client = await connectAs("Alice", stub.url);
+  const room = await client.open(ROOM);
+  const [url, edit] = [room.url, room.put(condition("c1"))];
+  stub.epoch = 2;
+  stub.hangUp(1001);
+  await expect(edit.saved).rejects.toMatchObject({ code: "re-founded" });
+  expect(room.url).not.toBe(url);
+  expect(room.list("Condition")).toEqual([]);
+});
+
+test("a refused room rejects with the server's code, and the socket lives on", async () => {
+  stub = await new StubServer((frame, stub) => {
+    if (frame.type === "join") stub.welcome();
+    if (frame.type === "room") stub.send({ type: "room-refused", name: frame.name, code: "room-unreadable", message: "key 7 cannot be read" });
+  }).start();
+  const client = await connectAs("Alice", stub.url);
+  await expect(client.open(ROOM)).rejects.toMatchObject({ code: "room-unreadable", message: "key 7 cannot be read" });
+  expect(client.status).toBe("online");
+});
+
+test("credentials that are not accepted are not offered again", async () => {
+  stub = await new StubServer((frame, stub) => {
+    if (frame.type === "join") stub.hangUp(4001);
+  }).start();
+  const client = await connectAs("Mallory", stub.url);
+  await until(() => client.error !== null);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(client).toMatchObject({ status: "offline", error: { code: "authentication" } });
+  expect(stub.connections).toBe(1);
+});
+
+test("bytes that are no message break the connection, not the client", async () => {
+  stub = await emptyServer();
+  const client = await connectAs("Alice", stub.url);
+  const room = await client.open(ROOM);
+  room.put(condition("c1"));
+  stub.sendBytes(new Uint8Array([0xff, 0x00, 0x13]));
+  const live = stub;
+  await until(() => live.connections === 2 && client.status === "online");
+  stub.send({ type: "sync", documentId: await documentId(), data: new Uint8Array([1, 2, 3]) });
+  await until(() => live.connections === 3 && client.status === "online");
+  expect(room.list("Condition")).toHaveLength(1);
+});
+
+test("a server that does not speak the extensions is said to be none of ours", async () => {
+  stub = await new StubServer((frame, stub) => {
+    if (frame.type === "join") stub.send({ type: "peer", selectedProtocolVersion: "1", peerMetadata: { isEphemeral: false } });
+  }).start();
+  const client = await connectAs("Alice", stub.url);
+  await until(() => client.error?.code === "protocol");
+});

@@ -4,6 +4,39 @@
 //! after each drain [`Room::poll_output`]. The one rule: what the room wants persisted is made
 //! durable before [`Input::Persisted`] is handed in, for acknowledgements and broadcasts leave then.
 //!
+//! ```
+//! use chartroom_engine::{
+//!     Author, Command, Document, Input, Output, Role, Room, RoomConfig, RoomId, mint_actor,
+//! };
+//!
+//! let id = RoomId::first("patient:1".parse()?);
+//! let actor = mint_actor(1_700_000_000_000, [1; 8]);
+//! let document = Document::found(&id, actor.clone());
+//! let mut room = Room::new(
+//!     RoomConfig {
+//!         id,
+//!         role: Role::Server,
+//!         bindings: vec![],
+//!         seq: 0,
+//!         event_seq: 0,
+//!         server_actor: Some(actor),
+//!     },
+//!     document,
+//! );
+//! let resource = serde_json::json!({
+//!     "resourceType": "Condition", "id": "c1", "code": {"text": "Asthma"},
+//! });
+//! let author = Some(Author::new("alice", "Alice Chen"));
+//! let command = Command::Put { resource };
+//! room.handle(1_700_000_000_000, Input::Command { ticket: 7, author, command });
+//! room.advance(1_700_000_000_000);
+//! let Some(Output::Persist(batch)) = room.poll_output() else { panic!("an edit is persisted") };
+//! // … make the batch durable, and only then:
+//! room.handle(1_700_000_000_001, Input::Persisted { through: batch.number });
+//! assert!(matches!(room.poll_output(), Some(Output::Answered { ticket: 7, result: Ok(_) })));
+//! # Ok::<(), chartroom_engine::RoomNameError>(())
+//! ```
+//!
 //! The engine reads no clock, draws no entropy, blocks on nothing and spawns nothing: time, random
 //! bytes and ids are arguments. Modules in reading order: [`id`], [`document`], [`change`],
 //! [`event`], [`sync`], [`room`].

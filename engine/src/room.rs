@@ -339,6 +339,14 @@ impl Room {
     /// Lets every session say what it has to say, each distinct message encoded once.
     fn poll_sessions(&mut self, may_wait: bool) {
         let heads = self.document.heads();
+        let staged: BTreeSet<Peer> = self
+            .inbox
+            .iter()
+            .filter_map(|work| match work {
+                Work::Changes { peer, .. } => Some(*peer),
+                Work::Command { .. } => None,
+            })
+            .collect();
         for (peer, member) in &mut self.members {
             let context = Context {
                 document: &self.document,
@@ -346,6 +354,7 @@ impl Room {
                 wanted: member.wanted(&self.document),
                 refused: &member.refused,
                 may_wait: may_wait && self.role == Role::Client,
+                staged: staged.contains(peer),
             };
             if let Some(message) = member.session.poll(&context, &mut self.outbox) {
                 self.outputs.push_back(Output::Send { peer: *peer, message });

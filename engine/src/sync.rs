@@ -49,6 +49,8 @@ pub(crate) struct Context<'a> {
     pub refused: &'a BTreeSet<ChangeHash>,
     /// Whether telling new heads can wait for the next tick.
     pub may_wait: bool,
+    /// Whether changes of this peer wait to be applied: heads that we do not know may be among them.
+    pub staged: bool,
 }
 
 impl Session {
@@ -66,7 +68,9 @@ impl Session {
             self.told = None;
         }
         self.their_have = message.have.pop();
-        self.their_need = std::mem::take(&mut message.need);
+        // A need stands until it is answered, though messages behind it name none.
+        self.their_need.append(&mut message.need);
+        self.their_need.truncate(limits::HASHES_MAX);
         self.their_heads = Some(std::mem::take(&mut message.heads));
     }
 
@@ -92,13 +96,22 @@ impl Session {
         }
         let (have, missing): (Vec<_>, Vec<_>) =
             their_heads.iter().copied().partition(|hash| document.has(hash));
-        let missing: BTreeSet<ChangeHash> =
-            missing.into_iter().filter(|hash| !context.refused.contains(hash)).collect();
+        let missing: BTreeSet<ChangeHash> = missing
+            .into_iter()
+            .filter(|hash| !context.staged && !context.refused.contains(hash))
+            .collect();
+        if self.their_have.as_ref().is_some_and(is_reset) {
+            // The peer lacks something that we thought was sent.
+            self.known.clear();
+        }
         self.known.extend(have);
         self.known.sort_unstable();
         self.known.dedup();
 
-        let filter = self.their_have.take().filter(|_| !missing.is_empty());
+        let filter = match context.staged {
+            true => None,
+            false => self.their_have.take().filter(|_| !missing.is_empty()),
+        };
         let need: Vec<ChangeHash> = context
             .wanted
             .union(&missing)
@@ -148,7 +161,9 @@ impl Session {
     }
 
     fn is_quiet(&self, heads: &[ChangeHash]) -> bool {
-        self.their_need.is_empty() && self.their_heads() == heads
+        self.their_need.is_empty()
+            && self.their_heads() == heads
+            && !self.their_have.as_ref().is_some_and(is_reset)
     }
 
     /// The opening message: our heads, and a filter of what we have for a peer that does not know
@@ -230,6 +245,12 @@ impl Outbox {
             }
         }
     }
+}
+
+/// Whether a peer says that it knows nothing of what we share: automerge's answer to a `last_sync`
+/// that it does not have.
+fn is_reset(have: &Have) -> bool {
+    have.last_sync.is_empty() && have.bloom == BloomFilter::default()
 }
 
 /// What a peer lacks by its filter, with everything that follows on it: heads it does not name and

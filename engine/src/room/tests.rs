@@ -538,3 +538,72 @@ fn events_do_not_depend_on_how_the_log_was_cut_into_batches() {
     assert_eq!(names[0], names[1]);
     assert_eq!(names[0].len(), 10);
 }
+
+/// A message of a peer that says only this.
+fn says(heads: &[ChangeHash], need: &[ChangeHash], have: Vec<automerge::sync::Have>) -> Vec<u8> {
+    automerge::sync::Message {
+        heads: heads.to_vec(),
+        need: need.to_vec(),
+        have,
+        changes: Vec::<Vec<u8>>::new().into(),
+        flags: None,
+        version: automerge::sync::MessageVersion::V1,
+    }
+    .encode()
+}
+
+/// The hashes of the changes that the server sends to a peer.
+fn sent_to(world: &mut World, peer: Peer) -> Vec<ChangeHash> {
+    world.server.advance(NOW);
+    let mut hashes = Vec::new();
+    while let Some(output) = world.server.poll_output() {
+        let Output::Send { peer: to, message } = output else { continue };
+        if to == peer {
+            let message = automerge::sync::Message::decode(&message).unwrap();
+            let changes = message.changes.iter();
+            hashes
+                .extend(changes.map(|c| automerge::Change::from_bytes(c.to_vec()).unwrap().hash()));
+        }
+    }
+    hashes
+}
+
+fn stranger(world: &mut World) -> Peer {
+    let peer = Peer(50);
+    let author = Some(Author::new("stock", "Stock"));
+    world.server.handle(NOW, Input::Joined { peer, author, may_write: true, extensions: false });
+    peer
+}
+
+#[test]
+fn a_peer_that_lacks_what_we_thought_was_sent_gets_it_when_it_says_so() {
+    let mut world = World::with("patient:1", &[1]);
+    let first = world.edit(1, put("c", "Asthma")).unwrap();
+    world.settle();
+    let second = world.edit(1, put("d", "Gout")).unwrap();
+    world.settle();
+    let peer = stranger(&mut world);
+    world.server.handle(NOW, Input::Received { peer, message: says(&[second], &[], vec![]) });
+    assert_eq!(sent_to(&mut world, peer), []);
+    // It turns out to have the first alone, and answers with a reset as automerge does.
+    let reset = vec![automerge::sync::Have::default()];
+    world.server.handle(NOW, Input::Received { peer, message: says(&[first], &[], reset) });
+    assert_eq!(sent_to(&mut world, peer), [second]);
+    assert_eq!(sent_to(&mut world, peer), [], "once");
+}
+
+#[test]
+fn what_a_peer_needs_is_not_forgotten_over_its_next_message() {
+    let mut world = World::with("patient:1", &[1]);
+    let first = world.edit(1, put("c", "Asthma")).unwrap();
+    world.settle();
+    let peer = stranger(&mut world);
+    world.server.handle(NOW, Input::Received { peer, message: says(&[first], &[], vec![]) });
+    assert_eq!(sent_to(&mut world, peer), []);
+    world.edit(1, put("d", "Gout")).unwrap();
+    while world.step(false) {}
+    world.server.handle(NOW, Input::Received { peer, message: says(&[first], &[first], vec![]) });
+    world.server.handle(NOW, Input::Received { peer, message: says(&[first], &[], vec![]) });
+    world.server.handle(NOW, Input::Persisted { through: world.unflushed[0] });
+    assert!(sent_to(&mut world, peer).contains(&first));
+}

@@ -146,6 +146,8 @@ withServer("two people in one room", () => {
     const his = await bob.open(ROOM);
     await server.kill();
     await until(() => alice.status === "offline" && bob.status === "offline");
+    const heard: number[] = [];
+    hers.on("conflicts", (conflicts) => heard.push(conflicts.length));
     const edits = [
       hers.patch("AllergyIntolerance", "a1", { criticality: "high" }),
       his.patch("AllergyIntolerance", "a1", { criticality: "low" }),
@@ -162,6 +164,8 @@ withServer("two people in one room", () => {
     await his.patch("AllergyIntolerance", "a1", { criticality: "low" }).saved;
     await until(() => hers.conflicts().length === 0);
     expect(hers.get("AllergyIntolerance", "a1")?.criticality).toBe("low");
+    expect(heard.at(-1)).toBe(0);
+    expect(heard).toContain(1);
   });
 
   test("a room name that is none is refused with the server's code", async () => {

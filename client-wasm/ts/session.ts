@@ -131,6 +131,7 @@ export class RoomSession {
     for (const { actor, id, name } of authors) this.#feed(() => this.#shell.introduced(Date.now(), actor, id, name));
     this.#conflictsStale = true;
     this.emitter.emit("authors", undefined);
+    this.#tellConflicts();
   }
 
   refusedChanges(hashes: Uint8Array[], reason: ChartroomError): void {
@@ -189,24 +190,42 @@ export class RoomSession {
   }
 
   #tellChanges({ events, adopted }: Report): void {
-    if (adopted) this.#collections.touchAll();
-    for (const event of events) this.#collections.touch(event.resource_type, event.resource_id);
     if (!adopted && events.length === 0) return;
-    this.#conflictsStale = true;
+    if (adopted) {
+      this.#collections.touchAll();
+      this.#conflictsStale = true;
+    }
+    for (const event of events) {
+      this.#touch(event.resource_type, event.resource_id);
+      if (event.event_type.startsWith("conflict.")) this.#conflictsStale = true;
+    }
     const told = events.map((event): ChartEvent => ({ ...event, local: event.changes.some((hash) => this.#mine.has(hash)) }));
     if (adopted) this.emitter.emit("change", []);
     if (told.length > 0) this.emitter.emit("change", told);
     for (const event of told) this.emitter.emit("event", event);
-    const disputed = adopted || told.some((event) => event.event_type.startsWith("conflict."));
-    if (disputed && this.emitter.has("conflicts")) this.emitter.emit("conflicts", this.conflicts());
+    this.#tellConflicts();
+  }
+
+  /** A resource may have changed; its conflicts too, which are costly to look for everywhere. */
+  #touch(type: string, id: string): void {
+    this.#collections.touch(type, id);
+    if (this.#conflicts.list.some((conflict) => conflict.resource_type === type && conflict.id === id)) this.#conflictsStale = true;
+  }
+
+  #tellConflicts(): void {
+    if (!this.#conflictsStale || !this.emitter.has("conflicts")) return;
+    const known = this.#conflicts.list;
+    if (this.conflicts() !== known) this.emitter.emit("conflicts", this.conflicts());
   }
 
   #tellSaved({ saved }: Report): void {
     const edits = saved.flatMap((hash) => this.#settle(hash));
     // With the server's order known, another value of a conflict may be the one that shows.
-    for (const { resource } of edits) this.#collections.touch(resource.type, resource.id);
+    for (const { resource } of edits) this.#touch(resource.type, resource.id);
     for (const edit of edits) edit.markSaved();
-    if (edits.length > 0) this.emitter.emit("saved", edits);
+    if (edits.length === 0) return;
+    this.emitter.emit("saved", edits);
+    this.#tellConflicts();
   }
 
   #tellRefused({ givenBack }: Report, reason: ChartroomError): void {

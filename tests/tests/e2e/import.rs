@@ -29,7 +29,7 @@ async fn imported_bundles_come_back_equal() {
     let heads = all_heads(&server).await;
 
     let mut expected: BTreeMap<(String, String), Value> = BTreeMap::new();
-    let mut rewritten = 0;
+    let mut rewritten = Vec::new();
     for file in &files {
         for resource in resources(file, &mut rewritten) {
             expected.insert(identity(&resource), resource);
@@ -48,7 +48,14 @@ async fn imported_bundles_come_back_equal() {
         // A decimal of another number of digits is another value here.
         assert_eq!(exported.get(identity), Some(resource), "{identity:?}");
     }
-    println!("{} resources equal, {rewritten} references rewritten", expected.len());
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts/rewritten-references.txt");
+    std::fs::create_dir_all(Path::new(list).parent().unwrap()).unwrap();
+    std::fs::write(list, rewritten.join("\n")).unwrap();
+    println!(
+        "{} resources equal, {} references rewritten, listed in tests/artifacts",
+        expected.len(),
+        rewritten.len()
+    );
 
     // The bundles disagree about some organizations, so only patients' rooms stay as they were.
     let of_patients = |heads: Vec<Value>| -> Vec<Value> {
@@ -109,8 +116,8 @@ fn shared_bundles() -> Vec<PathBuf> {
     files
 }
 
-/// The bundle's resources, with its own references as `Type/id`.
-fn resources(file: &Path, rewritten: &mut usize) -> Vec<Value> {
+/// The bundle's resources, with its own references as `Type/id`; each rewriting is noted.
+fn resources(file: &Path, rewritten: &mut Vec<String>) -> Vec<Value> {
     let mut text = String::new();
     MultiGzDecoder::new(File::open(file).unwrap()).read_to_string(&mut text).unwrap();
     let bundle: Value = serde_json::from_str(&text).unwrap();
@@ -125,12 +132,12 @@ fn resources(file: &Path, rewritten: &mut usize) -> Vec<Value> {
             continue;
         }
         let (from, to) = (format!("\"reference\":{url}"), format!("\"reference\":\"{kind}/{id}\""));
-        for resource in &mut resources {
+        for (resource, entry) in resources.iter_mut().zip(entries) {
             let count = resource.matches(&from).count();
-            if count > 0 {
-                *rewritten += count;
-                *resource = resource.replace(&from, &to);
-            }
+            let (its_kind, its_id) = identity(&entry["resource"]);
+            let note = format!("{its_kind}/{its_id}: {url} is {kind}/{id}");
+            rewritten.extend(std::iter::repeat_n(note, count));
+            *resource = resource.replace(&from, &to);
         }
     }
     resources.iter().map(|text| serde_json::from_str(text).unwrap()).collect()

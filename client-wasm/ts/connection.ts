@@ -103,8 +103,11 @@ export class Connection {
     const socket = this.#detach();
     if (!socket) return;
     const closed = new Promise<void>((resolve) => {
-      socket.onclose = () => resolve();
-      setTimeout(resolve, CLOSE_MS);
+      const overdue = setTimeout(resolve, CLOSE_MS);
+      socket.onclose = () => {
+        clearTimeout(overdue);
+        resolve();
+      };
     });
     if (wasOnline) socket.send(encodeLeave(this.#peerId));
     socket.close(CLOSE_NORMAL);

@@ -13,6 +13,7 @@ mod conflicts;
 mod genesis;
 pub(crate) mod history;
 mod list_diff;
+mod plan;
 mod resource_types;
 mod safety;
 mod view;

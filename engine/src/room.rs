@@ -7,6 +7,8 @@
 
 mod apply;
 mod backup;
+mod give_back;
+mod ingest;
 pub mod io;
 mod member;
 

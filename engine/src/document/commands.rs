@@ -5,10 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{
-    Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ReadDoc, ScalarValue, Value as Standing,
-    transaction::{CommitOptions, Transactable, Transaction},
-};
+use automerge::{Automerge, AutomergeError, ChangeHash, ScalarValue, transaction::CommitOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -16,9 +13,8 @@ use super::{
     codec::{self, DELETED, Element, SOURCE, ShapeError, Stored},
     compartment::{self, CompartmentError},
     conflicts::{self, Read},
-    genesis,
     history::{LogOrder, Message},
-    list_diff,
+    plan::Plan,
     resource_types::resource_type,
     view::unit_name,
 };
@@ -200,19 +196,6 @@ pub(super) fn apply(
     Ok(hash)
 }
 
-/// Overwritten in the same change: a value that no element has.
-const SETTLING: &str = "=";
-
-/// What a command comes to for one resource.
-struct Plan {
-    resource_type: &'static str,
-    id: String,
-    create: bool,
-    writes: BTreeMap<String, Stored>,
-    /// Elements in conflict that this command settles, whatever stands there.
-    settles: BTreeSet<String>,
-}
-
 fn put(
     doc: &Automerge,
     order: &LogOrder,
@@ -355,78 +338,4 @@ pub(crate) fn is_resource_id(id: &str) -> bool {
 fn check_size(resource: &Value) -> Result<(), CommandError> {
     let (bytes, limit) = (resource.to_string().len(), limits::RESOURCE_BYTES_MAX);
     if bytes > limit { Err(CommandError::TooLarge { bytes, limit }) } else { Ok(()) }
-}
-
-impl Plan {
-    fn write(&self, tx: &mut Transaction<'_>) -> Result<(), CommandError> {
-        let collection = genesis::collection(self.resource_type).ok_or(CommandError::Write)?;
-        let map = if self.create {
-            tx.put_object(&collection, self.id.as_str(), ObjType::Map)?
-        } else {
-            standing_map(tx, &collection, &self.id).ok_or(CommandError::NotFound)?
-        };
-        for (name, stored) in &self.writes {
-            if self.settles.contains(name) {
-                // Automerge leaves out a put of the value that stands, and the choice with it.
-                tx.put(&map, name, ScalarValue::Str(SETTLING.into()))?;
-            }
-            write_element(tx, &map, name, stored)?;
-        }
-        Ok(())
-    }
-}
-
-fn standing_map(tx: &Transaction<'_>, collection: &ObjId, id: &str) -> Option<ObjId> {
-    let standing = tx.get_all(collection, id).ok()?;
-    standing.into_iter().rfind(|(value, _)| value.is_object()).map(|(_, map)| map)
-}
-
-fn write_element(
-    tx: &mut Transaction<'_>,
-    map: &ObjId,
-    name: &str,
-    stored: &Stored,
-) -> Result<(), AutomergeError> {
-    let standing = tx.get_all(map, name)?;
-    let object = match standing.as_slice() {
-        [(Standing::Object(kind), object)] => Some((*kind, object.clone())),
-        _ => None,
-    };
-    match (stored, object) {
-        (Stored::Scalar(scalar), _) => tx.put(map, name, scalar.clone()),
-        (Stored::List(items), Some((ObjType::List, list))) => list_diff::write(tx, &list, items),
-        (Stored::List(items), _) => {
-            let list = tx.put_object(map, name, ObjType::List)?;
-            items.iter().enumerate().try_for_each(|(at, item)| tx.insert(&list, at, item.clone()))
-        }
-        (Stored::Map(entries), object) => {
-            let extensions = match object {
-                Some((ObjType::Map, extensions)) => extensions,
-                _ => tx.put_object(map, name, ObjType::Map)?,
-            };
-            write_extensions(tx, &extensions, entries)
-        }
-    }
-}
-
-fn write_extensions(
-    tx: &mut Transaction<'_>,
-    extensions: &ObjId,
-    entries: &BTreeMap<String, ScalarValue>,
-) -> Result<(), AutomergeError> {
-    let gone: Vec<String> = tx.keys(extensions).filter(|key| !entries.contains_key(key)).collect();
-    for key in gone {
-        tx.put(extensions, key, ScalarValue::Null)?;
-    }
-    for (key, entry) in entries {
-        let standing = tx.get_all(extensions, key.as_str())?;
-        let same = match standing.as_slice() {
-            [(value, _)] => value.as_scalar() == Some(entry),
-            _ => false,
-        };
-        if !same {
-            tx.put(extensions, key.as_str(), entry.clone())?;
-        }
-    }
-    Ok(())
 }

@@ -9,15 +9,14 @@ use std::{
 };
 
 use automerge::{ActorId, Change, ChangeHash};
-use serde_json::Value;
 
 use super::{Role, Room};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer,
-    change::{Checked, Refusal, Touched, chunk, operations},
+    change::{Checked, Touched, operations},
     document::{self, Document, TEXTS, history::Message},
     event::{self, ResourceChange},
-    room::io::{CloseReason, Edit, LoggedChange, Output},
+    room::io::{Edit, LoggedChange},
 };
 
 /// A batch in the making.
@@ -27,9 +26,9 @@ pub(super) struct Applied {
     pub bindings: Vec<(ActorId, Author)>,
     pub events: Vec<Event>,
     pub answers: Vec<(u64, Result<Edit, CommandError>)>,
-    group: Vec<(Peer, Checked)>,
+    pub(super) group: Vec<(Peer, Checked)>,
     grouped: BTreeSet<(String, String)>,
-    hashes: BTreeSet<ChangeHash>,
+    pub(super) hashes: BTreeSet<ChangeHash>,
     /// One change at a time, since one of these does harm.
     careful: bool,
     /// Peers whose changes were in a group that did not apply whole.
@@ -49,169 +48,14 @@ struct Before {
 }
 
 impl Room {
-    /// Checks and groups the chunks of one message.
-    pub(super) fn apply_from_peer(
+    /// Puts a checked change into the group that is applied next.
+    pub(super) fn take(
         &mut self,
         now_ms: u64,
         peer: Peer,
-        chunks: Vec<Vec<u8>>,
+        mut checked: Checked,
         applied: &mut Applied,
     ) {
-        let mut waiting: Vec<Change> = Vec::new();
-        for bytes in chunks {
-            match self.role {
-                Role::Server => match parse(&bytes) {
-                    Ok(change) => waiting.push(change),
-                    Err((Some(hash), refusal)) => self.refuse(peer, hash, refusal),
-                    Err((None, _)) => return self.close(peer, CloseReason::Garbage),
-                },
-                Role::Client => match self.take_trusted(&bytes) {
-                    Ok(changes) => waiting.extend(changes),
-                    Err(reason) => return self.close(peer, reason),
-                },
-            }
-        }
-        if let Some(member) = self.members.get_mut(&peer) {
-            let orphans = member.take_orphans();
-            waiting.splice(0..0, orphans);
-        }
-        // Each pass places the changes whose dependencies are known by now.
-        loop {
-            let before = waiting.len();
-            let mut left = Vec::new();
-            for change in waiting {
-                match self.consider(now_ms, peer, &change, applied) {
-                    Verdict::Taken => {}
-                    Verdict::Refused(refusal) => self.refuse(peer, change.hash(), refusal),
-                    Verdict::Waits => left.push(change),
-                }
-            }
-            waiting = left;
-            if waiting.is_empty() || waiting.len() == before {
-                break;
-            }
-        }
-        for change in waiting {
-            let Some(member) = self.members.get_mut(&peer) else { break };
-            let hash = change.hash();
-            if !member.wait(now_ms, change) {
-                self.refuse(peer, hash, Refusal::OverLimit("bytes of waiting changes"));
-            }
-        }
-    }
-
-    /// What a trusted server sends: change chunks, and snapshots that are taken over at once.
-    fn take_trusted(&mut self, bytes: &[u8]) -> Result<Vec<Change>, CloseReason> {
-        let mut changes = Vec::new();
-        for (is_document, chunk) in chunk::split(bytes).map_err(|_| CloseReason::Garbage)? {
-            if is_document {
-                self.document.adopt(chunk).map_err(|_| CloseReason::Garbage)?;
-                self.ledger = crate::change::metadata::Ledger::of(&self.document);
-                self.outputs.push_back(Output::Adopted);
-            } else {
-                let change =
-                    Change::from_bytes(chunk.to_vec()).map_err(|_| CloseReason::Garbage)?;
-                changes.push(change);
-            }
-        }
-        Ok(changes)
-    }
-
-    /// Decides about one change; a taken one joins the group that is applied next.
-    fn consider(
-        &mut self,
-        now_ms: u64,
-        peer: Peer,
-        change: &Change,
-        applied: &mut Applied,
-    ) -> Verdict {
-        let hash = change.hash();
-        let known = |hash: &ChangeHash| applied.hashes.contains(hash) || self.document.has(hash);
-        if known(&hash) {
-            return Verdict::Taken;
-        }
-        let Some(member) = self.members.get(&peer) else { return Verdict::Taken };
-        if change.deps().iter().any(|dep| member.refused.contains(dep)) {
-            return Verdict::Refused(Refusal::DependsOnRefused);
-        }
-        if member.refused.contains(&hash) {
-            return Verdict::Taken;
-        }
-        if !change.deps().iter().all(known) {
-            return Verdict::Waits;
-        }
-        if self.role == Role::Server {
-            let may_write = member.may_write;
-            let Some(author) = member.author.clone() else { return Verdict::Taken };
-            if !may_write {
-                return Verdict::Refused(Refusal::ReadOnly);
-            }
-            let deps = change.deps().iter();
-            let dep_max_op = deps.map(|dep| self.op_counter(dep, applied)).max().unwrap_or(0);
-            if let Err(refusal) = self.ledger.check(change, &author, &self.people, dep_max_op) {
-                return Verdict::Refused(refusal);
-            }
-        }
-        match self.inspect(now_ms, change, applied) {
-            Ok(checked) => {
-                self.take(now_ms, peer, checked, applied);
-                Verdict::Taken
-            }
-            Err(refusal) => Verdict::Refused(refusal),
-        }
-    }
-
-    fn op_counter(&self, hash: &ChangeHash, applied: &Applied) -> u64 {
-        let grouped = applied.group.iter().map(|(_, checked)| &checked.change);
-        let mut grouped = grouped.filter(|change| change.hash() == *hash);
-        grouped
-            .next()
-            .map(Change::max_op)
-            .or_else(|| self.document.meta(hash).map(|meta| meta.max_op))
-            .unwrap_or(0)
-    }
-
-    /// Takes a change apart and checks what it touches.
-    fn inspect(
-        &mut self,
-        now_ms: u64,
-        change: &Change,
-        applied: &mut Applied,
-    ) -> Result<Checked, Refusal> {
-        let (document, staged) = (&self.document, &self.staged);
-        let taken =
-            catch_unwind(AssertUnwindSafe(|| operations::touched(document, staged, change)));
-        let (touched, made) =
-            taken.unwrap_or(Err(Refusal::Malformed("its operations cannot be read")))?;
-        if self.role == Role::Server {
-            for Touched { collection, id, claims, .. } in &touched {
-                document::check_compartment(&self.id.name, collection, id, claims)?;
-            }
-            if touched.iter().any(|touched| touched.unclear) {
-                self.flush_group(now_ms, applied);
-                self.check_on_copy(change, &touched)?;
-            }
-        }
-        Ok(Checked { change: change.clone(), touched, made })
-    }
-
-    /// Whether the resources that a change leaves behind belong in this room, tried on a copy:
-    /// foreign clients write references in shapes that only the document can put together.
-    fn check_on_copy(&self, change: &Change, touched: &[Touched]) -> Result<(), Refusal> {
-        let mut copy = self.document.clone();
-        let tried = catch_unwind(AssertUnwindSafe(|| copy.apply(vec![change.clone()]).is_ok()));
-        if !tried.unwrap_or(false) || !copy.has(&change.hash()) {
-            return Err(Refusal::NotApplicable);
-        }
-        for Touched { collection, id, .. } in touched.iter().filter(|touched| touched.unclear) {
-            if let Some(Value::Object(resource)) = copy.resource(collection, id) {
-                document::check_compartment(&self.id.name, collection, id, &resource)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, now_ms: u64, peer: Peer, mut checked: Checked, applied: &mut Applied) {
         let keys: Vec<_> = resources_of(&checked.touched);
         if applied.careful || keys.iter().any(|key| applied.grouped.contains(key)) {
             self.flush_group(now_ms, applied);
@@ -360,66 +204,6 @@ impl Room {
             there: self.document.resource(resource_type, id).is_some(),
             disputed: self.document.disputed(resource_type, id),
         }
-    }
-
-    /// Client role: the server refused changes. The document goes back to what it was without them
-    /// and what follows on them, and the edits are handed back.
-    pub(super) fn give_back(&mut self, hashes: &[ChangeHash]) {
-        let mut gone: BTreeSet<ChangeHash> = BTreeSet::new();
-        for change in self.document.metas_since(&[]) {
-            if hashes.contains(&change.hash) || change.deps.iter().any(|dep| gone.contains(dep)) {
-                gone.insert(change.hash);
-            }
-        }
-        if self.role == Role::Server || gone.is_empty() {
-            return;
-        }
-        let kept = self.document.changes_since(&[self.document.genesis()]);
-        let kept = kept.iter().filter(|change| !gone.contains(&change.hash()));
-        let kept: Vec<Vec<u8>> = kept.map(|change| change.raw_bytes().to_vec()).collect();
-        let actor = self.document.actor().clone();
-        match Document::load(&self.id, actor, None, kept) {
-            Ok(document) => self.document = document,
-            Err(_) => return self.outputs.push_back(Output::Reload { reason: "a refusal" }),
-        }
-        self.ledger = crate::change::metadata::Ledger::of(&self.document);
-        let (back, pending) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|(hash, _)| gone.contains(hash));
-        self.pending = pending;
-        for (hash, _) in &self.pending {
-            self.document.mark_pending(*hash);
-        }
-        for member in self.members.values_mut() {
-            member.session.restart(&self.document);
-        }
-        let back: Vec<(ChangeHash, Edit)> = back;
-        let edits = back.into_iter().map(|(_, edit)| edit).collect();
-        self.outputs.push_back(Output::Adopted);
-        self.outputs.push_back(Output::GivenBack { edits });
-    }
-}
-
-enum Verdict {
-    Taken,
-    Waits,
-    Refused(Refusal),
-}
-
-/// Scans and parses one chunk of a stranger; the hash comes along where the chunk has one.
-fn parse(bytes: &[u8]) -> Result<Change, (Option<ChangeHash>, Refusal)> {
-    let scanned = chunk::scan(bytes).map_err(|refusal| (None, refusal))?;
-    let hash = scanned.hash;
-    if scanned.has_extra && scanned.seq != 1 {
-        return Err((
-            Some(hash),
-            Refusal::Malformed("only an actor's first change names an author"),
-        ));
-    }
-    let parsed = catch_unwind(AssertUnwindSafe(|| Change::from_bytes(bytes.to_vec())));
-    match parsed {
-        Ok(Ok(change)) if change.hash() == hash => Ok(change),
-        Ok(_) | Err(_) => Err((Some(hash), Refusal::Malformed("automerge cannot read it"))),
     }
 }
 

@@ -1,0 +1,51 @@
+//! Client role: taking refused changes out of the document again.
+
+use std::collections::BTreeSet;
+
+use automerge::ChangeHash;
+
+use super::{Role, Room};
+use crate::{
+    Document,
+    change::metadata::Ledger,
+    room::io::{Edit, Output},
+};
+
+impl Room {
+    /// Client role: the server refused changes. The document goes back to what it was without them
+    /// and what follows on them, and the edits are handed back.
+    pub(super) fn give_back(&mut self, hashes: &[ChangeHash]) {
+        let mut gone: BTreeSet<ChangeHash> = BTreeSet::new();
+        for change in self.document.metas_since(&[]) {
+            if hashes.contains(&change.hash) || change.deps.iter().any(|dep| gone.contains(dep)) {
+                gone.insert(change.hash);
+            }
+        }
+        if self.role == Role::Server || gone.is_empty() {
+            return;
+        }
+        let kept = self.document.changes_since(&[self.document.genesis()]);
+        let kept = kept.iter().filter(|change| !gone.contains(&change.hash()));
+        let kept: Vec<Vec<u8>> = kept.map(|change| change.raw_bytes().to_vec()).collect();
+        let actor = self.document.actor().clone();
+        match Document::load(&self.id, actor, None, kept) {
+            Ok(document) => self.document = document,
+            Err(_) => return self.outputs.push_back(Output::Reload { reason: "a refusal" }),
+        }
+        self.ledger = Ledger::of(&self.document);
+        let (back, pending) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|(hash, _)| gone.contains(hash));
+        self.pending = pending;
+        for (hash, _) in &self.pending {
+            self.document.mark_pending(*hash);
+        }
+        for member in self.members.values_mut() {
+            member.session.restart(&self.document);
+        }
+        let back: Vec<(ChangeHash, Edit)> = back;
+        let edits = back.into_iter().map(|(_, edit)| edit).collect();
+        self.outputs.push_back(Output::Adopted);
+        self.outputs.push_back(Output::GivenBack { edits });
+    }
+}

@@ -406,4 +406,6 @@ impl From<&automerge::Change> for LoggedChange {
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -181,7 +181,10 @@ impl Room {
         let backup = (self.role == Role::Server && from_peers).then(|| Backup::of(self));
         let mut tried = Vec::new();
         let mut applied = Applied::new(careful);
-        while applied.changes.len() < limits::BATCH_CHANGES_MAX && applied.harmed.is_none() {
+        while applied.changes.len() < limits::BATCH_CHANGES_MAX
+            && applied.harmed.is_none()
+            && !applied.full
+        {
             let Some(work) = self.inbox.pop_front() else { break };
             if backup.is_some() {
                 tried.push(work.clone());

@@ -10,7 +10,7 @@ use std::{
 
 use automerge::{ActorId, Change, ChangeHash};
 
-use super::{Role, Room};
+use super::{Role, Room, Work};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer,
     change::{Checked, Touched, operations},
@@ -31,6 +31,10 @@ pub(super) struct Applied {
     pub(super) hashes: BTreeSet<ChangeHash>,
     /// One change at a time, since one of these does harm.
     careful: bool,
+    /// Who wrote each resource in this batch; `None` for the server itself.
+    writers: BTreeMap<(String, String), Option<Peer>>,
+    /// What comes next belongs to the next batch.
+    pub full: bool,
     /// Peers whose changes were in a group that did not apply whole.
     pub harmed: Option<BTreeSet<Peer>>,
 }
@@ -38,6 +42,21 @@ pub(super) struct Applied {
 impl Applied {
     pub fn new(careful: bool) -> Self {
         Self { careful, ..Self::default() }
+    }
+
+    /// Enters a writer of resources; says no where somebody else wrote one of them in this batch.
+    ///
+    /// So an acknowledgement leaves before a colleague's later write of the same resource, and a
+    /// client knows which of the two the log has first.
+    pub fn writes(&mut self, by: Option<Peer>, keys: &[(String, String)]) -> bool {
+        let others =
+            keys.iter().filter_map(|key| self.writers.get(key)).any(|writer| *writer != by);
+        if others {
+            self.full = true;
+            return false;
+        }
+        self.writers.extend(keys.iter().map(|key| (key.clone(), by)));
+        true
     }
 }
 
@@ -48,15 +67,19 @@ struct Before {
 }
 
 impl Room {
-    /// Puts a checked change into the group that is applied next.
+    /// Puts a checked change into the group that is applied next; says no where it has to wait for
+    /// the next batch.
     pub(super) fn take(
         &mut self,
         now_ms: u64,
         peer: Peer,
         mut checked: Checked,
         applied: &mut Applied,
-    ) {
+    ) -> bool {
         let keys: Vec<_> = resources_of(&checked.touched);
+        if self.role == Role::Server && !applied.writes(Some(peer), &keys) {
+            return false;
+        }
         if applied.careful || keys.iter().any(|key| applied.grouped.contains(key)) {
             self.flush_group(now_ms, applied);
         }
@@ -65,6 +88,7 @@ impl Room {
         applied.grouped.extend(keys);
         applied.hashes.insert(checked.change.hash());
         applied.group.push((peer, checked));
+        true
     }
 
     /// Applies the group, checks that the document reads it back, and derives its events.
@@ -115,6 +139,10 @@ impl Room {
         applied: &mut Applied,
     ) {
         let keys = command.resources();
+        if self.role == Role::Server && !applied.writes(None, &keys) {
+            self.inbox.push_front(Work::Command { ticket, author, command });
+            return;
+        }
         let before: BTreeMap<_, _> =
             keys.iter().map(|key| (key.clone(), self.before(key))).collect();
         let result = self.document.command(&command, author.as_ref(), now_ms).map(|change| {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use automerge::{Change, ChangeHash};
 use serde_json::Value;
 
-use super::{Role, Room, apply::Applied};
+use super::{Role, Room, Work, apply::Applied};
 use crate::{
     Peer,
     change::{Checked, Refusal, Touched, chunk, metadata::Ledger, operations},
@@ -43,13 +43,21 @@ impl Room {
         // Each pass places the changes whose dependencies are known by now.
         loop {
             let before = waiting.len();
-            let mut left = Vec::new();
-            for change in waiting {
+            let (mut left, mut later) = (Vec::new(), Vec::new());
+            for change in std::mem::take(&mut waiting) {
+                if applied.full {
+                    later.push(change);
+                    continue;
+                }
                 match self.consider(now_ms, peer, &change, applied) {
                     Verdict::Taken => {}
                     Verdict::Refused(refusal) => self.refuse(peer, change.hash(), refusal),
                     Verdict::Waits => left.push(change),
+                    Verdict::NextBatch => later.push(change),
                 }
+            }
+            if applied.full {
+                break self.postpone(peer, left, later);
             }
             waiting = left;
             if waiting.is_empty() || waiting.len() == before {
@@ -63,6 +71,13 @@ impl Room {
                 self.refuse(peer, hash, Refusal::OverLimit("bytes of waiting changes"));
             }
         }
+    }
+
+    /// Puts changes back to the front of the inbox, for the next batch.
+    fn postpone(&mut self, peer: Peer, left: Vec<Change>, later: Vec<Change>) {
+        let changes = left.into_iter().chain(later);
+        let chunks = changes.map(|change| change.raw_bytes().to_vec()).collect();
+        self.inbox.push_front(Work::Changes { peer, chunks });
     }
 
     /// What a trusted server sends: change chunks, and snapshots that are taken over at once.
@@ -119,8 +134,11 @@ impl Room {
         }
         match self.inspect(now_ms, change, applied) {
             Ok(checked) => {
-                self.take(now_ms, peer, checked, applied);
-                Verdict::Taken
+                if self.take(now_ms, peer, checked, applied) {
+                    Verdict::Taken
+                } else {
+                    Verdict::NextBatch
+                }
             }
             Err(refusal) => Verdict::Refused(refusal),
         }
@@ -180,6 +198,8 @@ impl Room {
 enum Verdict {
     Taken,
     Waits,
+    /// Somebody else wrote the same resource in this batch.
+    NextBatch,
     Refused(Refusal),
 }
 

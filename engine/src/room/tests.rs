@@ -607,3 +607,21 @@ fn what_a_peer_needs_is_not_forgotten_over_its_next_message() {
     world.server.handle(NOW, Input::Persisted { through: world.unflushed[0] });
     assert!(sent_to(&mut world, peer).contains(&first));
 }
+
+#[test]
+fn edits_that_arrive_together_are_shown_in_the_order_of_the_log() {
+    for people in [[1, 2], [2, 1]] {
+        let mut world = World::with("patient:1", &[1, 2, 3]);
+        world.edit(3, put("c", "Asthma"));
+        world.settle();
+        for person in people {
+            world.edit(person, patch("c", json!({"onsetString": format!("said by {person}")})));
+        }
+        world.settle();
+        let shown = world.server.document().resource("Condition", "c").unwrap();
+        for client in world.clients.values() {
+            assert_eq!(client.document().resource("Condition", "c").unwrap(), shown);
+            assert_eq!(client.conflicts().len(), 1);
+        }
+    }
+}

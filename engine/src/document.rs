@@ -18,7 +18,7 @@ mod resource_types;
 mod safety;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
     ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, ObjId, ROOT, ReadDoc,
@@ -214,12 +214,18 @@ impl Document {
         found
     }
 
-    /// The names of elements in conflict at a resource.
-    pub(crate) fn disputed(&self, resource_type: &str, id: &str) -> Vec<String> {
-        let read = conflicts::read(&self.doc, &self.order, resource_type, id);
-        let mut names: Vec<String> = read
+    /// A resource as [`resource`](Self::resource) gives it, and the sorted names of its elements in
+    /// conflict, in one reading.
+    pub(crate) fn look(&self, resource_type: &str, id: &str) -> (Option<Value>, Vec<String>) {
+        let Some(resource_type) = resource_types::resource_type(resource_type) else {
+            return (None, Vec::new());
+        };
+        let Some(read) = conflicts::read(&self.doc, &self.order, resource_type, id) else {
+            return (None, Vec::new());
+        };
+        let names: BTreeSet<String> = read
+            .conflicts
             .into_iter()
-            .flat_map(|read| read.conflicts)
             .flat_map(|conflict| match conflict.kind {
                 ConflictKind::Created => vec!["$created".to_owned()],
                 ConflictKind::Element | ConflictKind::Group | ConflictKind::Deleted => {
@@ -227,9 +233,8 @@ impl Document {
                 }
             })
             .collect();
-        names.sort();
-        names.dedup();
-        names
+        let resource = (!read.deleted).then(|| with_identity(resource_type, id, read.elements));
+        (resource, names.into_iter().collect())
     }
 
     /// Whether history has this change.
@@ -245,6 +250,11 @@ impl Document {
     /// All changes that are not ancestors of `have`, in the order of the log.
     pub(crate) fn changes_since(&self, have: &[ChangeHash]) -> Vec<Change> {
         self.doc.get_changes(have)
+    }
+
+    /// The raw chunks of these changes.
+    pub(crate) fn chunks_since(&self, have: &[ChangeHash]) -> Vec<Vec<u8>> {
+        self.changes_since(have).iter().map(|change| change.raw_bytes().to_vec()).collect()
     }
 
     /// The accounts of all changes that are not ancestors of `have`, in the order of the log.

@@ -7,10 +7,10 @@
 
 mod apply;
 mod backup;
-mod give_back;
 mod ingest;
 pub mod io;
 mod member;
+mod pending;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -366,31 +366,6 @@ impl Room {
             }
         }
         self.outbox.end_round();
-    }
-
-    /// Client role: local edits that the server's heads cover are saved.
-    fn acknowledge(&mut self) {
-        if self.role == Role::Server || self.pending.is_empty() {
-            return;
-        }
-        let Some(member) = self.members.values().next() else { return };
-        let heads: Vec<ChangeHash> =
-            member.session.their_heads().iter().filter(|h| self.document.has(h)).copied().collect();
-        if heads.is_empty() {
-            return;
-        }
-        let unknown: BTreeSet<ChangeHash> =
-            self.document.metas_since(&heads).iter().map(|change| change.hash).collect();
-        let saved: Vec<ChangeHash> =
-            self.pending.iter().map(|(hash, _)| *hash).filter(|h| !unknown.contains(h)).collect();
-        if saved.is_empty() {
-            return;
-        }
-        self.pending.retain(|(hash, _)| unknown.contains(hash));
-        for hash in &saved {
-            self.document.mark_acknowledged(*hash);
-        }
-        self.outputs.push_back(Output::Saved { hashes: saved });
     }
 
     /// Refuses a change of a peer, and what it has staged behind it follows by its dependencies.

@@ -141,14 +141,12 @@ impl Session {
                         vec![our_filter(document, filter)]
                     }
                     None => {
-                        let lacks = document.changes_since(&self.known);
-                        chunks.extend(lacks.iter().map(|change| change.raw_bytes().to_vec()));
+                        chunks.extend(document.chunks_since(&self.known));
                         vec![Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() }]
                     }
                 };
                 let have = if deep { Vec::new() } else { answer };
-                let message = self.message(heads, need.clone(), have, chunks);
-                Arc::from(message.encode())
+                self.encode(heads, need.clone(), have, chunks)
             }
         };
         self.asked.extend(need);
@@ -172,17 +170,27 @@ impl Session {
         self.told = Some(heads.to_vec());
         let have =
             our_filter(document, &Have { last_sync: Vec::new(), bloom: BloomFilter::default() });
-        Arc::from(self.message(heads, Vec::new(), vec![have], Vec::new()).encode())
+        self.encode(heads, Vec::new(), vec![have], Vec::new())
     }
 
-    fn message(
+    /// `flags` only from the side that opens: a server that sends none is answered with plain change
+    /// chunks alone, the only ones it takes.
+    fn encode(
         &self,
         heads: &[ChangeHash],
         need: Vec<ChangeHash>,
         have: Vec<Have>,
         chunks: Vec<Vec<u8>>,
-    ) -> Message {
-        message(heads, need, have, chunks, self.takes_chunks, self.opens)
+    ) -> Arc<[u8]> {
+        let together = self.takes_chunks && !chunks.is_empty() && !self.opens;
+        let (changes, version) = if together {
+            (ChunkList::from(chunks.concat()), MessageVersion::V2)
+        } else {
+            (ChunkList::from(chunks), MessageVersion::V1)
+        };
+        let flags = self.opens.then(MessageFlags::new);
+        let message = Message { heads: heads.to_vec(), need, have, changes, flags, version };
+        Arc::from(message.encode())
     }
 }
 
@@ -203,24 +211,21 @@ impl Outbox {
     /// heard from us and has nothing is sent a snapshot; one that was there when the room was empty
     /// is sent the changes, whose events it wants.
     fn push(&mut self, session: &Session, document: &Document, heads: &[ChangeHash]) -> Arc<[u8]> {
-        let Session { known, takes_chunks, opens, .. } = session;
-        let (takes_chunks, opens) = (*takes_chunks, *opens);
+        let Session { known, takes_chunks, .. } = session;
         let has_nothing = known.is_empty() || *known == [document.genesis()];
-        let snapshot = has_nothing && session.told.is_none() && takes_chunks && !opens;
-        let key = (known.clone(), takes_chunks, snapshot);
+        let snapshot = has_nothing && session.told.is_none() && *takes_chunks && !session.opens;
+        let key = (known.clone(), *takes_chunks, snapshot);
         if let Some(bytes) = self.pushes.get(&key) {
             return Arc::clone(bytes);
         }
         let chunks = if snapshot && !document.is_founded_only() {
             self.first_sync(document, heads)
         } else {
-            let lacks = document.changes_since(known);
-            lacks.iter().map(|change| change.raw_bytes().to_vec()).collect()
+            document.chunks_since(known)
         };
         // After applying this message the peer has our heads.
         let have = Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() };
-        let message = message(heads, Vec::new(), vec![have], chunks, takes_chunks, opens);
-        let bytes: Arc<[u8]> = Arc::from(message.encode());
+        let bytes = session.encode(heads, Vec::new(), vec![have], chunks);
         self.pushes.insert(key, Arc::clone(&bytes));
         bytes
     }
@@ -228,9 +233,7 @@ impl Outbox {
     /// The cached snapshot and the changes behind it.
     fn first_sync(&mut self, document: &Document, heads: &[ChangeHash]) -> Vec<Vec<u8>> {
         let tail: Vec<Vec<u8>> = match &self.snapshot {
-            Some((at, _)) if at != heads => {
-                document.changes_since(at).iter().map(|c| c.raw_bytes().to_vec()).collect()
-            }
+            Some((at, _)) if at != heads => document.chunks_since(at),
             Some(_) | None => Vec::new(),
         };
         let tail_bytes: usize = tail.iter().map(Vec::len).sum();
@@ -281,24 +284,4 @@ fn our_filter(document: &Document, theirs: &Have) -> Have {
     let hashes: Vec<ChangeHash> =
         document.metas_since(&last_sync).iter().map(|change| change.hash).collect();
     Have { last_sync, bloom: BloomFilter::from_hashes(hashes.iter()) }
-}
-
-/// `flags` only from the side that opens: a server that sends none is answered with plain change
-/// chunks alone, the only ones it takes.
-fn message(
-    heads: &[ChangeHash],
-    need: Vec<ChangeHash>,
-    have: Vec<Have>,
-    chunks: Vec<Vec<u8>>,
-    takes_chunks: bool,
-    opens: bool,
-) -> Message {
-    let together = takes_chunks && !chunks.is_empty() && !opens;
-    let (changes, version) = if together {
-        (ChunkList::from(chunks.concat()), MessageVersion::V2)
-    } else {
-        (ChunkList::from(chunks), MessageVersion::V1)
-    };
-    let flags = opens.then(MessageFlags::new);
-    Message { heads: heads.to_vec(), need, have, changes, flags, version }
 }

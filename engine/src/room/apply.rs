@@ -196,8 +196,7 @@ impl Room {
         before: &Before,
     ) -> Option<ResourceChange> {
         let (resource_type, id) = (&touched.collection, &touched.id);
-        let after = self.document.resource(resource_type, id);
-        let disputed = self.document.disputed(resource_type, id);
+        let (after, disputed) = self.document.look(resource_type, id);
         let action = match (before.there, &after) {
             (false, Some(_)) => Action::Created,
             (true, None) => Action::Deleted,
@@ -228,10 +227,8 @@ impl Room {
     }
 
     fn before(&self, (resource_type, id): &(String, String)) -> Before {
-        Before {
-            there: self.document.resource(resource_type, id).is_some(),
-            disputed: self.document.disputed(resource_type, id),
-        }
+        let (resource, disputed) = self.document.look(resource_type, id);
+        Before { there: resource.is_some(), disputed }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Client role: taking refused changes out of the document again.
+//! Client role: local edits until the server has answered for them, saved or given back.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,31 @@ use crate::{
 };
 
 impl Room {
+    /// Client role: local edits that the server's heads cover are saved.
+    pub(super) fn acknowledge(&mut self) {
+        if self.role == Role::Server || self.pending.is_empty() {
+            return;
+        }
+        let Some(member) = self.members.values().next() else { return };
+        let heads: Vec<ChangeHash> =
+            member.session.their_heads().iter().filter(|h| self.document.has(h)).copied().collect();
+        if heads.is_empty() {
+            return;
+        }
+        let unknown: BTreeSet<ChangeHash> =
+            self.document.metas_since(&heads).iter().map(|change| change.hash).collect();
+        let saved: Vec<ChangeHash> =
+            self.pending.iter().map(|(hash, _)| *hash).filter(|h| !unknown.contains(h)).collect();
+        if saved.is_empty() {
+            return;
+        }
+        self.pending.retain(|(hash, _)| unknown.contains(hash));
+        for hash in &saved {
+            self.document.mark_acknowledged(*hash);
+        }
+        self.outputs.push_back(Output::Saved { hashes: saved });
+    }
+
     /// Client role: the server refused changes. The document goes back to what it was without them
     /// and what follows on them, and the edits are handed back.
     pub(super) fn give_back(&mut self, hashes: &[ChangeHash]) {

@@ -1,5 +1,5 @@
 /** The patient's allergies and intolerances. */
-import { Checkbox, Group, NativeSelect, SimpleGrid, TextInput } from "@mantine/core";
+import { Checkbox, Group, SimpleGrid, TextInput } from "@mantine/core";
 import type { Resource } from "../shared/chartroom";
 import { conceptCode, conceptText } from "../shared/fhir/concept";
 import { reactionText } from "../shared/fhir/reaction";
@@ -7,8 +7,8 @@ import { asList, asText } from "../shared/fhir/read";
 import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
-import { options } from "../shared/panel/options";
 import { ResourcePanel } from "../shared/panel/ResourcePanel";
+import { SelectField } from "../shared/panel/SelectField";
 import type { OpenRoom } from "../shared/rooms";
 import {
   type AllergyValues,
@@ -86,34 +86,31 @@ function AllergyFields({ form, resource, note }: FieldsProps<AllergyValues>) {
         note={note("substance")}
       />
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        <div>
-          <NativeSelect
-            label="Clinical status"
-            data={options(CLINICAL, form.values.clinicalStatus, "Choose…")}
-            disabled={voided}
-            data-field="clinicalStatus"
-            {...form.getInputProps("clinicalStatus")}
-          />
-          {note("clinicalStatus")}
-        </div>
-        <div>
-          <NativeSelect
-            label="Verification status"
-            data={options(VERIFICATION, form.values.verificationStatus, "Not stated")}
-            data-field="verificationStatus"
-            {...form.getInputProps("verificationStatus")}
-          />
-          {note("verificationStatus")}
-        </div>
-        <div>
-          <NativeSelect
-            label="Criticality"
-            data={options(CRITICALITY, form.values.criticality, "Not assessed")}
-            data-field="criticality"
-            {...form.getInputProps("criticality")}
-          />
-          {note("criticality")}
-        </div>
+        <SelectField
+          form={form}
+          note={note}
+          field="clinicalStatus"
+          label="Clinical status"
+          codes={CLINICAL}
+          none="Choose…"
+          disabled={voided}
+        />
+        <SelectField
+          form={form}
+          note={note}
+          field="verificationStatus"
+          label="Verification status"
+          codes={VERIFICATION}
+          none="Not stated"
+        />
+        <SelectField
+          form={form}
+          note={note}
+          field="criticality"
+          label="Criticality"
+          codes={CRITICALITY}
+          none="Not assessed"
+        />
       </SimpleGrid>
       <div>
         <Checkbox.Group label="Category" {...form.getInputProps("category")}>

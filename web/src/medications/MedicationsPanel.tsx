@@ -1,5 +1,5 @@
 /** The patient's prescriptions: what is taken now, and what was. */
-import { NativeSelect, SimpleGrid, Textarea } from "@mantine/core";
+import { SimpleGrid, Textarea } from "@mantine/core";
 import type { Resource } from "../shared/chartroom";
 import { conceptText } from "../shared/fhir/concept";
 import { dosageText, drugText } from "../shared/fhir/dosage";
@@ -7,8 +7,8 @@ import { asList, asObject, asText } from "../shared/fhir/read";
 import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
-import { options } from "../shared/panel/options";
 import { ResourcePanel } from "../shared/panel/ResourcePanel";
+import { SelectField } from "../shared/panel/SelectField";
 import type { OpenRoom } from "../shared/rooms";
 import { DRUGS } from "./drugs";
 import {
@@ -103,24 +103,22 @@ function MedicationFields({ form, resource, note }: FieldsProps<MedicationValues
         {note("dosage")}
       </div>
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        <div>
-          <NativeSelect
-            label="Status"
-            data={options(STATUS, form.values.status, form.values.status === "" ? "Choose…" : undefined)}
-            data-field="status"
-            {...form.getInputProps("status")}
-          />
-          {note("status")}
-        </div>
-        <div>
-          <NativeSelect
-            label="Intent"
-            data={options(INTENT, form.values.intent, form.values.intent === "" ? "Choose…" : undefined)}
-            data-field="intent"
-            {...form.getInputProps("intent")}
-          />
-          {note("intent")}
-        </div>
+        <SelectField
+          form={form}
+          note={note}
+          field="status"
+          label="Status"
+          codes={STATUS}
+          none={form.values.status === "" ? "Choose…" : undefined}
+        />
+        <SelectField
+          form={form}
+          note={note}
+          field="intent"
+          label="Intent"
+          codes={INTENT}
+          none={form.values.intent === "" ? "Choose…" : undefined}
+        />
       </SimpleGrid>
     </>
   );

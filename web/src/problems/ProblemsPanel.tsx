@@ -1,5 +1,5 @@
 /** The patient's problem list. */
-import { NativeSelect, SimpleGrid, TextInput } from "@mantine/core";
+import { SimpleGrid, TextInput } from "@mantine/core";
 import type { Resource } from "../shared/chartroom";
 import { conceptCode, conceptText } from "../shared/fhir/concept";
 import { formatDate, onsetText } from "../shared/fhir/date";
@@ -7,8 +7,8 @@ import { asText } from "../shared/fhir/read";
 import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
-import { options } from "../shared/panel/options";
 import { ResourcePanel } from "../shared/panel/ResourcePanel";
+import { SelectField } from "../shared/panel/SelectField";
 import type { OpenRoom } from "../shared/rooms";
 import { DIAGNOSES } from "./diagnoses";
 import {
@@ -84,25 +84,23 @@ function ProblemFields({ form, resource, note }: FieldsProps<ProblemValues>) {
         note={note("problem")}
       />
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
-        <div>
-          <NativeSelect
-            label="Clinical status"
-            data={options(CLINICAL, form.values.clinicalStatus, "Choose…")}
-            disabled={form.values.verificationStatus === "entered-in-error"}
-            data-field="clinicalStatus"
-            {...form.getInputProps("clinicalStatus")}
-          />
-          {note("clinicalStatus")}
-        </div>
-        <div>
-          <NativeSelect
-            label="Verification status"
-            data={options(VERIFICATION, form.values.verificationStatus, "Not stated")}
-            data-field="verificationStatus"
-            {...form.getInputProps("verificationStatus")}
-          />
-          {note("verificationStatus")}
-        </div>
+        <SelectField
+          form={form}
+          note={note}
+          field="clinicalStatus"
+          label="Clinical status"
+          codes={CLINICAL}
+          none="Choose…"
+          disabled={form.values.verificationStatus === "entered-in-error"}
+        />
+        <SelectField
+          form={form}
+          note={note}
+          field="verificationStatus"
+          label="Verification status"
+          codes={VERIFICATION}
+          none="Not stated"
+        />
         <div>
           <TextInput
             label="Onset date"

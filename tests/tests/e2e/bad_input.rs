@@ -2,22 +2,18 @@
 
 use chartroom_engine::limits;
 use chartroom_server::wire::frame::Frame;
-use chartroom_tests::{
-    client::{Client, open_socket},
-    server::Server,
-};
+use chartroom_tests::client::{Client, open_socket};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{ROOM, allergy};
+use crate::{ROOM, allergy, start};
 
 /// Mallory sends something; Alice, who is in the same room, works on.
 async fn mallory_sends(
     send: impl AsyncFnOnce(&mut Client, chartroom_engine::DocumentId),
 ) -> (u16, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     let mut mallory = Client::connect(server.address(), "mallory").await.unwrap();
     let room = alice.open(ROOM).await.unwrap();
@@ -73,8 +69,7 @@ async fn an_oversized_frame_gives_too_large() {
 
 #[tokio::test]
 async fn another_protocol_version_is_told_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut socket = open_socket(server.address()).await.unwrap();
     let join = Frame::Join {
         sender: "x".to_owned(),
@@ -91,8 +86,7 @@ async fn another_protocol_version_is_told_so() {
 
 #[tokio::test]
 async fn a_frame_before_join_is_a_protocol_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut socket = open_socket(server.address()).await.unwrap();
     let frame =
         Frame::Room { sender: "x".to_owned(), target: "y".to_owned(), name: ROOM.to_owned() };
@@ -109,8 +103,7 @@ async fn a_frame_before_join_is_a_protocol_error() {
 
 #[tokio::test]
 async fn a_bad_room_name_is_refused_and_the_connection_stands() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     for name in ["", "patient", "Patient:1", "patient:", "patient:a/b", &"x".repeat(500)] {
         let error = alice.open(name).await.unwrap_err();
@@ -124,8 +117,7 @@ async fn a_bad_room_name_is_refused_and_the_connection_stands() {
 
 #[tokio::test]
 async fn an_unknown_document_is_unavailable() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     let (sender, target) = alice.peer_ids();
     let document = chartroom_engine::DocumentId([7; 16]);
@@ -144,8 +136,7 @@ async fn an_unknown_document_is_unavailable() {
 
 #[tokio::test]
 async fn unknown_message_types_are_ignored() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     alice.send(&Frame::Unknown { kind: "tomorrow".to_owned() }).await.unwrap();
     let room = alice.open(ROOM).await.unwrap();
@@ -156,8 +147,7 @@ async fn unknown_message_types_are_ignored() {
 
 #[tokio::test]
 async fn bad_commands_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let put = |resource| json!({ "kind": "put", "resource": resource });
     let unknown = put(json!({ "resourceType": "Nonsense", "id": "x" }));
     let answer = server.command(ROOM, &unknown).await.unwrap();

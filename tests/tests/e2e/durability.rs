@@ -6,12 +6,11 @@ use chartroom_server::storage::{Fault, Memory};
 use chartroom_tests::{client::Client, server::Server};
 use serde_json::json;
 
-use crate::{ROOM, allergy};
+use crate::{ROOM, allergy, start};
 
 #[tokio::test]
 async fn restart_keeps_everything_acknowledged() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     let room = alice.open(ROOM).await.unwrap();
     alice.put(room, allergy("a1", "latex")).await.unwrap();

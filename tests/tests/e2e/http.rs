@@ -1,14 +1,12 @@
 //! What HTTP shows of rooms.
 
-use chartroom_tests::{client::Client, server::Server};
 use serde_json::{Value, json};
 
-use crate::{ROOM, allergy};
+use crate::{ROOM, alice_and_bob, allergy, start};
 
 #[tokio::test]
 async fn rooms_are_listed_with_what_is_known_of_the_patient() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let patient = json!({
         "resourceType": "Patient", "id": "p1", "birthDate": "1970-01-02", "gender": "female", "deceasedDateTime": "2020-03-04",
         "name": [{ "use": "official", "given": ["Ann"], "family": "Doe" }],
@@ -39,8 +37,7 @@ async fn rooms_are_listed_with_what_is_known_of_the_patient() {
 
 #[tokio::test]
 async fn decimals_pass_to_the_digit() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let text = r#"{"kind":"put","resource":{"resourceType":"Observation","id":"o1",
         "subject":{"reference":"Patient/p1"},"valueQuantity":{"value":0.010},
         "referenceRange":[{"low":{"value":1e-7}}]}}"#;
@@ -53,8 +50,7 @@ async fn decimals_pass_to_the_digit() {
 
 #[tokio::test]
 async fn the_event_log_resumes_from_a_number() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     for n in 0..5 {
         let put = json!({ "kind": "put", "resource": allergy(&format!("a{n}"), "latex") });
         server.command(ROOM, &put).await.unwrap();
@@ -77,12 +73,8 @@ async fn the_event_log_resumes_from_a_number() {
 
 #[tokio::test]
 async fn conflicts_name_both_authors() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
-    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
-    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
-    let room = alice.open(ROOM).await.unwrap();
-    bob.open(ROOM).await.unwrap();
+    let (_folder, server) = start().await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
     alice.put(room, allergy("a1", "latex")).await.unwrap();
     alice.until_saved(room).await.unwrap();
     bob.until_heads(room, &alice.heads(room)).await.unwrap();
@@ -102,8 +94,7 @@ async fn conflicts_name_both_authors() {
 
 #[tokio::test]
 async fn watchers_get_their_answers() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     assert_eq!(server.get("/healthz").await.unwrap().body, json!({ "status": "ok" }));
     assert_eq!(server.get("/readyz").await.unwrap().status, 200);
     assert!(server.text("/metrics").await.unwrap().contains("chartroom_connections 0"));

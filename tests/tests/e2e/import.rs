@@ -16,6 +16,8 @@ use chartroom_tests::server::Server;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 
+use crate::start;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn imported_bundles_come_back_equal() {
     let files = shared_bundles();
@@ -23,8 +25,7 @@ async fn imported_bundles_come_back_equal() {
         println!("skipped: ../shared/data is absent");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     assert_eq!(import(&files, None, Some(server.http())).await, ExitCode::SUCCESS);
     let heads = all_heads(&server).await;
 

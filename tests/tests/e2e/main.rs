@@ -14,7 +14,10 @@ mod import;
 mod people;
 mod rooms;
 
+use chartroom_engine::DocumentId;
+use chartroom_tests::{client::Client, server::Server};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// The room of a patient that the tests share.
 const ROOM: &str = "patient:p1";
@@ -27,4 +30,20 @@ fn allergy(id: &str, to: &str) -> Value {
         "patient": { "reference": "Patient/p1" },
         "code": { "text": to },
     })
+}
+
+/// A server over a new store, and the folder that goes with it.
+async fn start() -> (TempDir, Server) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path()).await.unwrap();
+    (folder, server)
+}
+
+/// Two people who have opened [`ROOM`], and its document.
+async fn alice_and_bob(server: &Server) -> (Client, Client, DocumentId) {
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    bob.open(ROOM).await.unwrap();
+    (alice, bob, room)
 }

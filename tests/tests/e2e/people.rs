@@ -4,12 +4,11 @@ use chartroom_engine::{Command, mint_actor};
 use chartroom_server::wire::frame::Frame;
 use chartroom_tests::{client::Client, server::Server};
 
-use crate::{ROOM, allergy};
+use crate::{ROOM, alice_and_bob, allergy, start};
 
 #[tokio::test]
 async fn late_peer_receives_history() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     let room = alice.open(ROOM).await.unwrap();
     for (id, to) in [("a1", "penicillin"), ("a2", "peanut"), ("a3", "latex")] {
@@ -27,17 +26,12 @@ async fn late_peer_receives_history() {
 
 #[tokio::test]
 async fn edit_reaches_a_colleague_with_its_author() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
-    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
-    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
-    let room = alice.open(ROOM).await.unwrap();
-    bob.open(ROOM).await.unwrap();
+    let (_folder, server) = start().await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
 
     alice.put(room, allergy("a1", "penicillin")).await.unwrap();
     let added = |bob: &Client| bob.resource(room, "AllergyIntolerance", "a1").is_some();
     bob.until("the allergy is there", added).await.unwrap();
-    // What an empty replica is first given is taken over whole; events are of what comes behind it.
     alice.put(room, allergy("a2", "peanut")).await.unwrap();
     let named = |bob: &Client| {
         bob.chart(room).events.iter().any(|event| {
@@ -57,12 +51,8 @@ async fn edit_reaches_a_colleague_with_its_author() {
 
 #[tokio::test]
 async fn two_clients_converge() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
-    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
-    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
-    let room = alice.open(ROOM).await.unwrap();
-    bob.open(ROOM).await.unwrap();
+    let (_folder, server) = start().await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
     for n in 0..20 {
         alice.put(room, allergy(&format!("alice-{n}"), "latex")).await.unwrap();
         bob.put(room, allergy(&format!("bob-{n}"), "peanut")).await.unwrap();
@@ -79,12 +69,8 @@ async fn two_clients_converge() {
 
 #[tokio::test]
 async fn two_who_founded_a_room_offline_both_see_both() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
-    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
-    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
-    let room = alice.open(ROOM).await.unwrap();
-    bob.open(ROOM).await.unwrap();
+    let (folder, server) = start().await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
     server.stop().await.unwrap();
 
     let mut of_alice = allergy("a1", "penicillin");
@@ -113,12 +99,8 @@ async fn two_who_founded_a_room_offline_both_see_both() {
 
 #[tokio::test]
 async fn presence_reaches_the_others_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
-    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
-    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
-    let room = alice.open(ROOM).await.unwrap();
-    bob.open(ROOM).await.unwrap();
+    let (_folder, server) = start().await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
     // A change that reached Bob shows that both are in the room.
     alice.put(room, allergy("a1", "latex")).await.unwrap();
     let heads = alice.heads(room);
@@ -150,8 +132,7 @@ async fn presence_reaches_the_others_once() {
 
 #[tokio::test]
 async fn a_change_of_one_chart_is_refused_in_another() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut mallory = Client::connect(server.address(), "mallory").await.unwrap();
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     let room = mallory.open("patient:p2").await.unwrap();
@@ -168,8 +149,7 @@ async fn a_change_of_one_chart_is_refused_in_another() {
 
 #[tokio::test]
 async fn second_join_replaces_the_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut first = Client::connect(server.address(), "alice").await.unwrap();
     let room = first.open(ROOM).await.unwrap();
     first.put(room, allergy("a1", "latex")).await.unwrap();
@@ -186,8 +166,7 @@ async fn second_join_replaces_the_first() {
 
 #[tokio::test]
 async fn frames_in_another_name_are_dropped() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path()).await.unwrap();
+    let (_folder, server) = start().await;
     let mut alice = Client::connect(server.address(), "alice").await.unwrap();
     let mut mallory = Client::connect(server.address(), "mallory").await.unwrap();
     let room = alice.open(ROOM).await.unwrap();

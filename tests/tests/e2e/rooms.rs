@@ -12,7 +12,7 @@ use chartroom_tests::{
 };
 use serde_json::json;
 
-use crate::{ROOM, allergy};
+use crate::{ROOM, alice_and_bob, allergy};
 
 #[tokio::test]
 async fn idle_room_is_unloaded_and_comes_back() {
@@ -119,10 +119,7 @@ async fn a_slow_reader_is_closed_and_nobody_waits_for_it() {
 async fn who_subscribes_hears_what_the_server_holds() {
     let storage = Arc::new(Memory::new());
     let server = Server::start_over(storage).await.unwrap();
-    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
-    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
-    let room = alice.open(ROOM).await.unwrap();
-    bob.open(ROOM).await.unwrap();
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
     let (sender, target) = bob.peer_ids();
     let ours = target.strip_prefix("chartroom-").unwrap().to_owned();
     let (add, remove) = (vec![ours.clone()], Vec::new());

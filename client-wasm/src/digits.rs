@@ -25,7 +25,10 @@ pub fn keep(command: &mut Command, document: &Document) {
                 }
             }
         }
-        Command::Delete { .. } | Command::Undelete { .. } | Command::Import { .. } => {}
+        Command::Delete { .. }
+        | Command::Undelete { .. }
+        | Command::Batch { .. }
+        | Command::Import { .. } => {}
     }
 }
 

@@ -60,14 +60,7 @@ impl RoomShell {
         };
         let person = person_id.zip(person_name).map(|(id, name)| Author { id, name });
         let bindings = person.map(|author| (actor, author)).into_iter().collect();
-        let config = RoomConfig {
-            id,
-            role: Role::Client,
-            bindings,
-            seq: 0,
-            event_seq: 0,
-            server_actor: None,
-        };
+        let config = RoomConfig { bindings, ..RoomConfig::new(id, Role::Client) };
         let room = Room::new(config, document);
         Ok(Self { inner: RefCell::new(Inner { room, server: Peer(0), tickets: 0 }) })
     }

@@ -91,10 +91,10 @@ export interface ChartEvent {
   changed: string[];
   /** Who is responsible, where known. */
   author: Person | null;
-  /** When this client received the change, in milliseconds since 1970. */
-  time_ms: number;
-  /** What the change claims as its time, in milliseconds since 1970. */
-  authored_ms: number;
+  /** When this client received the change, in RFC 3339. */
+  time: string;
+  /** What the change claims as its time, in RFC 3339. */
+  authored: string;
   /** Hashes of the changes, in hex. */
   changes: string[];
   /** Whether the change belongs to an import or a first sync: raise no alarm for it. */

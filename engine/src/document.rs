@@ -26,18 +26,18 @@ use automerge::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Author, RoomId, limits};
+use crate::{RoomId, limits};
 
 pub use codec::ShapeError;
-pub(crate) use commands::is_resource_id;
 pub use commands::{Command, CommandError};
+pub(crate) use commands::{Writer, is_resource_id};
 pub use compartment::{CompartmentError, room_of};
 pub(crate) use compartment::{check as check_compartment, names_patient};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
 pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
+use history::LogOrder;
 pub use history::People;
-use history::{LogOrder, Message};
 pub use resource_types::{RESOURCE_TYPES, resource_type};
 
 /// Why stored bytes are not this room's document.
@@ -286,14 +286,12 @@ impl Document {
     pub(crate) fn command(
         &mut self,
         command: &Command,
-        by: Option<&Author>,
+        writer: Writer<'_>,
         now_ms: u64,
     ) -> Result<Option<Change>, CommandError> {
-        let import = matches!(command, Command::Import { .. });
-        let message = Message { by: by.cloned(), import };
         let time_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let name = &self.room.name;
-        let hash = commands::apply(&mut self.doc, &self.order, name, command, message, time_s)?;
+        let hash = commands::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
         Ok(hash.and_then(|hash| self.doc.get_change_by_hash(&hash)))
     }
 

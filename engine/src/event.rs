@@ -5,11 +5,13 @@
 
 mod rules;
 
+use std::sync::Arc;
+
 use automerge::ChangeHash;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Author, RoomName};
+use crate::{Author, RoomName, time};
 
 pub(crate) use rules::derive;
 
@@ -40,6 +42,8 @@ pub struct ResourceChange {
     pub conflicts_new: Vec<String>,
     /// Elements whose conflict this change resolved, sorted.
     pub conflicts_gone: Vec<String>,
+    /// The resource before the change; `None` where it was not there, or deleted.
+    pub before: Option<Value>,
     /// The resource behind the change; a stub of type and id after a delete.
     pub resource: Value,
     /// The change.
@@ -77,9 +81,13 @@ pub struct Event {
     pub changed: Vec<String>,
     /// Who is responsible, where known.
     pub author: Option<Author>,
-    /// When the server, or locally this replica, received the change: milliseconds since 1970.
+    /// When the server, or locally this replica, received the change: milliseconds since 1970, in
+    /// JSON the member `time` in RFC 3339.
+    #[serde(rename = "time", with = "time::instant")]
     pub time_ms: u64,
-    /// What the change claims as its time: milliseconds since 1970.
+    /// What the change claims as its time: milliseconds since 1970, in JSON the member `authored` in
+    /// RFC 3339.
+    #[serde(rename = "authored", with = "time::instant")]
     pub authored_ms: i64,
     /// Hashes of the changes, in hex.
     pub changes: Vec<String>,
@@ -87,4 +95,33 @@ pub struct Event {
     pub import: bool,
     /// What the rule adds.
     pub details: Value,
+    /// In a facility room: the event of a patient's room that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<EventSource>,
+}
+
+/// Where an event of a facility room comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSource {
+    /// The patient's room.
+    pub room: RoomName,
+    /// The event's number there.
+    pub seq: u64,
+}
+
+/// What can be set about the rules. Client and server agree on events where they agree on this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// A critical value older than this, when the change arrives, alerts in its own chart only.
+    pub late_after_ms: u64,
+}
+
+impl Rules {
+    /// Alerts beyond the chart for values of the last three days.
+    pub const LATE_AFTER_MS: u64 = 72 * 60 * 60 * 1000;
+
+    /// The rules that come with Chartroom.
+    pub fn shipped() -> Arc<Self> {
+        Arc::new(Self { late_after_ms: Self::LATE_AFTER_MS })
+    }
 }

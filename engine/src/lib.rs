@@ -14,12 +14,8 @@
 //! let document = Document::found(&id, actor.clone());
 //! let mut room = Room::new(
 //!     RoomConfig {
-//!         id,
-//!         role: Role::Server,
-//!         bindings: vec![],
-//!         seq: 0,
-//!         event_seq: 0,
 //!         server_actor: Some(actor),
+//!         ..RoomConfig::new(id, Role::Server)
 //!     },
 //!     document,
 //! );
@@ -62,9 +58,9 @@ pub mod time;
 
 pub use automerge::{ActorId, ChangeHash};
 pub use document::{Command, CommandError, Conflict, Document};
-pub use event::{Action, Event};
+pub use event::{Action, Event, EventSource, Rules};
 pub use id::{
     Author, DocumentId, DocumentIdError, Peer, RoomId, RoomName, RoomNameError, mint_actor,
 };
-pub use room::io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
+pub use room::io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
 pub use room::{Role, Room, RoomConfig};

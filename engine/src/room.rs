@@ -12,7 +12,10 @@ pub mod io;
 mod member;
 mod pending;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use automerge::{ActorId, ChangeHash};
 
@@ -20,12 +23,13 @@ use crate::{
     Author, Command, CommandError, Document, Event, Peer, RoomId,
     change::{Refusal, metadata::Ledger, operations::Staged},
     document::{Conflict, People},
+    event::Rules,
     limits,
     sync::{Context, Outbox},
 };
 use apply::Applied;
 use backup::Backup;
-use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
+use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
 use member::Member;
 
 /// Which end of the wire this replica is.
@@ -50,8 +54,28 @@ pub struct RoomConfig {
     pub seq: u64,
     /// The last position in the room's event log; 0 for a new room.
     pub event_seq: u64,
+    /// When the last event was, in milliseconds since 1970; the room's events never go back.
+    pub event_time_ms: u64,
     /// The server's own actor, whose messages name the person it wrote for.
     pub server_actor: Option<ActorId>,
+    /// What can be set about the rules of events.
+    pub rules: Arc<Rules>,
+}
+
+impl RoomConfig {
+    /// A new room with nothing set.
+    pub fn new(id: RoomId, role: Role) -> Self {
+        Self {
+            id,
+            role,
+            bindings: Vec::new(),
+            seq: 0,
+            event_seq: 0,
+            event_time_ms: 0,
+            server_actor: None,
+            rules: Rules::shipped(),
+        }
+    }
 }
 
 /// A room.
@@ -73,13 +97,23 @@ pub struct Room {
     batch: u64,
     seq: u64,
     event_seq: u64,
+    event_time_ms: u64,
+    rules: Arc<Rules>,
 }
 
 /// Something that waits to be applied.
 #[derive(Debug, Clone)]
 enum Work {
     Changes { peer: Peer, chunks: Vec<Vec<u8>> },
-    Command { ticket: u64, author: Option<Author>, command: Command },
+    Command { ticket: u64, author: Option<Author>, ask: Ask },
+    Mirror { ticket: u64, commands: Vec<Command>, events: Vec<Event>, import: bool },
+}
+
+/// An edit, or what decides on one.
+#[derive(Debug, Clone)]
+enum Ask {
+    Given(Command),
+    Planned(Plan),
 }
 
 impl Work {
@@ -123,6 +157,8 @@ impl Room {
             batch: 0,
             seq: config.seq,
             event_seq: config.event_seq,
+            event_time_ms: config.event_time_ms,
+            rules: config.rules,
         }
     }
 
@@ -137,7 +173,13 @@ impl Room {
                 self.members.remove(&peer);
             }
             Input::Command { ticket, author, command } => {
-                self.inbox.push_back(Work::Command { ticket, author, command });
+                self.inbox.push_back(Work::Command { ticket, author, ask: Ask::Given(command) });
+            }
+            Input::Planned { ticket, author, plan } => {
+                self.inbox.push_back(Work::Command { ticket, author, ask: Ask::Planned(plan) });
+            }
+            Input::Mirror { ticket, commands, events, import } => {
+                self.inbox.push_back(Work::Mirror { ticket, commands, events, import });
             }
             Input::Persisted { through } => self.persisted(through),
             Input::Tick => self.tick(now_ms),
@@ -193,9 +235,13 @@ impl Room {
                 Work::Changes { peer, chunks } => {
                     self.apply_from_peer(now_ms, peer, chunks, &mut applied);
                 }
-                Work::Command { ticket, author, command } => {
+                Work::Command { ticket, author, ask } => {
                     self.flush_group(now_ms, &mut applied);
-                    self.apply_command(now_ms, ticket, author, command, &mut applied);
+                    self.apply_command(now_ms, ticket, author, ask, &mut applied);
+                }
+                Work::Mirror { ticket, commands, events, import } => {
+                    self.flush_group(now_ms, &mut applied);
+                    self.apply_mirror(now_ms, ticket, (commands, import), events, &mut applied);
                 }
             }
         }
@@ -251,6 +297,11 @@ impl Room {
         self.people.of(actor)
     }
 
+    /// Whose actor is whose.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
     /// Every conflict, with authors.
     pub fn conflicts(&self) -> Vec<Conflict> {
         self.document.conflicts(&self.people)
@@ -297,8 +348,8 @@ impl Room {
     }
 
     fn persist(&mut self, applied: Applied) {
-        let Applied { changes, bindings, events, answers, .. } = applied;
-        if changes.is_empty() {
+        let Applied { changes, bindings, events, answers, mirrors, .. } = applied;
+        if changes.is_empty() && mirrors.is_empty() {
             self.answer(answers);
             self.acknowledge();
             return self.poll_sessions(true);
@@ -310,7 +361,7 @@ impl Room {
             answers,
             bindings: bindings.clone(),
         });
-        let batch = Batch { number: self.batch, changes, bindings, events };
+        let batch = Batch { number: self.batch, changes, bindings, events, mirrors };
         self.outputs.push_back(Output::Persist(batch));
     }
 
@@ -349,7 +400,7 @@ impl Room {
             .iter()
             .filter_map(|work| match work {
                 Work::Changes { peer, .. } => Some(*peer),
-                Work::Command { .. } => None,
+                Work::Command { .. } | Work::Mirror { .. } => None,
             })
             .collect();
         for (peer, member) in &mut self.members {

@@ -9,6 +9,85 @@ pub fn rfc3339(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
+/// Milliseconds since 1970 of a FHIR `date`, `dateTime` or `instant`; a partial one means its first
+/// moment, and one without an offset means UTC.
+///
+/// Source: FHIR R4, datatypes, `dateTime`.
+pub fn parse(text: &str) -> Option<i64> {
+    let (date, clock) =
+        text.split_once('T').map_or((text, None), |(date, rest)| (date, Some(rest)));
+    let mut parts = date.split('-');
+    let year: i64 = digits(parts.next()?, 4)?;
+    let month = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    let day = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    if parts.next().is_some() || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let midnight = days_from_civil(year, month, day) * 86_400_000;
+    clock.map_or(Some(midnight), |clock| Some(midnight + time_of_day(clock)?))
+}
+
+/// Milliseconds from midnight in UTC to a `hh:mm:ss.fff` with its offset.
+fn time_of_day(text: &str) -> Option<i64> {
+    let (clock, offset_min) = match text.find(['Z', '+', '-']) {
+        Some(at) => {
+            let (clock, zone) = text.split_at_checked(at)?;
+            let sign = if zone.starts_with('-') { -1 } else { 1 };
+            let minutes = match zone.get(1..)?.split_once(':') {
+                Some((hours, minutes)) => digits(hours, 2)? * 60 + digits(minutes, 2)?,
+                None if zone == "Z" => 0,
+                None => return None,
+            };
+            (clock, sign * minutes)
+        }
+        None => (text, 0),
+    };
+    let mut parts = clock.splitn(3, ':');
+    let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let second: f64 = parts.next().map_or(Some(0.0), |part| part.parse().ok())?;
+    // Rounded down to a millisecond; f64 holds seconds of a day exactly enough.
+    #[allow(clippy::cast_possible_truncation, reason = "below 100,000")]
+    let ms = (second.clamp(0.0, 60.0) * 1000.0 + 1e-6) as i64;
+    Some((hour * 60 + minute - offset_min) * 60_000 + ms)
+}
+
+fn digits(text: &str, count: usize) -> Option<i64> {
+    let fits = text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| text.parse().ok()).flatten()
+}
+
+/// The inverse of [`civil_from_days`].
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// Instants that are milliseconds since 1970 in memory and RFC 3339 in JSON.
+pub(crate) mod instant {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<T, S>(ms: &T, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        T: Copy + TryInto<i64>,
+        S: Serializer,
+    {
+        serializer.serialize_str(&super::rfc3339((*ms).try_into().unwrap_or(i64::MAX)))
+    }
+
+    pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: TryFrom<i64>,
+        D: Deserializer<'de>,
+    {
+        let text = String::deserialize(deserializer)?;
+        let ms = super::parse(&text).and_then(|ms| T::try_from(ms).ok());
+        ms.ok_or_else(|| D::Error::custom("an instant is written as RFC 3339"))
+    }
+}
+
 /// Days since 1970 to year, month and day in the Gregorian calendar, counted in eras of 400 years
 /// that begin on the first of March.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
@@ -25,7 +104,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{parse, rfc3339};
 
     #[test]
     fn instants_are_written_as_fhir_writes_them() {
@@ -36,6 +115,26 @@ mod tests {
             (-1, "1969-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(rfc3339(ms), text);
+            assert_eq!(parse(text), Some(ms));
+        }
+    }
+
+    #[test]
+    fn partial_and_shifted_instants_are_read() {
+        for (text, instant) in [
+            ("2024", Some("2024-01-01T00:00:00.000Z")),
+            ("2024-03", Some("2024-03-01T00:00:00.000Z")),
+            ("2024-03-09", Some("2024-03-09T00:00:00.000Z")),
+            ("2024-03-09T10:15:00-05:00", Some("2024-03-09T15:15:00.000Z")),
+            ("2024-03-09T10:15:00.25+01:30", Some("2024-03-09T08:45:00.250Z")),
+            ("2024-03-09T10:15", Some("2024-03-09T10:15:00.000Z")),
+            ("2024-13-09", None),
+            ("24-1-1", None),
+            ("2024-03-09T", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(text).map(rfc3339).as_deref(), instant, "{text}");
         }
     }
 }

@@ -117,14 +117,8 @@ impl Client {
         let document = id.document_id();
         let peer = self.next_peer();
         let actor = mint_actor(now_ms(), rand::random());
-        let config = RoomConfig {
-            id: id.clone(),
-            role: Role::Client,
-            bindings: vec![(actor.clone(), self.person.clone())],
-            seq: 0,
-            event_seq: 0,
-            server_actor: None,
-        };
+        let bindings = vec![(actor.clone(), self.person.clone())];
+        let config = RoomConfig { bindings, ..RoomConfig::new(id.clone(), Role::Client) };
         let mut room = Room::new(config, Document::found(&id, actor));
         room.handle(now_ms(), joined(peer));
         let chart = Chart {

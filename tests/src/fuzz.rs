@@ -71,17 +71,8 @@ fn room_with_mallory() -> Room {
     let id = RoomId::first("patient:1".parse().expect("a room name"));
     let actor = mint_actor(NOW_MS, [1; 8]);
     let document = Document::found(&id, actor.clone());
-    let mut room = Room::new(
-        RoomConfig {
-            id,
-            role: Role::Server,
-            bindings: Vec::new(),
-            seq: 0,
-            event_seq: 0,
-            server_actor: Some(actor),
-        },
-        document,
-    );
+    let config = RoomConfig { server_actor: Some(actor), ..RoomConfig::new(id, Role::Server) };
+    let mut room = Room::new(config, document);
     join(&mut room);
     room
 }
@@ -146,15 +137,7 @@ fn still_serves(room: &mut Room) {
 fn sound_change() -> Vec<u8> {
     let id = RoomId::first("patient:1".parse().expect("a room name"));
     let document = Document::found(&id, mint_actor(NOW_MS, [7; 8]));
-    let config = RoomConfig {
-        id,
-        role: Role::Client,
-        bindings: Vec::new(),
-        seq: 0,
-        event_seq: 0,
-        server_actor: None,
-    };
-    let mut client = Room::new(config, document);
+    let mut client = Room::new(RoomConfig::new(id, Role::Client), document);
     let resource = json!({
         "resourceType": "Condition", "id": "c", "code": {"text": "Asthma"}, "note": [{"text": "a"}],
         "subject": {"reference": "Patient/1"}, "recordedDate": "2026", "category": ["b", "c"],

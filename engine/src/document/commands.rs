@@ -18,7 +18,7 @@ use super::{
     resource_types::resource_type,
     view::unit_name,
 };
-use crate::{RoomName, limits};
+use crate::{Author, RoomName, limits};
 
 /// One typed edit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,11 @@ pub enum Command {
         resource_type: String,
         /// FHIR id.
         id: String,
+    },
+    /// Several edits as one change, all or none; no two of one resource.
+    Batch {
+        /// The edits, [`limits::IMPORT_CHUNK_RESOURCES`] at most.
+        commands: Vec<Command>,
     },
     /// Puts several resources as one change that raises no alerts.
     Import {
@@ -91,14 +96,17 @@ pub enum CommandError {
         /// The limit.
         limit: usize,
     },
-    /// An import has more than [`limits::IMPORT_CHUNK_RESOURCES`] resources.
-    #[error("an import takes {limit} resources at a time, this one has {count}")]
+    /// An import or a batch has more than [`limits::IMPORT_CHUNK_RESOURCES`] resources.
+    #[error("one change takes {limit} resources at most, this one has {count}")]
     TooMany {
         /// How many there are.
         count: usize,
         /// The limit.
         limit: usize,
     },
+    /// Two edits of one batch are of one resource.
+    #[error("two edits of one batch are of the same resource")]
+    Twice,
     /// This author may read here, not write.
     #[error("this person may read this room, not change it")]
     ReadOnly,
@@ -118,6 +126,7 @@ impl CommandError {
             Self::NotFound => "not-found",
             Self::Deleted => "deleted",
             Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
+            Self::Twice => "twice",
             Self::ReadOnly => "read-only",
             Self::Write => "internal",
         }
@@ -140,10 +149,54 @@ impl Command {
         match self {
             Self::Put { resource } => of(resource).into_iter().collect(),
             Self::Import { resources } => resources.iter().filter_map(of).collect(),
+            Self::Batch { commands } => commands.iter().flat_map(Self::resources).collect(),
             Self::Patch { resource_type, id, .. }
             | Self::Delete { resource_type, id }
             | Self::Undelete { resource_type, id } => vec![(resource_type.clone(), id.clone())],
         }
+    }
+}
+
+/// Who writes a command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Writer<'a> {
+    /// The person of the local actor, or the one in whose name the server's actor writes.
+    Person(Option<&'a Author>),
+    /// The server itself, into a room that only it writes.
+    Server {
+        /// What it writes stood before, and raises nothing.
+        import: bool,
+    },
+}
+
+impl Writer<'_> {
+    fn is_server(self) -> bool {
+        matches!(self, Self::Server { .. })
+    }
+
+    fn message(self, import: bool) -> Message {
+        match self {
+            Self::Person(by) => Message { by: by.cloned(), import },
+            Self::Server { import } => Message { by: None, import },
+        }
+    }
+}
+
+/// The room that a command writes into.
+struct Place<'a> {
+    room: &'a RoomName,
+    /// The server writes it for itself.
+    own: bool,
+}
+
+impl Place<'_> {
+    fn check(
+        &self,
+        resource_type: &str,
+        id: &str,
+        resource: &Map<String, Value>,
+    ) -> Result<(), CompartmentError> {
+        if self.own { Ok(()) } else { compartment::check(self.room, resource_type, id, resource) }
     }
 }
 
@@ -153,34 +206,15 @@ pub(super) fn apply(
     order: &LogOrder,
     room: &RoomName,
     command: &Command,
-    message: Message,
+    writer: Writer<'_>,
     time_s: i64,
 ) -> Result<Option<ChangeHash>, CommandError> {
-    let plans = match command {
-        Command::Put { resource } => vec![put(doc, order, room, resource)?],
-        Command::Import { resources } => {
-            if resources.len() > limits::IMPORT_CHUNK_RESOURCES {
-                let (count, limit) = (resources.len(), limits::IMPORT_CHUNK_RESOURCES);
-                return Err(CommandError::TooMany { count, limit });
-            }
-            // Two entries with one id in an import: the later one counts.
-            let mut plans = BTreeMap::new();
-            for resource in resources {
-                let plan = put(doc, order, room, resource)?;
-                plans.insert((plan.resource_type, plan.id.clone()), plan);
-            }
-            plans.into_values().collect()
-        }
-        Command::Patch { resource_type, id, elements } => {
-            vec![patch(doc, order, room, resource_type, id, elements)?]
-        }
-        Command::Delete { resource_type, id } => {
-            vec![set_deleted(doc, order, resource_type, id, true)?]
-        }
-        Command::Undelete { resource_type, id } => {
-            vec![set_deleted(doc, order, resource_type, id, false)?]
-        }
-    };
+    let (count, limit) = (command.resources().len(), limits::IMPORT_CHUNK_RESOURCES);
+    if count > limit {
+        return Err(CommandError::TooMany { count, limit });
+    }
+    let plans = plan(doc, order, &Place { room, own: writer.is_server() }, command)?;
+    let message = writer.message(matches!(command, Command::Import { .. }));
     if plans.iter().all(|plan| !plan.create && plan.writes.is_empty()) {
         return Ok(None);
     }
@@ -196,17 +230,57 @@ pub(super) fn apply(
     Ok(hash)
 }
 
+fn plan(
+    doc: &Automerge,
+    order: &LogOrder,
+    place: &Place<'_>,
+    command: &Command,
+) -> Result<Vec<Plan>, CommandError> {
+    Ok(match command {
+        Command::Put { resource } => vec![put(doc, order, place, resource)?],
+        Command::Import { resources } => {
+            // Two entries with one id in an import: the later one counts.
+            let mut plans = BTreeMap::new();
+            for resource in resources {
+                let plan = put(doc, order, place, resource)?;
+                plans.insert((plan.resource_type, plan.id.clone()), plan);
+            }
+            plans.into_values().collect()
+        }
+        Command::Batch { commands } => {
+            let mut plans = BTreeMap::new();
+            for command in commands {
+                for plan in plan(doc, order, place, command)? {
+                    if plans.insert((plan.resource_type, plan.id.clone()), plan).is_some() {
+                        return Err(CommandError::Twice);
+                    }
+                }
+            }
+            plans.into_values().collect()
+        }
+        Command::Patch { resource_type, id, elements } => {
+            vec![patch(doc, order, place, resource_type, id, elements)?]
+        }
+        Command::Delete { resource_type, id } => {
+            vec![set_deleted(doc, order, resource_type, id, true)?]
+        }
+        Command::Undelete { resource_type, id } => {
+            vec![set_deleted(doc, order, resource_type, id, false)?]
+        }
+    })
+}
+
 fn put(
     doc: &Automerge,
     order: &LogOrder,
-    room: &RoomName,
+    place: &Place<'_>,
     resource: &Value,
 ) -> Result<Plan, CommandError> {
     let object = resource.as_object().ok_or(CommandError::NotAnObject)?;
     let text = |name: &str| object.get(name).and_then(Value::as_str);
     let (resource_type, id) = identity(text("resourceType"), text("id"))?;
     check_size(resource)?;
-    compartment::check(room, resource_type, id, object)?;
+    place.check(resource_type, id, object)?;
     let mut wanted = codec::encode(object)?;
     let Some(read) = conflicts::read(doc, order, resource_type, id) else {
         return Ok(Plan {
@@ -238,7 +312,7 @@ fn put(
 fn patch(
     doc: &Automerge,
     order: &LogOrder,
-    room: &RoomName,
+    place: &Place<'_>,
     resource_type: &str,
     id: &str,
     elements: &Map<String, Value>,
@@ -268,7 +342,7 @@ fn patch(
     let whole = Value::Object(resource);
     check_size(&whole)?;
     let Value::Object(resource) = whole else { return Err(CommandError::NotAnObject) };
-    compartment::check(room, resource_type, id, &resource)?;
+    place.check(resource_type, id, &resource)?;
     let current = current_elements(&read);
     let settles: BTreeSet<String> =
         disputed(&read).into_iter().filter(|name| set.contains(name.as_str())).collect();

@@ -22,7 +22,7 @@ fn document(name: &str, person: u8) -> Document {
 }
 
 fn put(document: &mut Document, resource: Value) -> Option<Change> {
-    document.command(&Command::Put { resource }, None, 1_700_000_000_000).unwrap()
+    document.command(&Command::Put { resource }, Writer::Person(None), 1_700_000_000_000).unwrap()
 }
 
 fn patch(document: &mut Document, id: &str, elements: Value) -> Option<Change> {
@@ -32,7 +32,7 @@ fn patch(document: &mut Document, id: &str, elements: Value) -> Option<Change> {
         id: id.to_owned(),
         elements,
     };
-    document.command(&command, None, 1_700_000_000_000).unwrap()
+    document.command(&command, Writer::Person(None), 1_700_000_000_000).unwrap()
 }
 
 fn allergy(id: &str, elements: Value) -> Value {
@@ -214,7 +214,7 @@ fn a_delete_and_an_edit_apart_are_a_conflict() {
     exchange(&mut alice, &mut bob);
     let delete =
         Command::Delete { resource_type: "AllergyIntolerance".to_owned(), id: "a".to_owned() };
-    alice.command(&delete, None, 0).unwrap();
+    alice.command(&delete, Writer::Person(None), 0).unwrap();
     patch(&mut bob, "a", json!({"onsetString": "today"}));
     exchange(&mut alice, &mut bob);
     for replica in [&alice, &bob] {
@@ -223,7 +223,7 @@ fn a_delete_and_an_edit_apart_are_a_conflict() {
     }
     let undelete =
         Command::Undelete { resource_type: "AllergyIntolerance".to_owned(), id: "a".to_owned() };
-    alice.command(&undelete, None, 0).unwrap();
+    alice.command(&undelete, Writer::Person(None), 0).unwrap();
     assert!(alice.conflicts(&People::default()).is_empty());
     assert_eq!(alice.resource("AllergyIntolerance", "a").unwrap()["onsetString"], "today");
 }
@@ -286,8 +286,9 @@ fn what_foreign_clients_write_is_read_as_the_json_it_means() {
 #[test]
 fn wrong_commands_are_refused_with_their_reason() {
     let mut document = document("patient:1", 1);
-    let mut code =
-        |resource: Value| document.command(&Command::Put { resource }, None, 0).unwrap_err().code();
+    let mut code = |resource: Value| {
+        document.command(&Command::Put { resource }, Writer::Person(None), 0).unwrap_err().code()
+    };
     assert_eq!(code(json!({"resourceType": "Alergy", "id": "a"})), "unknown-resource-type");
     assert_eq!(code(json!({"resourceType": "Condition"})), "bad-id");
     assert_eq!(code(json!({"resourceType": "Condition", "id": "a b"})), "bad-id");

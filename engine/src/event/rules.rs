@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Action, Event, ResourceChange};
+use super::{Action, Event, ResourceChange, Rules};
 use crate::RoomName;
 
 /// The events of one resource change, unnumbered: the generic one first.
-pub(crate) fn derive(room: &RoomName, change: &ResourceChange, now_ms: u64) -> Vec<Event> {
+pub(crate) fn derive(
+    room: &RoomName,
+    change: &ResourceChange,
+    _rules: &Rules,
+    now_ms: u64,
+) -> Vec<Event> {
     let event = |name: &str, details: Value| Event {
         seq: 0,
         event: name.to_owned(),
@@ -24,6 +29,7 @@ pub(crate) fn derive(room: &RoomName, change: &ResourceChange, now_ms: u64) -> V
         changes: vec![change.hash.to_string()],
         import: change.import,
         details,
+        source: None,
     };
     let generic = match change.action {
         Action::Created => "RESOURCE_CREATED",

@@ -10,11 +10,11 @@ use std::{
 
 use automerge::{ActorId, Change, ChangeHash};
 
-use super::{Role, Room, Work};
+use super::{Ask, Role, Room, Work};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer,
     change::{Checked, Touched, operations},
-    document::{self, Document, TEXTS, history::Message},
+    document::{self, Document, TEXTS, Writer, history::Message},
     event::{self, ResourceChange},
     room::io::{Edit, LoggedChange},
 };
@@ -26,6 +26,7 @@ pub(super) struct Applied {
     pub bindings: Vec<(ActorId, Author)>,
     pub events: Vec<Event>,
     pub answers: Vec<(u64, Result<Edit, CommandError>)>,
+    pub mirrors: Vec<u64>,
     pub(super) group: Vec<(Peer, Checked)>,
     grouped: BTreeSet<(String, String)>,
     pub(super) hashes: BTreeSet<ChangeHash>,
@@ -62,7 +63,7 @@ impl Applied {
 
 /// A resource before a change.
 struct Before {
-    there: bool,
+    resource: Option<serde_json::Value>,
     disputed: Vec<String>,
 }
 
@@ -135,32 +136,74 @@ impl Room {
         now_ms: u64,
         ticket: u64,
         author: Option<Author>,
-        command: Command,
+        ask: Ask,
         applied: &mut Applied,
     ) {
-        let keys = command.resources();
+        let command = match &ask {
+            Ask::Given(command) => Ok(command.clone()),
+            Ask::Planned(plan) => (plan.0)(&self.document),
+        };
+        let keys = command.as_ref().map(Command::resources).unwrap_or_default();
         if self.role == Role::Server && !applied.writes(None, &keys) {
-            self.inbox.push_front(Work::Command { ticket, author, command });
+            self.inbox.push_front(Work::Command { ticket, author, ask });
             return;
         }
+        let writer = Writer::Person(author.as_ref());
+        let result = command.and_then(|command| self.write(now_ms, &command, writer, applied));
+        applied.answers.push((ticket, result));
+    }
+
+    /// Writes what follows from a patient's room, and repeats its events.
+    pub(super) fn apply_mirror(
+        &mut self,
+        now_ms: u64,
+        ticket: u64,
+        (commands, import): (Vec<Command>, bool),
+        events: Vec<Event>,
+        applied: &mut Applied,
+    ) {
+        let command = Command::Batch { commands };
+        if !applied.writes(None, &command.resources()) {
+            let Command::Batch { commands } = command else { return };
+            self.inbox.push_front(Work::Mirror { ticket, commands, events, import });
+            return;
+        }
+        let result = self.write(now_ms, &command, Writer::Server { import }, applied);
+        if result.is_ok() {
+            let time_ms = self.event_time(now_ms);
+            for event in events {
+                let room = self.id.name.clone();
+                self.enter(Event { room, time_ms, import, ..event }, applied);
+            }
+            applied.mirrors.push(ticket);
+        }
+        applied.answers.push((ticket, result));
+    }
+
+    fn write(
+        &mut self,
+        now_ms: u64,
+        command: &Command,
+        writer: Writer<'_>,
+        applied: &mut Applied,
+    ) -> Result<Edit, CommandError> {
+        let keys = command.resources();
         let before: BTreeMap<_, _> =
             keys.iter().map(|key| (key.clone(), self.before(key))).collect();
-        let result = self.document.command(&command, author.as_ref(), now_ms).map(|change| {
-            let hash = change.as_ref().map(Change::hash);
-            let edit = Edit { hash, resources: keys, command };
-            if let Some(change) = change {
-                let (touched, made) = operations::touched(&self.document, &self.staged, &change)
-                    .expect("what a command wrote lies in the collections");
-                self.ledger.enter(&change);
-                if self.role == Role::Client {
-                    self.document.mark_pending(change.hash());
-                    self.pending.push((change.hash(), edit.clone()));
-                }
-                self.log(now_ms, &Checked { change, touched, made }, &before, applied);
+        let change = self.document.command(command, writer, now_ms)?;
+        let hash = change.as_ref().map(Change::hash);
+        let edit = Edit { hash, resources: keys, command: command.clone() };
+        if let Some(change) = change {
+            let (touched, made) = operations::touched(&self.document, &self.staged, &change)
+                .expect("what a command wrote lies in the collections");
+            self.ledger.enter(&change);
+            if self.role == Role::Client {
+                self.document.mark_pending(change.hash());
+                self.pending.push((change.hash(), edit.clone()));
             }
-            edit
-        });
-        applied.answers.push((ticket, result));
+            self.log(now_ms, &Checked { change, touched, made }, &before, applied);
+        }
+        Ok(edit)
     }
 
     /// Enters an applied change into the log, with its events.
@@ -174,19 +217,31 @@ impl Room {
         self.seq += 1;
         applied.hashes.insert(checked.change.hash());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
+        let now_ms = self.event_time(now_ms);
         for touched in &checked.touched {
             let Some(before) = before.get(&(touched.collection.clone(), touched.id.clone())) else {
                 continue;
             };
             let Some(change) = self.resource_change(checked, touched, before) else { continue };
-            for mut event in event::derive(&self.id.name, &change, now_ms) {
-                if self.role == Role::Server {
-                    self.event_seq += 1;
-                    event.seq = self.event_seq;
-                }
-                applied.events.push(event);
+            for event in event::derive(&self.id.name, &change, &self.rules, now_ms) {
+                self.enter(event, applied);
             }
         }
+    }
+
+    /// Enters an event into the log.
+    fn enter(&mut self, mut event: Event, applied: &mut Applied) {
+        if self.role == Role::Server {
+            self.event_seq += 1;
+            event.seq = self.event_seq;
+        }
+        applied.events.push(event);
+    }
+
+    /// The time of an event that happens now: clocks are set back, a log's times are not.
+    fn event_time(&mut self, now_ms: u64) -> u64 {
+        self.event_time_ms = self.event_time_ms.max(now_ms);
+        self.event_time_ms
     }
 
     fn resource_change(
@@ -197,7 +252,7 @@ impl Room {
     ) -> Option<ResourceChange> {
         let (resource_type, id) = (&touched.collection, &touched.id);
         let (after, disputed) = self.document.look(resource_type, id);
-        let action = match (before.there, &after) {
+        let action = match (before.resource.is_some(), &after) {
             (false, Some(_)) => Action::Created,
             (true, None) => Action::Deleted,
             (true, Some(_)) | (false, None) => Action::Updated,
@@ -218,6 +273,7 @@ impl Room {
                 .collect(),
             conflicts_new: only_in(&disputed, &before.disputed),
             conflicts_gone: only_in(&before.disputed, &disputed),
+            before: before.resource.clone(),
             resource: after.unwrap_or_else(|| document::stub(resource_type, id)),
             hash: change.hash,
             author: self.people.author(&change),
@@ -228,7 +284,7 @@ impl Room {
 
     fn before(&self, (resource_type, id): &(String, String)) -> Before {
         let (resource, disputed) = self.document.look(resource_type, id);
-        Before { there: resource.is_some(), disputed }
+        Before { resource, disputed }
     }
 }
 

@@ -6,7 +6,7 @@ use automerge::{ActorId, ChangeHash};
 use serde_json::{Map, Value};
 
 use crate::{
-    Author, Peer,
+    Author, Document, Peer,
     change::Refusal,
     document::{Command, CommandError},
     event::Event,
@@ -47,6 +47,27 @@ pub enum Input {
         /// The edit.
         command: Command,
     },
+    /// An edit that is decided when its turn comes, from what the room shows then.
+    Planned {
+        /// Returned in [`Output::Answered`].
+        ticket: u64,
+        /// In whose name the server's actor writes.
+        author: Option<Author>,
+        /// Decides.
+        plan: Plan,
+    },
+    /// The server's own write into a facility room (server role): what follows from a patient's
+    /// room, and the events that are repeated here.
+    Mirror {
+        /// Returned in [`Output::Answered`], and in [`Batch::mirrors`] of the batch that has it.
+        ticket: u64,
+        /// One change, all or nothing; may be empty.
+        commands: Vec<Command>,
+        /// Events to enter into this room's log behind those of the change; renumbered here.
+        events: Vec<Event>,
+        /// What is written stood before: its events are logged and raised nowhere.
+        import: bool,
+    },
     /// Everything up to and including this batch survives a power cut.
     Persisted {
         /// [`Batch::number`].
@@ -66,6 +87,16 @@ pub enum Input {
         /// Hashes of the refused changes.
         hashes: Vec<ChangeHash>,
     },
+}
+
+/// Decides on an edit from the document as it stands; called again should the batch be tried again.
+#[derive(Clone)]
+pub struct Plan(pub Arc<dyn Fn(&Document) -> Result<Command, CommandError> + Send + Sync>);
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plan")
+    }
 }
 
 /// What a room wants done. Drain all of it after every input.
@@ -155,8 +186,10 @@ pub struct Batch {
     pub changes: Vec<LoggedChange>,
     /// Actors seen for the first time, and whose they are.
     pub bindings: Vec<(ActorId, Author)>,
-    /// The events of these changes, numbered.
+    /// The events of these changes, and those repeated from patients' rooms, numbered.
     pub events: Vec<Event>,
+    /// Tickets of the [`Input::Mirror`]s in it. A batch may hold nothing else.
+    pub mirrors: Vec<u64>,
 }
 
 /// One change as the log keeps it.

@@ -64,7 +64,7 @@ fn replica(role: Role, seed: u8) -> Room {
     let actor = mint_actor(NOW, [seed; 8]);
     let document = Document::found(&id, actor.clone());
     let server_actor = (role == Role::Server).then_some(actor);
-    let config = RoomConfig { id, role, bindings: vec![], seq: 0, event_seq: 0, server_actor };
+    let config = RoomConfig { server_actor, ..RoomConfig::new(id, role) };
     Room::new(config, document)
 }
 

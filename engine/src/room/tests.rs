@@ -39,7 +39,8 @@ fn replica(name: &str, role: Role, seed: u8) -> Room {
     let document = Document::found(&id(name), actor.clone());
     let server_actor = (role == Role::Server).then_some(actor);
     let (bindings, seq, event_seq) = (Vec::new(), 0, 0);
-    Room::new(RoomConfig { id: id(name), role, bindings, seq, event_seq, server_actor }, document)
+    let config = RoomConfig::new(id(name), role);
+    Room::new(RoomConfig { bindings, seq, event_seq, server_actor, ..config }, document)
 }
 
 impl World {

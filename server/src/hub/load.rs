@@ -22,25 +22,24 @@ pub(super) fn load(
     id: &RoomId,
     server_actor: &ActorId,
 ) -> Result<Loaded, RoomError> {
+    let server_actor = server_actor.clone();
     let config = RoomConfig {
-        id: id.clone(),
-        role: Role::Server,
-        bindings: Vec::new(),
-        seq: 0,
-        event_seq: 0,
         server_actor: Some(server_actor.clone()),
+        ..RoomConfig::new(id.clone(), Role::Server)
     };
     let Some(stored) = storage.load(id)? else {
-        let document = Document::found(id, server_actor.clone());
+        let document = Document::found(id, server_actor);
         let room = Room::new(config, document);
         return Ok(Loaded { room, seq: 0, snapshot_bytes: 0, tail_bytes: 0 });
     };
     let changes = stored.changes.iter().map(|change| change.bytes.to_vec());
-    let document = Document::load(id, server_actor.clone(), stored.snapshot.as_deref(), changes)
-        .map_err(|error| RoomError::Unreadable {
-            room: id.clone(),
-            key: format!("snapshot and changes up to {}", stored.seq),
-            reason: format!("make no document: {error}"),
+    let document =
+        Document::load(id, server_actor, stored.snapshot.as_deref(), changes).map_err(|error| {
+            RoomError::Unreadable {
+                room: id.clone(),
+                key: format!("snapshot and changes up to {}", stored.seq),
+                reason: format!("make no document: {error}"),
+            }
         })?;
     let config = RoomConfig {
         bindings: stored.bindings,

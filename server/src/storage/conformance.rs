@@ -117,6 +117,7 @@ pub(crate) fn event(room: &RoomId, seq: u64) -> Event {
         authored_ms: -5,
         changes: vec!["ab".repeat(32)],
         import: seq.is_multiple_of(2),
+        source: None,
         details: if seq == 1 { Value::Null } else { json!({"severity": 1.50}) },
     }
 }
@@ -128,7 +129,7 @@ pub(crate) fn batch(room: &RoomId, seqs: std::ops::RangeInclusive<u64>) -> RoomB
 
 pub(crate) fn with_changes(room: &RoomId, changes: Vec<LoggedChange>) -> RoomBatch {
     let events = changes.iter().map(|change| event(room, change.seq)).collect();
-    let batch = Batch { number: 1, changes, bindings: Vec::new(), events };
+    let batch = Batch { number: 1, changes, bindings: Vec::new(), events, mirrors: Vec::new() };
     RoomBatch { room: room.clone(), batch, summary: None, received_ms: 42 }
 }
 

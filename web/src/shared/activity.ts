@@ -62,7 +62,7 @@ export class Activity extends Listeners {
         id: event.resource_id,
         action: event.action,
         author: event.author?.name ?? "Someone",
-        at: event.time_ms,
+        at: Date.parse(event.time),
         changed: event.changed,
         label,
         turn: ++this.#turn,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, ChangeHash, Event, LoggedChange, RoomId, RoomName};
+use chartroom_engine::{Author, ChangeHash, Event, EventSource, LoggedChange, RoomId, RoomName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,6 +46,8 @@ struct KeptEvent {
     import: bool,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     details: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<EventSource>,
 }
 
 /// Writes a small record.
@@ -86,6 +88,7 @@ pub(super) fn encode_event(event: &Event) -> Vec<u8> {
         changes: event.changes.clone(),
         import: event.import,
         details: event.details.clone(),
+        source: event.source.clone(),
     })
 }
 
@@ -109,6 +112,7 @@ pub(super) fn decode_event(room: &RoomName, seq: u64, record: &[u8]) -> Option<E
         changes: kept.changes,
         import: kept.import,
         details: kept.details,
+        source: kept.source,
     })
 }
 

@@ -273,3 +273,6 @@ impl Queue {
         events.into_iter().filter(|event| event.seq > position).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

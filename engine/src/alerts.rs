@@ -51,7 +51,7 @@ pub fn raise(event: &Event, patient: Option<&str>) -> Option<Value> {
         "subject": subject,
         "about": [{ "reference": format!("{}/{}", event.resource_type, event.resource_id) }],
         "sent": instant(event.time_ms),
-        "payload": [{ "contentString": sentence(&event.details) }],
+        "payload": [{ "contentString": sentences(&event.details) }],
     }))
 }
 
@@ -71,6 +71,11 @@ pub fn about(alert: &Value) -> Option<&str> {
 /// Whether an alert still calls for somebody.
 pub fn is_active(alert: &Value) -> bool {
     !text(alert, "/status").is_some_and(|status| ENDED.contains(&status))
+}
+
+/// Whether somebody has seen to what an alert is about.
+pub fn is_completed(alert: &Value) -> bool {
+    text(alert, "/status") == Some("completed")
 }
 
 /// Completes an alert: somebody has seen the value.
@@ -114,17 +119,11 @@ pub fn escalate(alert: &Value, role: &str, at_ms: u64) -> Option<Command> {
 
 /// The event that raised an alert, as it is repeated for another role.
 pub fn escalated_event(event: Event, role: &str) -> Event {
-    let mut repeated = repeated(event);
+    let mut repeated = event.repeated();
     if let Value::Object(details) = &mut repeated.details {
         details.insert("escalated_to".to_owned(), Value::from(role));
     }
     repeated
-}
-
-/// An event of a patient's room as a facility room repeats it.
-pub fn repeated(event: Event) -> Event {
-    let source = EventSource { room: event.room.clone(), seq: event.seq };
-    Event { source: Some(source), ..event }
 }
 
 /// What stands in `facility:alerts`: the `active` Communications, newest first, and the last
@@ -181,7 +180,13 @@ fn answers_to(answer: &Value, alert: &Value) -> bool {
         .any(|target| Some(target) == id)
 }
 
-/// `Potassium 7.2 mmol/L is above 6.5`.
+/// `Potassium 7.2 mmol/L is above 6.5`, and so on for other parts of the value.
+fn sentences(details: &Value) -> String {
+    let others = details.get("also").and_then(Value::as_array).into_iter().flatten();
+    let all: Vec<String> = [details].into_iter().chain(others).map(sentence).collect();
+    all.join("; ")
+}
+
 fn sentence(details: &Value) -> String {
     let word = |name: &str| match details.get(name) {
         Some(Value::String(text)) => text.clone(),

@@ -15,16 +15,13 @@ use serde_json::{Value, json};
 use crate::{
     Document, Event, RoomName,
     document::People,
+    event::pharmacy_status,
     id::named_uuid,
     wording::{self, text},
 };
 
 pub use act::{Act, ActKind};
 
-/// The url of the extension that holds the pharmacy's status, as it is written.
-const STATUS_URL: &str = "http://wintehr.local/fhir/StructureDefinition/pharmacy-status";
-/// The same extension as older software writes it.
-const STATUS_URL_OLD: &str = "http://wintehr.com/fhir/StructureDefinition/pharmacy-status";
 /// The system of the codes of columns.
 const COLUMN_SYSTEM: &str = "https://chartroom.dev/fhir/CodeSystem/pharmacy-queue";
 /// Intents of a MedicationRequest that make it an order (events.md, MEDICATION_PRESCRIBED).
@@ -55,7 +52,7 @@ enum Status {
 
 impl Status {
     fn of(prescription: &Value) -> Self {
-        match status_text(prescription) {
+        match pharmacy_status(prescription) {
             Some("pending") => Self::Pending,
             Some("verified") => Self::Verified,
             Some("dispensed") => Self::Dispensed,
@@ -75,18 +72,6 @@ impl Status {
             Self::Completed => None,
         }
     }
-}
-
-/// The pharmacy's status of a MedicationRequest, from its extension; `None` where there is none.
-pub fn status_text(prescription: &Value) -> Option<&str> {
-    let extension = prescription.get("extension")?.as_array()?.iter().find(is_status)?;
-    let parts = extension.get("extension")?.as_array()?;
-    let status = parts.iter().find(|part| text(part, "/url") == Some("status"))?;
-    ["/valueCode", "/valueString"].into_iter().find_map(|at| text(status, at))
-}
-
-fn is_status(extension: &&Value) -> bool {
-    [Some(STATUS_URL), Some(STATUS_URL_OLD)].contains(&text(extension, "/url"))
 }
 
 /// Whether a MedicationRequest is an order that stands: active, to be carried out, no plan or
@@ -147,7 +132,7 @@ impl<'a> Chart<'a> {
                 "valueString",
                 json!(order.get("dosageInstruction").and_then(wording::dosage)),
             ),
-            input("pharmacyStatus", "valueString", json!(status_text(&order))),
+            input("pharmacyStatus", "valueString", json!(pharmacy_status(&order))),
             input("conflict", "valueBoolean", json!(self.is_blocked(id))),
         ];
         let mut task = json!({

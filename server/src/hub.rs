@@ -5,8 +5,11 @@
 //! under one lock, so a task that sees no handle but the hub's own can have no mail on its way.
 
 mod connection;
+pub(crate) mod consumer;
 mod ephemeral;
+mod facts;
 mod feed;
+mod glance;
 mod handle;
 mod link;
 mod load;
@@ -41,10 +44,10 @@ use crate::{
 
 pub use connection::{Connection, FRAME_BYTES_MAX};
 pub use feed::{FollowEnd, FollowError, Follower};
-pub use handle::{RoomError, RoomHandle};
+pub use handle::{Mirror, RoomError, RoomHandle};
 pub use outbox::{Closing, Outbox, Outgoing};
 pub use replay::EventPage;
-pub use watch::Watch;
+pub use watch::{Wanted, Watch};
 pub use writer::{Writer, WriterCounts};
 
 use link::Link;
@@ -188,7 +191,12 @@ impl Hub {
 
     /// Hears from now on which rooms have new events.
     pub fn watch(&self) -> Watch {
-        self.watchers.watch()
+        self.watch_for(|_| true)
+    }
+
+    /// Hears from now on which rooms have new events of a kind.
+    pub fn watch_for(&self, wanted: Wanted) -> Watch {
+        self.watchers.watch(wanted)
     }
 
     /// Drops a room's events up to and including `through`.

@@ -50,6 +50,12 @@ fn a_critical_value_becomes_an_alert_that_says_what_is_critical_and_where() {
         (Some("in-progress"), Some("Observation/o1"))
     );
     assert_eq!(alert["subject"], json!({ "reference": "Patient/1", "display": "Ann Doe" }));
+    let mut both = critical();
+    both.details["also"] = json!([{ "code": "2947-0", "interpretation": "LL" }]);
+    assert_eq!(
+        raise(&both, None).unwrap()["payload"][0]["contentString"],
+        "Potassium 7.2 mmol/L is above 6.5; 2947-0 is critical"
+    );
     let source = source(&alert).unwrap();
     assert_eq!((source.room.as_str(), source.seq), ("patient:1", 7));
     assert_eq!(raise(&critical(), Some("Ann Doe")).unwrap(), alert, "the same each time");

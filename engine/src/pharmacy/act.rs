@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Chart, STATUS_URL, Status, is_open_order, is_status};
-use crate::{Command, CommandError, Document, Plan, wording::text};
+use super::{Chart, Status, is_open_order};
+use crate::{Command, CommandError, Document, Plan, event::PHARMACY_STATUS_URLS, wording::text};
 
 /// The acts, in the order in which a prescription passes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -128,8 +128,12 @@ impl Act {
 fn extensions(order: &Value, status: &str) -> Value {
     let mut extensions =
         order.get("extension").and_then(Value::as_array).cloned().unwrap_or_default();
-    let standing = extensions.iter().position(|extension| is_status(&extension));
-    let url = standing.and_then(|at| text(extensions.get(at)?, "/url")).unwrap_or(STATUS_URL);
+    let [url, _] = PHARMACY_STATUS_URLS;
+    let url_of = |extension: &Value| {
+        PHARMACY_STATUS_URLS.into_iter().find(|url| text(extension, "/url") == Some(*url))
+    };
+    let standing = extensions.iter().position(|extension| url_of(extension).is_some());
+    let url = standing.and_then(|at| url_of(extensions.get(at)?)).unwrap_or(url);
     let status = json!({
         "url": url,
         "extension": [{ "url": "status", "valueString": status }],

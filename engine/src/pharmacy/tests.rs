@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Action, ChangeHash, Command, CommandError, RoomId, document::Writer, mint_actor};
+use crate::{
+    Action, ChangeHash, Command, CommandError, RoomId, document::Writer,
+    event::PHARMACY_STATUS_URLS, mint_actor,
+};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -163,16 +166,19 @@ fn a_prescription_passes_through_the_columns() {
 fn a_status_is_read_and_kept_under_the_url_of_older_software() {
     let mut document = ordered();
     let other = json!({ "url": "http://example.org/other", "valueString": "kept" });
-    let status = json!({ "url": STATUS_URL_OLD, "extension": [{ "url": "status", "valueCode": "verified" }] });
+    let status = json!({
+        "url": PHARMACY_STATUS_URLS[1],
+        "extension": [{ "url": "status", "valueCode": "verified" }],
+    });
     patch(&mut document, &json!({ "extension": [other, status] }));
     assert_eq!(column(&document).as_deref(), Some("dispensing"));
     let dispense = decide(&document, ActKind::Dispense).unwrap();
     write(&mut document, &dispense);
     let order = document.resource("MedicationRequest", "m1").unwrap();
     assert_eq!(order["extension"][0], other);
-    assert_eq!(order["extension"][1]["url"], STATUS_URL_OLD);
+    assert_eq!(order["extension"][1]["url"], PHARMACY_STATUS_URLS[1]);
     assert_eq!(
-        (order["extension"].as_array().unwrap().len(), status_text(&order)),
+        (order["extension"].as_array().unwrap().len(), pharmacy_status(&order)),
         (2, Some("dispensed"))
     );
 }

@@ -59,7 +59,7 @@ impl Hub {
     }
 
     /// Puts each event's resource into it, as it stood when the event was logged.
-    async fn with_resources(
+    pub(crate) async fn with_resources(
         self: &Arc<Self>,
         mut events: Vec<Event>,
     ) -> Result<Vec<Event>, RoomError> {

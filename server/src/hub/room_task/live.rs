@@ -7,7 +7,10 @@ use chartroom_engine::{CommandError, Edit, Room};
 use tokio::sync::oneshot;
 
 use super::{compaction::Log, mail::Read, members::Members};
-use crate::hub::{Closing, Hub, RoomError, feed::Feed, handle::Edits, load::Loaded};
+use crate::{
+    hub::{Closing, Hub, RoomError, feed::Feed, handle::Edits, load::Loaded},
+    storage::Fact,
+};
 
 /// What is gone when a room is loaded again.
 pub(super) struct Live {
@@ -21,6 +24,8 @@ pub(super) struct Live {
     /// Ticket of a command to its request and its place there.
     tickets: BTreeMap<u64, (u64, usize)>,
     next_ticket: u64,
+    /// What is to be noted in the same step as the write with this ticket.
+    pub facts: BTreeMap<u64, Vec<Fact>>,
     pub reads: Vec<Read>,
     /// The batch at the storage thread.
     pub persisting: Option<Persisting>,
@@ -56,6 +61,7 @@ impl Live {
             requests: BTreeMap::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,
+            facts: BTreeMap::new(),
             reads: Vec::new(),
             persisting: None,
         }
@@ -72,6 +78,8 @@ impl Live {
 
     /// Keeps one command's result, and answers the request whose last it was.
     pub fn answer_command(&mut self, ticket: u64, result: Result<Edit, CommandError>) {
+        // A write that was refused takes what goes with it along.
+        self.facts.remove(&ticket);
         let Some((number, place)) = self.tickets.remove(&ticket) else { return };
         let Some(request) = self.requests.get_mut(&number) else { return };
         if let Some(edit) = request.edits.get_mut(place) {

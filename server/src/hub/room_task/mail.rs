@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, Command, Peer, Room};
+use chartroom_engine::{Author, Command, Peer, Plan, Room};
 use tokio::sync::oneshot;
 
-use crate::hub::{RoomError, ephemeral::Ephemeral, feed::Queue, handle::Edits, link::Link};
+use crate::hub::{Mirror, RoomError, ephemeral::Ephemeral, feed::Queue, handle::Edits, link::Link};
 
 /// What looks at a room, or hears why it cannot.
 pub(crate) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
@@ -31,6 +31,10 @@ pub(crate) enum Mail {
         commands: Vec<Command>,
         done: oneshot::Sender<Result<Edits, RoomError>>,
     },
+    /// An edit in a person's name that is decided when its turn comes.
+    Plan { author: Author, plan: Plan, done: oneshot::Sender<Result<Edits, RoomError>> },
+    /// The server's own write into a facility room.
+    Mirror { mirror: Mirror, done: oneshot::Sender<Result<Edits, RoomError>> },
     /// A look at the room when everything in it is durable.
     Read(Read),
     /// Hear of events from now on; answered with the number of the last one before.
@@ -46,7 +50,9 @@ impl Mail {
             // Who no longer waits needs no answer.
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
             Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
-            Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
+            Self::Commands { done, .. } | Self::Plan { done, .. } | Self::Mirror { done, .. } => {
+                drop(done.send(Err(error.clone())))
+            }
             Self::Read(read) => read(Err(error.clone())),
             Self::Received { .. }
             | Self::Ephemeral { .. }

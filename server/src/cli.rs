@@ -3,6 +3,7 @@
 mod bundle;
 mod export;
 mod import;
+mod pharmacy;
 mod progress;
 mod target;
 
@@ -18,7 +19,7 @@ use anyhow::{Context, bail};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::{
-    config::{Options, ServerConfig, Task},
+    config::{Options, PharmacyTask, ServerConfig, Task},
     hub::{Hub, HubConfig},
     serve::{refuse_exposed, run_with_storage},
     shutdown::Shutdown,
@@ -41,6 +42,12 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
             let code = import::import(&files, &target)?;
             target.close();
             Ok(code)
+        }
+        Task::Pharmacy { task: PharmacyTask::Rebuild { server: Some(url) } } => {
+            pharmacy::rebuild_in_server(&url)
+        }
+        Task::Pharmacy { task: PharmacyTask::Rebuild { server: None } } => {
+            pharmacy::rebuild_in_store(&required(data)?)
         }
         Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
         Task::Export { room, server: None } => export::from_store(&room, &required(data)?),

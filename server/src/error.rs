@@ -9,7 +9,10 @@ use axum::{
 use chartroom_engine::{CommandError, RoomNameError};
 use serde_json::{Value, json};
 
-use crate::hub::{FollowError, RoomError};
+use crate::{
+    facility::FacilityError,
+    hub::{FollowError, RoomError},
+};
 
 /// Why a request over HTTP has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +101,15 @@ impl ApiError {
             return Self::BodyTooLarge { limit };
         }
         Self::Body(rejection.body_text())
+    }
+}
+
+impl From<FacilityError> for ApiError {
+    fn from(error: FacilityError) -> Self {
+        match error {
+            FacilityError::Events(error) => error.into(),
+            FacilityError::Room(error) => error.into(),
+        }
     }
 }
 

@@ -95,8 +95,8 @@ impl Facility {
     }
 
     /// The writer of the pharmacy's queue.
-    pub fn queue(&self) -> &Arc<Queue> {
-        &self.queue
+    pub fn queue(&self) -> Arc<Queue> {
+        Arc::clone(&self.queue)
     }
 
     /// Ends the writers when what is under way is done.

@@ -1,11 +1,13 @@
 //! One endpoint per file. A handler reaches rooms through [`crate::auth::Caller`] alone.
 
+pub(crate) mod alerts;
 pub(crate) mod commands;
 pub(crate) mod conflicts;
 pub(crate) mod document;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod metrics;
+pub(crate) mod pharmacy;
 pub(crate) mod room;
 pub(crate) mod rooms;
 pub(crate) mod sync;

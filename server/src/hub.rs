@@ -44,7 +44,7 @@ use crate::{
 
 pub use connection::{Connection, FRAME_BYTES_MAX};
 pub use feed::{FollowEnd, FollowError, Follower};
-pub use handle::{Mirror, RoomError, RoomHandle};
+pub use handle::{Edits, Mirror, RoomError, RoomHandle};
 pub use outbox::{Closing, Outbox, Outgoing};
 pub use replay::EventPage;
 pub use watch::{Wanted, Watch};

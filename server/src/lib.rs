@@ -10,7 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod error;
-mod facility;
+pub mod facility;
 mod handlers;
 pub mod hub;
 mod observe;

@@ -104,6 +104,15 @@ impl Server {
         Ok((response.status().as_u16(), body))
     }
 
+    /// Asks for something to be done; the status and the body.
+    pub fn post(&self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+        let url = format!("{}{path}", self.url);
+        let mut response =
+            self.agent.post(&url).send_empty().with_context(|| self.unreachable())?;
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
+        Ok((response.status().as_u16(), body))
+    }
+
     fn command(&self, room: &RoomName, command: &Command) -> anyhow::Result<Outcome> {
         let url = format!("{}/rooms/{room}/commands", self.url);
         let mut response = self

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartroom_engine::{RoomName, pharmacy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{FacilityError, Place, Queue, Reach};
 
 /// What came of making the queue anew.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rebuilt {
     /// Patients' rooms that were read.
     pub rooms: u64,

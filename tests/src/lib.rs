@@ -7,4 +7,5 @@
 
 pub mod client;
 pub mod fuzz;
+pub mod gate;
 pub mod server;

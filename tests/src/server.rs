@@ -94,10 +94,15 @@ impl Server {
 
     /// Sends a body, whatever it is, to a room's commands.
     pub async fn post(&self, room: &str, body: String) -> anyhow::Result<Answer> {
-        let url = format!("{}/rooms/{room}/commands", self.http());
+        self.post_to(&format!("/rooms/{room}/commands"), "alice;Alice", body).await
+    }
+
+    /// Sends a body to an address in the name of a person, `id;name`.
+    pub async fn post_to(&self, path: &str, person: &str, body: String) -> anyhow::Result<Answer> {
+        let (url, person) = (self.http() + path, person.to_owned());
         call(move |agent| {
             let request = agent.post(url).header("content-type", "application/json");
-            request.header("x-chartroom-person", "alice;Alice").send(body)
+            request.header("x-chartroom-person", person).send(body)
         })
         .await
     }

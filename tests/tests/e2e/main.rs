@@ -7,11 +7,13 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod alerts;
 mod bad_input;
 mod durability;
 mod http;
 mod import;
 mod people;
+mod pharmacy;
 mod rooms;
 
 use chartroom_engine::DocumentId;

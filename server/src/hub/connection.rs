@@ -330,7 +330,9 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
 fn closing_for(error: &RoomError) -> Closing {
     match error {
         RoomError::ShuttingDown => Closing::going_away(),
-        RoomError::Ended => Closing::try_again("the room is loaded again; connect anew"),
+        RoomError::Ended | RoomError::Refounded => {
+            Closing::try_again("the room is loaded again; connect anew")
+        }
         RoomError::Storage => Closing::try_again("the store failed; connect anew"),
         RoomError::Unreadable { .. } => Closing::try_again("the room cannot be read"),
     }

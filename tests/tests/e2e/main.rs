@@ -12,6 +12,7 @@ mod durability;
 mod http;
 mod import;
 mod people;
+mod refound;
 mod rooms;
 
 use chartroom_engine::DocumentId;

@@ -39,6 +39,7 @@ pub(crate) use genesis::{collection_name, genesis_actor};
 use history::LogOrder;
 pub use history::People;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
+use view::Reader;
 
 /// Why stored bytes are not this room's document.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +145,42 @@ impl Document {
         let resource_type = resource_types::resource_type(resource_type)?;
         let read = conflicts::read(&self.doc, &self.order, resource_type, id)?;
         (!read.deleted).then(|| with_identity(resource_type, id, read.elements))
+    }
+
+    /// Resources as they stood right behind changes of the log, as events tell them: a stub of type
+    /// and id where one was deleted, or where the change is not of this document.
+    ///
+    /// One walk over the history, whatever the number of questions; a document that was loaded from
+    /// a server's storage has it in the order of the log.
+    pub fn resources_behind(&self, asked: &[(ChangeHash, String, String)]) -> Vec<Value> {
+        let mut prefix = BTreeSet::new();
+        let mut heads: BTreeMap<ChangeHash, Vec<ChangeHash>> =
+            asked.iter().map(|(change, ..)| (*change, Vec::new())).collect();
+        for change in self.doc.get_changes_meta(&[]) {
+            for dep in &change.deps {
+                prefix.remove(dep);
+            }
+            prefix.insert(change.hash);
+            if let Some(heads) = heads.get_mut(&change.hash) {
+                heads.extend(prefix.iter().copied());
+            }
+        }
+        asked
+            .iter()
+            .map(|(change, name, id)| {
+                let heads = heads.get(change).filter(|heads| !heads.is_empty());
+                let read = heads.zip(resource_types::resource_type(name)).and_then(
+                    |(heads, resource_type)| {
+                        let reader = Reader { doc: &self.doc, heads: Some(heads) };
+                        conflicts::read_with(reader, &self.order, resource_type, id)
+                    },
+                );
+                match read {
+                    Some(read) if !read.deleted => with_identity(name, id, read.elements),
+                    _ => stub(name, id),
+                }
+            })
+            .collect()
     }
 
     /// The resources of one type, by id.

@@ -48,6 +48,11 @@ impl RoomName {
         Self("facility:directory".to_owned())
     }
 
+    /// Whether this is one of the rooms that every facility has, written to or not.
+    pub fn is_facility(&self) -> bool {
+        ["facility:alerts", "facility:directory", "pharmacy:queue"].contains(&self.as_str())
+    }
+
     /// The part before the colon.
     pub fn kind(&self) -> &str {
         self.0.split_once(':').map_or("", |(kind, _)| kind)

@@ -287,6 +287,11 @@ impl Room {
         self.seq
     }
 
+    /// The last position in the room's event log.
+    pub fn event_seq(&self) -> u64 {
+        self.event_seq
+    }
+
     /// Local edits that the server has not acknowledged (client role).
     pub fn unsaved(&self) -> usize {
         self.pending.len()

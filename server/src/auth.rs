@@ -17,11 +17,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{Author, RoomId, RoomName};
+use chartroom_engine::{Author, RoomName};
 
 use crate::{
     error::ApiError,
-    hub::{Hub, RoomHandle},
+    hub::{Follower, Hub, RoomHandle},
 };
 
 /// The header that names the person, `id;name`, UTF-8.
@@ -62,21 +62,29 @@ impl Caller {
         &self.hub.0
     }
 
-    /// A room that something was written to.
+    /// A room that something was written to, or that every facility has.
     pub async fn room(&self, name: &str) -> Result<Arc<RoomHandle>, ApiError> {
-        let name = parse_name(name)?;
-        let record = self.hub().stored(&name).await?.ok_or(ApiError::RoomNotFound)?;
-        Ok(self.hub().open(&record.id)?)
+        Ok(self.hub().open_latest(&self.known_name(name).await?).await?)
     }
 
     /// A room, whether or not anything was written to it.
     pub async fn room_or_new(&self, name: &str) -> Result<Arc<RoomHandle>, ApiError> {
+        Ok(self.hub().open_latest(&parse_name(name)?).await?)
+    }
+
+    /// Follows the events of a room that [`room`](Self::room) would give.
+    pub async fn follow(&self, name: &str, after: Option<u64>) -> Result<Follower, ApiError> {
+        let name = self.known_name(name).await?;
+        Ok(self.hub().follow(&name, after).await?)
+    }
+
+    /// The name of a room that the caller may see.
+    pub async fn known_name(&self, name: &str) -> Result<RoomName, ApiError> {
         let name = parse_name(name)?;
-        let id = match self.hub().stored(&name).await? {
-            Some(record) => record.id,
-            None => RoomId::first(name),
-        };
-        Ok(self.hub().open(&id)?)
+        if !name.is_facility() && self.hub().stored(&name).await?.is_none() {
+            return Err(ApiError::RoomNotFound);
+        }
+        Ok(name)
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
 use chartroom_engine::{CommandError, RoomNameError};
 use serde_json::{Value, json};
 
-use crate::hub::RoomError;
+use crate::hub::{FollowError, RoomError};
 
 /// Why a request over HTTP has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub(crate) enum ApiError {
     /// The room does not do it (data, environment).
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// The events asked for are not in the log (caller).
+    #[error(transparent)]
+    Events(FollowError),
     /// The body is not what the endpoint takes (caller).
     #[error("the body is not a command or an array of commands: {0}")]
     Body(String),
@@ -63,6 +66,7 @@ impl ApiError {
                 StatusCode::BAD_REQUEST
             }
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Events(_) => StatusCode::GONE,
             Self::Room(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -75,6 +79,7 @@ impl ApiError {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
             Self::Room(error) => error.code(),
+            Self::Events(error) => error.code(),
             Self::Body(_) => "bad-body",
             Self::BodyTooLarge { .. } => "too-large",
             Self::Command { error, .. } => error.code(),
@@ -96,6 +101,15 @@ impl ApiError {
     }
 }
 
+impl From<FollowError> for ApiError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Room(error) => Self::Room(error),
+            FollowError::Gone { .. } | FollowError::Ahead { .. } => Self::Events(error),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut error = json!({ "code": self.code(), "message": self.to_string() });
@@ -103,6 +117,11 @@ impl IntoResponse for ApiError {
         if let Self::Room(RoomError::Unreadable { room, key, .. }) = &self {
             insert(&mut error, "room", json!(room.name));
             insert(&mut error, "key", json!(key));
+        }
+        match self {
+            Self::Events(FollowError::Gone { first }) => insert(&mut error, "first", json!(first)),
+            Self::Events(FollowError::Ahead { last }) => insert(&mut error, "last", json!(last)),
+            _ => {}
         }
         if let Self::Command { index, edits, .. } = &self {
             insert(&mut error, "index", json!(index));

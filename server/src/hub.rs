@@ -6,11 +6,14 @@
 
 mod connection;
 mod ephemeral;
+mod feed;
 mod handle;
 mod link;
 mod load;
 mod outbox;
+mod replay;
 mod room_task;
+mod watch;
 mod writer;
 
 use std::{
@@ -22,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{ActorId, DocumentId, Event, Peer, RoomId, RoomName, mint_actor};
+use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, mint_actor};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc},
@@ -37,12 +40,16 @@ use crate::{
 };
 
 pub use connection::{Connection, FRAME_BYTES_MAX};
+pub use feed::{FollowEnd, FollowError, Follower};
 pub use handle::{RoomError, RoomHandle};
 pub use outbox::{Closing, Outbox, Outgoing};
+pub use replay::EventPage;
+pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
 use link::Link;
 use room_task::RoomTask;
+use watch::Watchers;
 
 /// Mail that may wait in front of one room before those who write to it wait themselves.
 const MAILBOX_MAX: usize = 1024;
@@ -76,6 +83,7 @@ pub struct Hub {
     sockets: Mutex<BTreeMap<u64, Arc<Outbox>>>,
     socket_closed: Notify,
     numbers: AtomicU64,
+    watchers: Watchers,
     metrics: Metrics,
 }
 
@@ -104,6 +112,7 @@ impl Hub {
             sockets: Mutex::default(),
             socket_closed: Notify::new(),
             numbers: AtomicU64::new(1),
+            watchers: Watchers::default(),
             metrics: Metrics::new(),
         }))
     }
@@ -159,15 +168,21 @@ impl Hub {
         self.read_storage(|storage| storage.rooms()).await
     }
 
-    /// A room's events after a number.
-    pub async fn events(
-        &self,
-        room: &RoomId,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<Event>, RoomError> {
-        let room = room.clone();
-        self.read_storage(move |storage| storage.events(&room, after, limit)).await
+    /// Opens a room's latest epoch, whether or not anything was written to it.
+    pub async fn open_latest(
+        self: &Arc<Self>,
+        name: &RoomName,
+    ) -> Result<Arc<RoomHandle>, RoomError> {
+        let id = match self.stored(name).await? {
+            Some(record) => record.id,
+            None => RoomId::first(name.clone()),
+        };
+        self.open(&id)
+    }
+
+    /// Hears from now on which rooms have new events.
+    pub fn watch(&self) -> Watch {
+        self.watchers.watch()
     }
 
     /// What is counted.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, ChangeHash, ObjId, ObjType, ReadDoc, ValueRef};
+use automerge::{Automerge, ChangeHash, ObjId, ObjType, ValueRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use super::{
     codec::{self, DELETED, Element, SOURCE},
     history::{self, LogOrder},
     safety,
-    view::{self, ResourceView, Written},
+    view::{self, Reader, ResourceView, Written},
 };
 use crate::Author;
 
@@ -86,9 +86,26 @@ pub(super) fn read(
     resource_type: &str,
     id: &str,
 ) -> Option<Read> {
-    let view = ResourceView::of(doc, resource_type, id)?;
-    let mut reading =
-        Reading { doc, order, resource_type, id, elements: BTreeMap::new(), conflicts: Vec::new() };
+    read_with(Reader { doc, heads: None }, order, resource_type, id)
+}
+
+/// Reads a resource as it was at the reader's heads.
+pub(super) fn read_with(
+    reader: Reader<'_>,
+    order: &LogOrder,
+    resource_type: &str,
+    id: &str,
+) -> Option<Read> {
+    let view = ResourceView::of(reader, resource_type, id)?;
+    let mut reading = Reading {
+        doc: reader.doc,
+        reader,
+        order,
+        resource_type,
+        id,
+        elements: BTreeMap::new(),
+        conflicts: Vec::new(),
+    };
     if !reading.undisputed(&view) {
         reading.disputed(&view);
     }
@@ -105,6 +122,7 @@ pub(super) fn read(
 
 struct Reading<'a> {
     doc: &'a Automerge,
+    reader: Reader<'a>,
     order: &'a LogOrder,
     resource_type: &'a str,
     id: &'a str,
@@ -117,14 +135,14 @@ impl Reading<'_> {
     fn undisputed(&mut self, view: &ResourceView<'_>) -> bool {
         let [map] = view.maps() else { return false };
         let mut actor = None;
-        for item in self.doc.map_range(map, ..) {
+        for item in self.reader.map_range(map) {
             let ObjId::Id(_, by, _) = item.id() else { return false };
             if item.conflict || actor.get_or_insert_with(|| by.clone()) != &by {
                 return false;
             }
             let element = match &item.value {
                 ValueRef::Scalar(scalar) => codec::decode(&scalar.to_owned().into()),
-                ValueRef::Object(kind) => view::object(self.doc, &item.key, *kind, &item.id()),
+                ValueRef::Object(kind) => self.reader.object(&item.key, *kind, &item.id()),
             };
             self.elements.insert(item.key.into_owned(), element);
         }
@@ -248,22 +266,21 @@ impl Reading<'_> {
     /// Items of a list that two people replaced by different ones.
     fn lists(&mut self, view: &ResourceView<'_>) {
         for map in view.maps() {
-            for item in self.doc.map_range(map, ..) {
+            for item in self.reader.map_range(map) {
                 if !matches!(item.value, ValueRef::Object(ObjType::List)) {
                     continue;
                 }
                 let list = item.id();
                 let disputed: Vec<usize> = self
-                    .doc
-                    .list_range(&list, ..)
+                    .reader
+                    .list_range(&list)
                     .filter(|item| item.conflict)
                     .map(|item| item.index)
                     .collect();
                 for index in disputed {
                     let sides: Sides = self
-                        .doc
-                        .get_all(&list, index)
-                        .unwrap_or_default()
+                        .reader
+                        .all(&list, index)
                         .into_iter()
                         .filter_map(|(value, op)| {
                             let hash = history::writer(self.doc, &op)?;

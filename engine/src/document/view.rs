@@ -1,11 +1,15 @@
 //! Reading: a resource as one JSON value, whatever shapes and concurrent values stand in the map.
 //!
 //! A unit is what a reader takes as one element: one key, or all variants of a choice element
-//! (`value[x]`). [`ResourceView::unit`] gives the concurrent values of one.
+//! (`value[x]`). [`ResourceView::unit`] gives the concurrent values of one. Everything can be read as
+//! it was at some heads: [`Reader`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, ChangeHash, ObjId, ObjType, ReadDoc, Value as Stored};
+use automerge::{
+    Automerge, ChangeHash, ObjId, ObjType, Prop, ReadDoc, Value as Stored,
+    iter::{ListRange, MapRange},
+};
 use serde_json::{Map, Value};
 
 use super::{
@@ -21,23 +25,22 @@ pub(super) type Written = BTreeMap<String, Element>;
 
 /// One resource of a document: its map, or several where people created it at the same time.
 pub(super) struct ResourceView<'a> {
-    doc: &'a Automerge,
+    reader: Reader<'a>,
     /// The winning map last.
     maps: Vec<ObjId>,
 }
 
 impl<'a> ResourceView<'a> {
     /// The view of `Type/id`; `None` where no map stands.
-    pub fn of(doc: &'a Automerge, resource_type: &str, id: &str) -> Option<Self> {
+    pub fn of(reader: Reader<'a>, resource_type: &str, id: &str) -> Option<Self> {
         let collection = genesis::collection(resource_type)?;
-        let maps: Vec<ObjId> = doc
-            .get_all(collection, id)
-            .ok()?
+        let maps: Vec<ObjId> = reader
+            .all(&collection, id)
             .into_iter()
             .filter(|(value, _)| matches!(value, Stored::Object(ObjType::Map)))
             .map(|(_, map)| map)
             .collect();
-        (!maps.is_empty()).then_some(Self { doc, maps })
+        (!maps.is_empty()).then_some(Self { reader, maps })
     }
 
     /// Every map that stands at this id.
@@ -49,7 +52,8 @@ impl<'a> ResourceView<'a> {
     pub fn units(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for map in &self.maps {
-            for key in self.doc.keys(map) {
+            for item in self.reader.map_range(map) {
+                let key = item.key.into_owned();
                 units.entry(unit_name(&key).to_owned()).or_default().insert(key);
             }
         }
@@ -60,7 +64,7 @@ impl<'a> ResourceView<'a> {
     pub fn writers<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> BTreeSet<ChangeHash> {
         keys.into_iter()
             .flat_map(|key| self.operations(key))
-            .filter_map(|(_, op)| history::writer(self.doc, &op))
+            .filter_map(|(_, op)| history::writer(self.reader.doc, &op))
             .collect()
     }
 
@@ -69,12 +73,12 @@ impl<'a> ResourceView<'a> {
         let mut by_change: BTreeMap<ChangeHash, Written> = BTreeMap::new();
         for key in keys {
             for (value, op) in self.operations(key) {
-                let Some(hash) = history::writer(self.doc, &op) else { continue };
-                let element = read_element(self.doc, key, &value, &op);
+                let Some(hash) = history::writer(self.reader.doc, &op) else { continue };
+                let element = self.reader.element(key, &value, &op);
                 by_change.entry(hash).or_default().insert(key.clone(), element);
             }
         }
-        let maximal = history::maximal(self.doc, &by_change.keys().copied().collect());
+        let maximal = history::maximal(self.reader.doc, &by_change.keys().copied().collect());
         by_change.retain(|hash, _| maximal.contains(hash));
         by_change
     }
@@ -83,8 +87,10 @@ impl<'a> ResourceView<'a> {
     /// one of them never wrote is left out: the read model joins their elements.
     pub fn seen_by(&self, hash: &ChangeHash, keys: &BTreeSet<String>) -> Written {
         let joined = self.maps.len() > 1;
+        let heads = [*hash];
+        let then = Reader { doc: self.reader.doc, heads: Some(&heads) };
         let at = |key: &String| {
-            let mut found = self.maps.iter().map(|map| element_at(self.doc, map, key, &[*hash]));
+            let mut found = self.maps.iter().map(|map| then.element_in(map, key));
             found.find(|element| !element.is_absent()).unwrap_or_default()
         };
         keys.iter()
@@ -94,21 +100,7 @@ impl<'a> ResourceView<'a> {
     }
 
     fn operations(&self, key: &str) -> Vec<(Stored<'a>, ObjId)> {
-        self.maps.iter().flat_map(|map| self.doc.get_all(map, key).unwrap_or_default()).collect()
-    }
-}
-
-/// The element that an object at a key stands for.
-pub(super) fn object(doc: &Automerge, key: &str, kind: ObjType, object: &ObjId) -> Element {
-    object_element(doc, key, kind, object, None)
-}
-
-/// The element at a key as it stood at `heads`; where several values stood, automerge's choice.
-fn element_at(doc: &Automerge, map: &ObjId, key: &str, heads: &[ChangeHash]) -> Element {
-    let Ok(Some((value, op))) = doc.get_at(map, key, heads) else { return Element::default() };
-    match value {
-        Stored::Scalar(scalar) => codec::decode(&scalar),
-        Stored::Object(kind) => object_element(doc, key, kind, &op, Some(heads)),
+        self.maps.iter().flat_map(|map| self.reader.all(map, key)).collect()
     }
 }
 
@@ -117,63 +109,93 @@ pub(super) fn unit_name(key: &str) -> &str {
     choice_base(key).unwrap_or(key)
 }
 
-fn read_element(doc: &Automerge, key: &str, value: &Stored<'_>, op: &ObjId) -> Element {
-    match value {
-        Stored::Scalar(scalar) => codec::decode(scalar),
-        Stored::Object(kind) => object_element(doc, key, *kind, op, None),
-    }
-}
-
-fn object_element(
-    doc: &Automerge,
-    key: &str,
-    kind: ObjType,
-    object: &ObjId,
-    heads: Option<&[ChangeHash]>,
-) -> Element {
-    let reader = Reader { doc, heads };
-    match kind {
-        ObjType::Text => codec::decode_text(&reader.text(object)),
-        ObjType::List => {
-            let item = |(value, op): (Stored<'_>, ObjId)| match value {
-                Stored::Scalar(scalar) => codec::decode(&scalar).into_json(),
-                Stored::Object(ObjType::Text) => codec::decode_text(&reader.text(&op)).into_json(),
-                Stored::Object(kind) => reader.plain(kind, &op, DEPTH_MAX),
-            };
-            let items = reader.items(object).into_iter().map(item).collect();
-            Element { value: Some(Value::Array(items)), sibling: None }
-        }
-        ObjType::Map | ObjType::Table if codec::is_extension(key) => {
-            let by_url = reader
-                .entries(object)
-                .into_iter()
-                .map(|(url, value, op)| {
-                    let element = match value {
-                        Stored::Scalar(scalar) => codec::decode(&scalar),
-                        Stored::Object(ObjType::Text) => codec::decode_text(&reader.text(&op)),
-                        Stored::Object(kind) => Element {
-                            value: Some(reader.plain(kind, &op, DEPTH_MAX)),
-                            sibling: None,
-                        },
-                    };
-                    (url, element)
-                })
-                .collect();
-            Element { value: Some(codec::decode_extensions(by_url)), sibling: None }
-        }
-        ObjType::Map | ObjType::Table => {
-            Element { value: Some(reader.plain(kind, object, DEPTH_MAX)), sibling: None }
-        }
-    }
-}
-
-/// Reads objects now, or as of some heads.
-struct Reader<'a> {
-    doc: &'a Automerge,
-    heads: Option<&'a [ChangeHash]>,
+/// Reads a document as it is, or as of some heads.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub doc: &'a Automerge,
+    /// `None`: as it is.
+    pub heads: Option<&'a [ChangeHash]>,
 }
 
 impl<'a> Reader<'a> {
+    /// The concurrent values at a key or index.
+    pub fn all(&self, object: &ObjId, at: impl Into<Prop>) -> Vec<(Stored<'a>, ObjId)> {
+        match self.heads {
+            Some(heads) => self.doc.get_all_at(object, at, heads),
+            None => self.doc.get_all(object, at),
+        }
+        .unwrap_or_default()
+    }
+
+    /// The entries of a map.
+    pub fn map_range(&self, map: &ObjId) -> MapRange<'a> {
+        match self.heads {
+            Some(heads) => self.doc.map_range_at(map, .., heads),
+            None => self.doc.map_range(map, ..),
+        }
+    }
+
+    /// The items of a list.
+    pub fn list_range(&self, list: &ObjId) -> ListRange<'a> {
+        match self.heads {
+            Some(heads) => self.doc.list_range_at(list, .., heads),
+            None => self.doc.list_range(list, ..),
+        }
+    }
+
+    /// The element that a value at a key stands for.
+    pub fn element(&self, key: &str, value: &Stored<'_>, op: &ObjId) -> Element {
+        match value {
+            Stored::Scalar(scalar) => codec::decode(scalar),
+            Stored::Object(kind) => self.object(key, *kind, op),
+        }
+    }
+
+    /// The element at a key of a map; where several values stand, automerge's choice.
+    fn element_in(&self, map: &ObjId, key: &str) -> Element {
+        let last = self.all(map, key).pop();
+        last.map_or_else(Element::default, |(value, op)| self.element(key, &value, &op))
+    }
+
+    /// The element that an object at a key stands for.
+    pub fn object(&self, key: &str, kind: ObjType, object: &ObjId) -> Element {
+        match kind {
+            ObjType::Text => codec::decode_text(&self.text(object)),
+            ObjType::List => {
+                let item = |(value, op): (Stored<'_>, ObjId)| match value {
+                    Stored::Scalar(scalar) => codec::decode(&scalar).into_json(),
+                    Stored::Object(ObjType::Text) => {
+                        codec::decode_text(&self.text(&op)).into_json()
+                    }
+                    Stored::Object(kind) => self.plain(kind, &op, DEPTH_MAX),
+                };
+                let items = self.items(object).into_iter().map(item).collect();
+                Element { value: Some(Value::Array(items)), sibling: None }
+            }
+            ObjType::Map | ObjType::Table if codec::is_extension(key) => {
+                let by_url = self
+                    .entries(object)
+                    .into_iter()
+                    .map(|(url, value, op)| {
+                        let element = match value {
+                            Stored::Scalar(scalar) => codec::decode(&scalar),
+                            Stored::Object(ObjType::Text) => codec::decode_text(&self.text(&op)),
+                            Stored::Object(kind) => Element {
+                                value: Some(self.plain(kind, &op, DEPTH_MAX)),
+                                sibling: None,
+                            },
+                        };
+                        (url, element)
+                    })
+                    .collect();
+                Element { value: Some(codec::decode_extensions(by_url)), sibling: None }
+            }
+            ObjType::Map | ObjType::Table => {
+                Element { value: Some(self.plain(kind, object, DEPTH_MAX)), sibling: None }
+            }
+        }
+    }
+
     fn text(&self, object: &ObjId) -> String {
         match self.heads {
             Some(heads) => self.doc.text_at(object, heads),
@@ -183,19 +205,11 @@ impl<'a> Reader<'a> {
     }
 
     fn items(&self, list: &ObjId) -> Vec<(Stored<'static>, ObjId)> {
-        let values = match self.heads {
-            Some(heads) => self.doc.list_range_at(list, .., heads),
-            None => self.doc.list_range(list, ..),
-        };
-        values.map(|item| (item.value.to_owned().into(), item.id())).collect()
+        self.list_range(list).map(|item| (item.value.to_owned().into(), item.id())).collect()
     }
 
     fn entries(&self, map: &ObjId) -> Vec<(String, Stored<'static>, ObjId)> {
-        let values = match self.heads {
-            Some(heads) => self.doc.map_range_at(map, .., heads),
-            None => self.doc.map_range(map, ..),
-        };
-        values.map(|item| (item.key.to_string(), item.value.to_owned().into(), item.id())).collect()
+        self.map_range(map).map(|item| (item.key.to_string(), item.value.to_owned().into(), item.id())).collect()
     }
 
     /// A foreign client's nested objects as the JSON they mean, strings as they stand.

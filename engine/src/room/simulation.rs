@@ -13,7 +13,7 @@ use automerge::{
     sync::{State, SyncDoc},
     transaction::Transactable,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{RoomName, mint_actor};
@@ -54,7 +54,7 @@ struct Simulation {
     links: Vec<Link>,
     unflushed: Option<u64>,
     acknowledged: BTreeSet<ChangeHash>,
-    numbers: Vec<u64>,
+    events: Vec<Event>,
     log: Vec<ChangeHash>,
     connections: u64,
 }
@@ -84,7 +84,7 @@ impl Simulation {
             clients,
             unflushed: None,
             acknowledged: BTreeSet::new(),
-            numbers: Vec::new(),
+            events: Vec::new(),
             log: Vec::new(),
             connections: 0,
         }
@@ -181,7 +181,7 @@ impl Simulation {
             match output {
                 Output::Persist(batch) => {
                     self.unflushed = Some(batch.number);
-                    self.numbers.extend(batch.events.iter().map(|event| event.seq));
+                    self.events.extend(batch.events);
                     self.log.extend(batch.changes.iter().map(|change| change.hash));
                 }
                 Output::Send { peer, message } => {
@@ -298,8 +298,30 @@ impl Simulation {
         let log: BTreeSet<ChangeHash> = self.log.iter().copied().collect();
         assert!(self.acknowledged.is_subset(&log), "seed {seed}: what was saved is in the log");
         assert_eq!(log.len(), self.log.len(), "seed {seed}: each change is logged once");
-        let expected: Vec<u64> = (1..=self.numbers.len() as u64).collect();
-        assert_eq!(self.numbers, expected, "seed {seed}: events are numbered without gaps");
+        let numbers = self.events.iter().map(|event| event.seq);
+        assert!(numbers.eq(1..=self.events.len() as u64), "seed {seed}: events have no gaps");
+        self.check_replay(seed);
+    }
+
+    /// What the log's events said of resources is read back from history, after a restart too.
+    fn check_replay(&self, seed: u64) {
+        let asked: Vec<_> = self
+            .events
+            .iter()
+            .map(|event| {
+                let hash = event.changes[0].parse().unwrap();
+                (hash, event.resource_type.clone(), event.resource_id.clone())
+            })
+            .collect();
+        let told: Vec<&Value> = self.events.iter().map(|event| &event.resource).collect();
+        let document = self.server.document();
+        let snapshot = document.save();
+        let actor = document.actor().clone();
+        let loaded = Document::load(document.room(), actor, Some(&snapshot), []).unwrap();
+        for document in [document, &loaded] {
+            let replayed = document.resources_behind(&asked);
+            assert!(replayed.iter().eq(told.iter().copied()), "seed {seed}: replay is what was told");
+        }
     }
 }
 

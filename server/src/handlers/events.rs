@@ -28,9 +28,9 @@ pub(crate) async fn list(
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Parameters { after, limit } = query(parameters)?;
-    let room = caller.room(&name).await?;
+    let name = caller.known_name(&name).await?;
     let limit = limit.unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
-    let events = caller.hub().events(room.id(), after, limit).await?;
-    let last = events.last().map_or(after, |event| event.seq);
-    Ok(Json(json!({ "room": room.id().name, "events": events, "last": last })))
+    let page = caller.hub().events(&name, after, limit).await?;
+    let last = page.events.last().map_or(after, |event| event.seq);
+    Ok(Json(json!({ "room": name, "events": page.events, "last": last })))
 }

@@ -194,6 +194,11 @@ impl RoomTask {
                 live.reads.push(read);
                 return Flow::Go;
             }
+            Mail::Listen { listening } => {
+                // Who no longer waits needs no answer.
+                let _ = listening.send(Ok((live.feed.listen(), live.event_seq)));
+                return Flow::Go;
+            }
             Mail::Close { compact } => {
                 self.closing = Some(compact);
                 return Flow::Go;
@@ -280,6 +285,9 @@ impl RoomTask {
                 Output::Persist(batch) => self.persist(live, batch),
                 Output::Events(events) => {
                     self.hub.metrics.events.inc_by(events.len() as u64);
+                    live.event_seq = events.last().map_or(live.event_seq, |event| event.seq);
+                    live.feed.publish(events);
+                    self.hub.watchers.tell(&self.id.name);
                 }
                 Output::Answered { ticket, result } => live.answer_command(ticket, result),
                 Output::Refused { peer, hashes, reason } => {

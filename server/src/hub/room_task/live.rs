@@ -7,13 +7,16 @@ use chartroom_engine::{CommandError, Edit, Room};
 use tokio::sync::oneshot;
 
 use super::{compaction::Log, mail::Read, members::Members};
-use crate::hub::{Closing, Hub, RoomError, handle::Edits, load::Loaded};
+use crate::hub::{Closing, Hub, RoomError, feed::Feed, handle::Edits, load::Loaded};
 
 /// What is gone when a room is loaded again.
 pub(super) struct Live {
     pub room: Room,
     pub log: Log,
     pub members: Members,
+    pub feed: Feed,
+    /// The number of the last event that was published.
+    pub event_seq: u64,
     pub requests: BTreeMap<u64, Request>,
     /// Ticket of a command to its request and its place there.
     tickets: BTreeMap<u64, (u64, usize)>,
@@ -43,10 +46,13 @@ impl Live {
     /// A room as it was loaded, with nobody in it.
     pub fn new(loaded: Loaded) -> Self {
         let log = Log::new(&loaded);
+        let event_seq = loaded.room.event_seq();
         Self {
             room: loaded.room,
             log,
             members: Members::default(),
+            feed: Feed::default(),
+            event_seq,
             requests: BTreeMap::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chartroom_engine::{Author, Command, Peer, Room};
 use tokio::sync::oneshot;
 
-use crate::hub::{RoomError, ephemeral::Ephemeral, handle::Edits, link::Link};
+use crate::hub::{RoomError, ephemeral::Ephemeral, feed::Queue, handle::Edits, link::Link};
 
 /// What looks at a room, or hears why it cannot.
 pub(crate) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
@@ -33,6 +33,8 @@ pub(crate) enum Mail {
     },
     /// A look at the room when everything in it is durable.
     Read(Read),
+    /// Hear of events from now on; answered with the number of the last one before.
+    Listen { listening: oneshot::Sender<Result<(Arc<Queue>, u64), RoomError>> },
     /// End when everything is durable.
     Close { compact: bool },
 }
@@ -43,6 +45,7 @@ impl Mail {
         match self {
             // Who no longer waits needs no answer.
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
+            Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
             Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
             Self::Read(read) => read(Err(error.clone())),
             Self::Received { .. }

@@ -1,0 +1,153 @@
+//! Reading a room's event log, with each resource as it stood when the event was logged.
+//!
+//! The log keeps no copy of a resource. It is read back from the document's history, in one walk for
+//! a page of events, off the room's task. An event that a facility room repeats is read from the
+//! patient's room that it came from.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chartroom_engine::{ChangeHash, Document, Event, RoomId, RoomName};
+use serde_json::Value;
+
+use super::{FollowError, Hub, RoomError};
+
+/// Part of a room's event log.
+#[derive(Debug, Clone)]
+pub struct EventPage {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// The number of the room's last event; 0 where there is none.
+    pub last: u64,
+}
+
+impl Hub {
+    /// One page of a room's events, those numbered above `after`, with their resources.
+    ///
+    /// Where retention dropped some of them, the page begins with the oldest that is kept.
+    pub async fn events(
+        self: &Arc<Self>,
+        name: &RoomName,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage, FollowError> {
+        let page = self.bare_events(name, after, limit).await?;
+        Ok(EventPage { events: self.with_resources(page.events).await?, ..page })
+    }
+
+    /// As [`events`](Self::events), with a null resource in each.
+    pub async fn bare_events(
+        self: &Arc<Self>,
+        name: &RoomName,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage, FollowError> {
+        let mut page = EventPage { events: Vec::new(), last: 0 };
+        for epoch in self.epochs(name).await? {
+            page.last = epoch.event_last;
+            let left = limit - page.events.len();
+            if left > 0 && after < epoch.event_last {
+                let read =
+                    self.read_storage(move |storage| storage.events(&epoch.id, after, left));
+                page.events.extend(read.await?);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Puts each event's resource into it, as it stood when the event was logged.
+    async fn with_resources(
+        self: &Arc<Self>,
+        mut events: Vec<Event>,
+    ) -> Result<Vec<Event>, RoomError> {
+        let mut by_room: BTreeMap<RoomName, Vec<usize>> = BTreeMap::new();
+        for (at, event) in events.iter().enumerate() {
+            let room = event.source.as_ref().map_or(&event.room, |source| &source.room);
+            by_room.entry(room.clone()).or_default().push(at);
+        }
+        for (room, places) in by_room {
+            let asked = places.iter().filter_map(|at| events.get(*at)).map(question).collect();
+            let resources = self.resources_behind(&room, asked).await?;
+            for (at, resource) in places.into_iter().zip(resources) {
+                if let Some(event) = events.get_mut(at) {
+                    event.resource = resource;
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    async fn resources_behind(
+        self: &Arc<Self>,
+        name: &RoomName,
+        asked: Vec<Question>,
+    ) -> Result<Vec<Value>, RoomError> {
+        let mut answers = vec![Value::Null; asked.len()];
+        let mut open: Vec<(usize, Question)> = asked.into_iter().enumerate().collect();
+        for epoch in self.epochs(name).await? {
+            let (here, later): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|(_, question)| question.seq <= epoch.event_last);
+            open = later;
+            if here.is_empty() {
+                continue;
+            }
+            let document = self.document(&epoch).await?;
+            let look = move || {
+                let (places, questions): (Vec<usize>, Vec<_>) =
+                    here.into_iter().map(|(at, asked)| (at, asked.resource)).unzip();
+                places.into_iter().zip(document.resources_behind(&questions)).collect::<Vec<_>>()
+            };
+            for (at, resource) in tokio::task::spawn_blocking(look).await.unwrap_or_default() {
+                if let Some(answer) = answers.get_mut(at) {
+                    *answer = resource;
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl Hub {
+    /// The number of the oldest event that the room's log still has; `None` where it has none.
+    pub(super) async fn oldest_event(
+        self: &Arc<Self>,
+        name: &RoomName,
+    ) -> Result<Option<u64>, RoomError> {
+        Ok(self.epochs(name).await?.first().map(|epoch| epoch.event_first))
+    }
+
+    async fn epochs(self: &Arc<Self>, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
+        let Some(record) = self.stored(name).await? else { return Ok(Vec::new()) };
+        let event_last = self.open(&record.id)?.read(|room| room.event_seq()).await?;
+        Ok(vec![Epoch { id: record.id, event_first: 1, event_last }])
+    }
+
+    async fn document(self: &Arc<Self>, epoch: &Epoch) -> Result<Document, RoomError> {
+        self.open(&epoch.id)?.read(|room| room.document().clone()).await
+    }
+}
+
+struct Epoch {
+    id: RoomId,
+    event_first: u64,
+    event_last: u64,
+}
+
+/// What is asked of a room's history for one event.
+struct Question {
+    /// The event's number in that room.
+    seq: u64,
+    /// Behind which change, and of which resource.
+    resource: (ChangeHash, String, String),
+}
+
+fn question(event: &Event) -> Question {
+    let change = event.changes.first().and_then(|hash| hash.parse().ok());
+    Question {
+        seq: event.source.as_ref().map_or(event.seq, |source| source.seq),
+        resource: (
+            change.unwrap_or(ChangeHash([0; 32])),
+            event.resource_type.clone(),
+            event.resource_id.clone(),
+        ),
+    }
+}

@@ -16,6 +16,11 @@ pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
 
+/// While fewer bytes wait, those who can take their time may push.
+const CALM_BYTES: usize = DRAIN_BYTES;
+/// While fewer frames wait, likewise.
+const CALM_FRAMES: usize = FRAMES_MAX / 16;
+
 /// Why, and with which WebSocket code, the server ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -63,6 +68,7 @@ pub struct Outbox {
     bytes_max: usize,
     state: Mutex<State>,
     ready: Notify,
+    taken: Notify,
     ended: Notify,
 }
 
@@ -88,7 +94,13 @@ pub struct Outgoing {
 impl Outbox {
     /// An empty queue for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, state: Mutex::default(), ready: Notify::new(), ended: Notify::new() }
+        Self {
+            bytes_max,
+            state: Mutex::default(),
+            ready: Notify::new(),
+            taken: Notify::new(),
+            ended: Notify::new(),
+        }
     }
 
     /// Queues one frame, or closes the connection where it does not fit.
@@ -110,6 +122,20 @@ impl Outbox {
         }
         drop(state);
         self.ready.notify_one();
+    }
+
+    /// Waits until little waits for the socket.
+    pub async fn calm(&self) {
+        loop {
+            let taken = self.taken.notified();
+            {
+                let state = self.state.lock();
+                if state.bytes < CALM_BYTES && state.frames.len() < CALM_FRAMES {
+                    return;
+                }
+            }
+            taken.await;
+        }
     }
 
     /// Ends the connection after what is queued; the first reason stands.
@@ -162,6 +188,7 @@ impl Outbox {
             frames.push(frame);
         }
         state.bytes -= bytes;
+        self.taken.notify_waiters();
         let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
         let ping = std::mem::take(&mut state.ping);
         let some = !frames.is_empty() || ping || closing.is_some();

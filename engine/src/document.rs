@@ -165,22 +165,27 @@ impl Document {
                 heads.extend(prefix.iter().copied());
             }
         }
-        asked
-            .iter()
-            .map(|(change, name, id)| {
-                let heads = heads.get(change).filter(|heads| !heads.is_empty());
-                let read = heads.zip(resource_types::resource_type(name)).and_then(
-                    |(heads, resource_type)| {
-                        let reader = Reader { doc: &self.doc, heads: Some(heads) };
-                        conflicts::read_with(reader, &self.order, resource_type, id)
-                    },
-                );
-                match read {
-                    Some(read) if !read.deleted => with_identity(name, id, read.elements),
-                    _ => stub(name, id),
-                }
-            })
-            .collect()
+        let mut answers: Vec<Value> = Vec::with_capacity(asked.len());
+        let mut before = None;
+        for question in asked {
+            // The events of one change of one resource follow on one another.
+            let same = answers.last().filter(|_| before == Some(question)).cloned();
+            before = Some(question);
+            let (change, name, id) = question;
+            answers.push(same.unwrap_or_else(|| {
+                let heads = heads.get(change).map_or(&[][..], Vec::as_slice);
+                self.resource_at(heads, name, id).unwrap_or_else(|| stub(name, id))
+            }));
+        }
+        answers
+    }
+
+    /// A resource as it stood at `heads`; `None` where it was absent or deleted.
+    fn resource_at(&self, heads: &[ChangeHash], name: &str, id: &str) -> Option<Value> {
+        let resource_type = resource_types::resource_type(name)?;
+        let reader = Reader { doc: &self.doc, heads: Some(heads) };
+        let read = conflicts::read_with(reader, &self.order, resource_type, id)?;
+        (!read.deleted).then(|| with_identity(resource_type, id, read.elements))
     }
 
     /// The resources of one type, by id.

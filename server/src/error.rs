@@ -118,10 +118,11 @@ impl IntoResponse for ApiError {
             insert(&mut error, "room", json!(room.name));
             insert(&mut error, "key", json!(key));
         }
-        match self {
-            Self::Events(FollowError::Gone { first }) => insert(&mut error, "first", json!(first)),
-            Self::Events(FollowError::Ahead { last }) => insert(&mut error, "last", json!(last)),
-            _ => {}
+        if let Self::Events(FollowError::Gone { first }) = &self {
+            insert(&mut error, "first", json!(first));
+        }
+        if let Self::Events(FollowError::Ahead { last }) = &self {
+            insert(&mut error, "last", json!(last));
         }
         if let Self::Command { index, edits, .. } = &self {
             insert(&mut error, "index", json!(index));

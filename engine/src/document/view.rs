@@ -209,7 +209,9 @@ impl<'a> Reader<'a> {
     }
 
     fn entries(&self, map: &ObjId) -> Vec<(String, Stored<'static>, ObjId)> {
-        self.map_range(map).map(|item| (item.key.to_string(), item.value.to_owned().into(), item.id())).collect()
+        self.map_range(map)
+            .map(|item| (item.key.to_string(), item.value.to_owned().into(), item.id()))
+            .collect()
     }
 
     /// A foreign client's nested objects as the JSON they mean, strings as they stand.

@@ -91,7 +91,10 @@ pub enum Input {
 
 /// Decides on an edit from the document as it stands; called again should the batch be tried again.
 #[derive(Clone)]
-pub struct Plan(pub Arc<dyn Fn(&Document) -> Result<Command, CommandError> + Send + Sync>);
+pub struct Plan(pub Arc<Decide>);
+
+/// What a [`Plan`] does.
+type Decide = dyn Fn(&Document) -> Result<Command, CommandError> + Send + Sync;
 
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -320,7 +320,10 @@ impl Simulation {
         let loaded = Document::load(document.room(), actor, Some(&snapshot), []).unwrap();
         for document in [document, &loaded] {
             let replayed = document.resources_behind(&asked);
-            assert!(replayed.iter().eq(told.iter().copied()), "seed {seed}: replay is what was told");
+            assert!(
+                replayed.iter().eq(told.iter().copied()),
+                "seed {seed}: replay is what was told"
+            );
         }
     }
 }

@@ -5,6 +5,7 @@
     reason = "tests read files and look at the outputs they care for"
 )]
 
+mod server_writes;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -38,9 +39,7 @@ fn replica(name: &str, role: Role, seed: u8) -> Room {
     let actor = mint_actor(NOW, [seed; 8]);
     let document = Document::found(&id(name), actor.clone());
     let server_actor = (role == Role::Server).then_some(actor);
-    let (bindings, seq, event_seq) = (Vec::new(), 0, 0);
-    let config = RoomConfig::new(id(name), role);
-    Room::new(RoomConfig { bindings, seq, event_seq, server_actor, ..config }, document)
+    Room::new(RoomConfig { server_actor, ..RoomConfig::new(id(name), role) }, document)
 }
 
 impl World {

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
-use chartroom_engine::{Author, Command, RoomId, RoomName};
+use chartroom_engine::{Author, Command, RoomName};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -74,12 +74,8 @@ impl Target {
 }
 
 async fn write(hub: &Arc<Hub>, name: &RoomName, command: Command) -> anyhow::Result<Outcome> {
-    let id = match hub.stored(name).await? {
-        Some(record) => record.id,
-        None => RoomId::first(name.clone()),
-    };
     let author = Author::new(PERSON_ID, PERSON_NAME);
-    let edits = hub.open(&id)?.command(author, vec![command]).await?;
+    let edits = hub.open_latest(name).await?.command(author, vec![command]).await?;
     match edits.into_iter().next() {
         Some(Ok(edit)) => Ok(Outcome::Written { changed: edit.hash.is_some() }),
         Some(Err(error)) => Ok(Outcome::Refused { reason: error.to_string() }),

@@ -301,13 +301,9 @@ impl Session {
     }
 
     async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, RoomError> {
-        let id = match hub.stored(&name).await? {
-            Some(record) => record.id,
-            None => RoomId::first(name),
-        };
-        let document = id.document_id();
+        let room = hub.open_latest(&name).await?;
+        let (id, document) = (room.id().clone(), room.id().document_id());
         if !self.joined.contains_key(&document) {
-            let room = hub.open(&id)?;
             room.loaded().await?;
             self.known.insert(document, room);
         }

@@ -100,6 +100,31 @@ test("credentials that are not accepted are not offered again", async () => {
   expect(stub.connections).toBe(1);
 });
 
+test("numbered events are asked for again from the last one, and late answers are passed over", async () => {
+  stub = await emptyServer();
+  const client = await connectAs("Alice", stub.url);
+  const room = await client.open(ROOM);
+  const heard: (number | undefined)[] = [];
+  room.on("*", ({ seq }) => heard.push(seq), { after: 7 });
+  const live = stub;
+  const asked = () => live.received.filter(({ type }) => type === "follow");
+  const send = (id: unknown, ...numbers: number[]) =>
+    live.send({ type: "events", id, events: numbers.map((seq) => JSON.stringify({ seq, event: "RESOURCE_CREATED", changes: [] })) });
+  await until(() => asked().length === 1);
+  expect(asked()[0]).toMatchObject({ documentId: await documentId(), after: 7 });
+  send(asked()[0]!.id, 8, 9);
+  await until(() => heard.length === 2);
+  stub.hangUp(1001);
+  await until(() => asked().length === 2);
+  expect(asked()[1]).toMatchObject({ after: 9 });
+  send(asked()[0]!.id, 9, 10);
+  send(asked()[1]!.id, 10);
+  await until(() => heard.length > 2);
+  expect(heard).toEqual([8, 9, 10]);
+  room.close();
+  await until(() => live.received.some(({ type, id }) => type === "unfollow" && id === asked()[1]!.id));
+});
+
 test("bytes that are no message break the connection, not the client", async () => {
   stub = await emptyServer();
   const client = await connectAs("Alice", stub.url);

@@ -16,9 +16,9 @@ pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
 
-/// While fewer bytes wait, those who can take their time may push.
+/// Bytes that may wait for one connection through those who can take their time.
 const CALM_BYTES: usize = DRAIN_BYTES;
-/// While fewer frames wait, likewise.
+/// Frames likewise.
 const CALM_FRAMES: usize = FRAMES_MAX / 16;
 
 /// Why, and with which WebSocket code, the server ends a connection.
@@ -124,18 +124,21 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Waits until little waits for the socket.
-    pub async fn calm(&self) {
+    /// Queues one frame as soon as little waits, so that it alone never makes the queue overflow.
+    pub async fn push_when_calm(&self, frame: Bytes) {
         loop {
             let taken = self.taken.notified();
-            {
-                let state = self.state.lock();
-                if state.bytes < CALM_BYTES && state.frames.len() < CALM_FRAMES {
-                    return;
-                }
+            if self.is_calm(frame.len()) {
+                return self.push(frame);
             }
             taken.await;
         }
+    }
+
+    fn is_calm(&self, more: usize) -> bool {
+        let state = self.state.lock();
+        let fits = state.bytes + more <= CALM_BYTES.min(self.bytes_max / 2);
+        state.frames.is_empty() || (fits && state.frames.len() < CALM_FRAMES)
     }
 
     /// Ends the connection after what is queued; the first reason stands.
@@ -222,6 +225,22 @@ mod tests {
         let outgoing = outbox.next().await;
         assert_eq!(outgoing.frames, [Bytes::from_static(b"frame")]);
         assert_eq!(outgoing.closing, Some(Closing::going_away()));
+    }
+
+    #[tokio::test]
+    async fn who_can_wait_does_not_fill_the_queue() {
+        let outbox = Outbox::new(BYTES_MAX);
+        let frame = Bytes::from(vec![0; CALM_BYTES / 2 + 1]);
+        outbox.push_when_calm(frame.clone()).await;
+        let mut second = std::pin::pin!(outbox.push_when_calm(frame.clone()));
+        tokio::select! {
+            biased;
+            () = &mut second => panic!("it did not wait"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(outbox.next().await.frames, [frame.clone()]);
+        second.await;
+        assert_eq!(outbox.next().await.frames, [frame]);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::closing_for;
 use crate::{
     hub::{FollowEnd, FollowError, Hub, RoomError, link::Link},
-    wire::frame::Frame,
+    wire::frame::{Frame, encode},
 };
 
 /// Readers of one connection: one for each panel of a workspace, several times over.
@@ -117,9 +117,9 @@ impl Reader {
     }
 
     async fn send_frame(&self, events: Vec<String>) {
-        self.link.outbox.calm().await;
         let (sender, target) = self.parties();
-        self.link.send(&Frame::Events { sender, target, id: self.id, events });
+        let frame = encode(&Frame::Events { sender, target, id: self.id, events });
+        self.link.outbox.push_when_calm(frame.into()).await;
     }
 
     fn refuse(&self, code: &str, message: &str) {

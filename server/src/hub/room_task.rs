@@ -83,7 +83,7 @@ impl RoomTask {
 
     async fn load(&self) -> Result<Loaded, RoomError> {
         let (hub, id) = (Arc::clone(&self.hub), self.id.clone());
-        let loading = move || load(&*hub.storage, &id, &hub.server_actor);
+        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config.rules);
         let loaded = match tokio::task::spawn_blocking(loading).await {
             Ok(loaded) => loaded,
             Err(_) => Err(RoomError::Unreadable {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { connect, type RefusedEdit } from "chartroom";
+import { connect, type FollowEnd, type RefusedEdit } from "chartroom";
 import WebSocket from "ws";
 import { connectAs, until } from "./server.js";
 import { StubServer } from "./stub.js";
@@ -105,7 +105,8 @@ test("numbered events are asked for again from the last one, and late answers ar
   const client = await connectAs("Alice", stub.url);
   const room = await client.open(ROOM);
   const heard: (number | undefined)[] = [];
-  room.on("*", ({ seq }) => heard.push(seq), { after: 7 });
+  const ends: FollowEnd[] = [];
+  room.on("*", ({ seq }) => heard.push(seq), { after: 7, onEnd: (end) => ends.push(end) });
   const live = stub;
   const asked = () => live.received.filter(({ type }) => type === "follow");
   const send = (id: unknown, ...numbers: number[]) =>
@@ -121,8 +122,17 @@ test("numbered events are asked for again from the last one, and late answers ar
   send(asked()[1]!.id, 10);
   await until(() => heard.length > 2);
   expect(heard).toEqual([8, 9, 10]);
+  stub.send({ type: "follow-ended", id: asked()[1]!.id, code: "events-gone", message: "not kept", first: 12 });
+  await until(() => ends.length > 0);
+  expect(ends).toEqual([{ code: "events-gone", message: "not kept", first: 12 }]);
+  send(asked()[1]!.id, 12);
+  room.on("*", ({ seq }) => heard.push(seq), { after: 11 });
+  await until(() => asked().length === 3);
+  send(asked()[2]!.id, 12);
+  await until(() => heard.length > 3);
+  expect(heard).toEqual([8, 9, 10, 12]);
   room.close();
-  await until(() => live.received.some(({ type, id }) => type === "unfollow" && id === asked()[1]!.id));
+  await until(() => live.received.some(({ type, id }) => type === "unfollow" && id === asked()[2]!.id));
 });
 
 test("bytes that are no message break the connection, not the client", async () => {

@@ -46,7 +46,8 @@ impl Hub {
             page.last = epoch.event_last;
             let left = limit - page.events.len();
             if left > 0 && after < epoch.event_last {
-                let read = self.read_storage(move |storage| storage.events(&epoch.id, after, left));
+                let read =
+                    self.read_storage(move |storage| storage.events(&epoch.id, after, left));
                 page.events.extend(read.await?);
             }
         }

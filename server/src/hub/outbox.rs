@@ -238,7 +238,7 @@ mod tests {
             () = &mut second => panic!("it did not wait"),
             () = std::future::ready(()) => {}
         }
-        assert_eq!(outbox.next().await.frames, [frame.clone()]);
+        assert_eq!(outbox.next().await.frames.len(), 1);
         second.await;
         assert_eq!(outbox.next().await.frames, [frame]);
     }

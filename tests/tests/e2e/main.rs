@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod durability;
+mod follow;
 mod http;
 mod import;
 mod people;

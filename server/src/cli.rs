@@ -12,7 +12,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -30,11 +29,9 @@ use crate::{
 pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let data = options.data;
     match options.command {
-        Task::Serve { listen, web, room_idle } => {
-            let mut config = ServerConfig::new(required(data)?);
-            config.web = web;
-            config.hub.room_idle = Duration::from_secs(room_idle);
-            serve(config, listen)
+        Task::Serve(options) => {
+            let listen = options.listen;
+            serve(options.config(required(data)?)?, listen)
         }
         Task::Import { files, server: Some(url) } => {
             import::import(&files, &target::Target::server(&url)?)

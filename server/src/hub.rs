@@ -25,10 +25,10 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, mint_actor};
+use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, Rules, mint_actor};
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, oneshot},
     task::JoinSet,
 };
 use uuid::Uuid;
@@ -61,11 +61,17 @@ pub struct HubConfig {
     pub room_idle: Duration,
     /// Bytes that may wait for one connection before it is closed as too slow.
     pub queue_bytes: usize,
+    /// What can be set about the rules of events.
+    pub rules: Arc<Rules>,
 }
 
 impl Default for HubConfig {
     fn default() -> Self {
-        Self { room_idle: Duration::from_secs(60), queue_bytes: outbox::BYTES_MAX }
+        Self {
+            room_idle: Duration::from_secs(60),
+            queue_bytes: outbox::BYTES_MAX,
+            rules: Rules::shipped(),
+        }
     }
 }
 
@@ -185,6 +191,18 @@ impl Hub {
         self.watchers.watch()
     }
 
+    /// Drops a room's events up to and including `through`.
+    pub(crate) async fn trim_events(&self, room: RoomId, through: u64) -> Result<(), RoomError> {
+        let (done, answered) = oneshot::channel();
+        self.writer.trim_events(room, through, move |outcome| {
+            // Who no longer waits needs no answer.
+            let _ = done.send(outcome);
+        });
+        answered.await.map_err(|_| RoomError::ShuttingDown)??;
+        self.metrics.event_trims.inc();
+        Ok(())
+    }
+
     /// What is counted.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -261,7 +279,7 @@ impl Hub {
         Peer(self.next_number())
     }
 
-    async fn read_storage<T: Send + 'static>(
+    pub(crate) async fn read_storage<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Storage) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, RoomError> {

@@ -6,10 +6,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chartroom_engine::{ChangeHash, Document, Event, RoomId, RoomName};
+use chartroom_engine::{ChangeHash, Document, Event, RoomName};
 use serde_json::Value;
 
 use super::{FollowError, Hub, RoomError};
+use crate::storage::Epoch;
 
 /// Part of a room's event log.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub struct EventPage {
 impl Hub {
     /// One page of a room's events, those numbered above `after`, with their resources.
     ///
-    /// Where retention dropped some of them, the page begins with the oldest that is kept.
+    /// Retention may have dropped what is asked for: then [`FollowError::Gone`].
     pub async fn events(
         self: &Arc<Self>,
         name: &RoomName,
@@ -41,13 +42,16 @@ impl Hub {
         after: u64,
         limit: usize,
     ) -> Result<EventPage, FollowError> {
+        let epochs = self.epochs(name).await?;
+        if let Some(first) = oldest(&epochs).filter(|first| after + 1 < *first) {
+            return Err(FollowError::Gone { first });
+        }
         let mut page = EventPage { events: Vec::new(), last: 0 };
-        for epoch in self.epochs(name).await? {
+        for epoch in epochs {
             page.last = epoch.event_last;
             let left = limit - page.events.len();
             if left > 0 && after < epoch.event_last {
-                let read =
-                    self.read_storage(move |storage| storage.events(&epoch.id, after, left));
+                let read = self.read_storage(move |storage| storage.events(&epoch.id, after, left));
                 page.events.extend(read.await?);
             }
         }
@@ -107,18 +111,16 @@ impl Hub {
 }
 
 impl Hub {
-    /// The number of the oldest event that the room's log still has; `None` where it has none.
-    pub(super) async fn oldest_event(
-        self: &Arc<Self>,
-        name: &RoomName,
-    ) -> Result<Option<u64>, RoomError> {
-        Ok(self.epochs(name).await?.first().map(|epoch| epoch.event_first))
+    /// The number of the oldest event that the room's log still has, or of the next where it has
+    /// none; `None` for a room that was never written.
+    pub(super) async fn oldest_event(&self, name: &RoomName) -> Result<Option<u64>, RoomError> {
+        Ok(oldest(&self.epochs(name).await?))
     }
 
-    async fn epochs(self: &Arc<Self>, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
-        let Some(record) = self.stored(name).await? else { return Ok(Vec::new()) };
-        let event_last = self.open(&record.id)?.read(|room| room.event_seq()).await?;
-        Ok(vec![Epoch { id: record.id, event_first: 1, event_last }])
+    /// The room's epochs, oldest first.
+    pub(super) async fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
+        let name = name.clone();
+        self.read_storage(move |storage| storage.epochs(&name)).await
     }
 
     async fn document(self: &Arc<Self>, epoch: &Epoch) -> Result<Document, RoomError> {
@@ -126,10 +128,9 @@ impl Hub {
     }
 }
 
-struct Epoch {
-    id: RoomId,
-    event_first: u64,
-    event_last: u64,
+fn oldest(epochs: &[Epoch]) -> Option<u64> {
+    let kept = epochs.iter().find(|epoch| epoch.event_first <= epoch.event_last);
+    kept.or(epochs.last()).map(|epoch| epoch.event_first)
 }
 
 /// What is asked of a room's history for one event.

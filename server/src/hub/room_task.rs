@@ -83,7 +83,7 @@ impl RoomTask {
 
     async fn load(&self) -> Result<Loaded, RoomError> {
         let (hub, id) = (Arc::clone(&self.hub), self.id.clone());
-        let loading = move || load(&*hub.storage, &id, &hub.server_actor);
+        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config.rules);
         let loaded = match tokio::task::spawn_blocking(loading).await {
             Ok(loaded) => loaded,
             Err(_) => Err(RoomError::Unreadable {
@@ -285,6 +285,9 @@ impl RoomTask {
                 Output::Persist(batch) => self.persist(live, batch),
                 Output::Events(events) => {
                     self.hub.metrics.events.inc_by(events.len() as u64);
+                    let unchecked =
+                        events.iter().filter(|event| event.details.get("unchecked").is_some());
+                    self.hub.metrics.values_unchecked.inc_by(unchecked.count() as u64);
                     live.event_seq = events.last().map_or(live.event_seq, |event| event.seq);
                     live.feed.publish(events);
                     self.hub.watchers.tell(&self.id.name);
@@ -320,7 +323,7 @@ impl RoomTask {
         live.persisting = Some(Persisting { number, bytes, seq });
         let summary = summary_of(&self.id, &live.room, &batch);
         let batch =
-            RoomBatch { room: self.id.clone(), batch, summary, received_ms: clock::now_ms() };
+            RoomBatch { summary, ..RoomBatch::new(self.id.clone(), batch, clock::now_ms()) };
         let (answer, at) = (self.answer.clone(), Instant::now());
         self.hub.writer.commit(batch, move |result| {
             // The channel holds more than a room has under way; a task that ended needs no answer.

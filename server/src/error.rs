@@ -48,6 +48,14 @@ pub(crate) enum ApiError {
     /// A query parameter has a wrong value (caller).
     #[error("the query is not understood: {0}")]
     Query(String),
+    /// One parameter has a wrong value (caller).
+    #[error("{field} {reason}")]
+    Parameter {
+        /// Its name.
+        field: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The person header has another form (caller).
     #[error("the header X-Chartroom-Person is written id;name")]
     Person,
@@ -62,9 +70,11 @@ pub(crate) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::RoomName(_) | Self::Body(_) | Self::Query(_) | Self::Person => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::RoomName(_)
+            | Self::Body(_)
+            | Self::Query(_)
+            | Self::Parameter { .. }
+            | Self::Person => StatusCode::BAD_REQUEST,
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
             Self::Room(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -74,7 +84,8 @@ impl ApiError {
         }
     }
 
-    fn code(&self) -> &'static str {
+    /// Stable code for clients.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
@@ -83,7 +94,7 @@ impl ApiError {
             Self::Body(_) => "bad-body",
             Self::BodyTooLarge { .. } => "too-large",
             Self::Command { error, .. } => error.code(),
-            Self::Query(_) => "bad-query",
+            Self::Query(_) | Self::Parameter { .. } => "bad-query",
             Self::Person => "bad-person",
             Self::ForeignOrigin => "foreign-origin",
             Self::NotFound => "not-found",
@@ -118,11 +129,15 @@ impl IntoResponse for ApiError {
             insert(&mut error, "room", json!(room.name));
             insert(&mut error, "key", json!(key));
         }
-        if let Self::Events(FollowError::Gone { first }) = &self {
+        if let Self::Events(FollowError::Gone { first, last }) = &self {
             insert(&mut error, "first", json!(first));
+            insert(&mut error, "last", json!(last));
         }
         if let Self::Events(FollowError::Ahead { last }) = &self {
             insert(&mut error, "last", json!(last));
+        }
+        if let Self::Parameter { field, .. } = &self {
+            insert(&mut error, "field", json!(field));
         }
         if let Self::Command { index, edits, .. } = &self {
             insert(&mut error, "index", json!(index));

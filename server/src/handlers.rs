@@ -1,5 +1,6 @@
 //! One endpoint per file. A handler reaches rooms through [`crate::auth::Caller`] alone.
 
+pub(crate) mod api_ws;
 pub(crate) mod commands;
 pub(crate) mod conflicts;
 pub(crate) mod document;
@@ -8,6 +9,7 @@ pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod room;
 pub(crate) mod rooms;
+mod socket;
 pub(crate) mod sync;
 pub(crate) mod web;
 

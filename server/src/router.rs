@@ -12,7 +12,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{HubRef, loopback_only},
-    handlers::{commands, conflicts, document, events, health, metrics, room, rooms, sync, web},
+    handlers::{api_ws, commands, conflicts, document, events, health, metrics, room, rooms, sync, web},
 };
 
 /// Everything the server answers.
@@ -31,6 +31,8 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
         .route("/sync", get(sync::upgrade))
+        .route("/api/ws", get(api_ws::upgrade))
+        .route("/ws", get(api_ws::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

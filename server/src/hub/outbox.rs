@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 const FRAMES_MAX: usize = 4096;
 /// Bytes that may wait for one connection unless set otherwise: a few first syncs of large charts.
 pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What may wait before a producer that can wait does so; the rest of the queue is for answers.
+const SPACE_BYTES: usize = 256 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
 
@@ -63,6 +65,7 @@ pub struct Outbox {
     bytes_max: usize,
     state: Mutex<State>,
     ready: Notify,
+    taken: Notify,
     ended: Notify,
 }
 
@@ -88,7 +91,13 @@ pub struct Outgoing {
 impl Outbox {
     /// An empty queue for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, state: Mutex::default(), ready: Notify::new(), ended: Notify::new() }
+        Self {
+            bytes_max,
+            state: Mutex::default(),
+            ready: Notify::new(),
+            taken: Notify::new(),
+            ended: Notify::new(),
+        }
     }
 
     /// Queues one frame, or closes the connection where it does not fit.
@@ -110,6 +119,19 @@ impl Outbox {
         }
         drop(state);
         self.ready.notify_one();
+    }
+
+    /// Whether little enough waits for more to be produced.
+    pub fn has_space(&self) -> bool {
+        let state = self.state.lock();
+        state.frames.len() < FRAMES_MAX / 2 && state.bytes < SPACE_BYTES.min(self.bytes_max / 2)
+    }
+
+    /// Waits until the queue [has space](Self::has_space). For one producer.
+    pub async fn space(&self) {
+        while !self.has_space() {
+            self.taken.notified().await;
+        }
     }
 
     /// Ends the connection after what is queued; the first reason stands.
@@ -162,6 +184,9 @@ impl Outbox {
             frames.push(frame);
         }
         state.bytes -= bytes;
+        if !frames.is_empty() {
+            self.taken.notify_one();
+        }
         let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
         let ping = std::mem::take(&mut state.ping);
         let some = !frames.is_empty() || ping || closing.is_some();

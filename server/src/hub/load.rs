@@ -49,6 +49,7 @@ pub(super) fn load(
         bindings: stored.bindings,
         seq: stored.seq,
         event_seq: stored.event_seq,
+        event_time_ms: stored.event_time_ms,
         ..config
     };
     Ok(Loaded {

@@ -17,6 +17,8 @@ use crate::storage::Epoch;
 pub struct EventPage {
     /// The events, in order.
     pub events: Vec<Event>,
+    /// The number of the oldest event that the log still has; one above `last` where there is none.
+    pub first: u64,
     /// The number of the room's last event; 0 where there is none.
     pub last: u64,
 }
@@ -42,8 +44,10 @@ impl Hub {
         after: u64,
         limit: usize,
     ) -> Result<EventPage, FollowError> {
-        let mut page = EventPage { events: Vec::new(), last: 0 };
-        for epoch in self.epochs(name).await? {
+        let epochs = self.epochs(name).await?;
+        let first = epochs.first().map_or(1, |epoch| epoch.event_first);
+        let mut page = EventPage { events: Vec::new(), first, last: 0 };
+        for epoch in epochs {
             page.last = epoch.event_last;
             let left = limit - page.events.len();
             if left > 0 && after < epoch.event_last {
@@ -55,7 +59,7 @@ impl Hub {
     }
 
     /// Puts each event's resource into it, as it stood when the event was logged.
-    async fn with_resources(
+    pub async fn with_resources(
         self: &Arc<Self>,
         mut events: Vec<Event>,
     ) -> Result<Vec<Event>, RoomError> {

@@ -63,16 +63,18 @@ async fn page(
     filter: &Filter,
 ) -> Result<Json<Value>, ApiError> {
     let name = caller.known_name(name).await?;
-    let mut from = after;
+    let mut position = after.unwrap_or(0);
     let mut events = Vec::new();
     loop {
-        let page = caller.hub().bare_events(&name, from.unwrap_or(0), LIMIT_MAX).await?;
-        let mut position = from.unwrap_or(page.first.saturating_sub(1));
+        let page = match caller.hub().bare_events(&name, position, LIMIT_MAX).await {
+            Err(FollowError::Gone { first, .. }) if after.is_none() && events.is_empty() => {
+                position = first - 1;
+                continue;
+            }
+            page => page?,
+        };
         if position > page.last {
             return Err(FollowError::Ahead { last: page.last }.into());
-        }
-        if position + 1 < page.first {
-            return Err(FollowError::Gone { first: page.first, last: page.last }.into());
         }
         let exhausted = page.events.len() < LIMIT_MAX;
         let mut unread = page.events.into_iter();
@@ -84,7 +86,6 @@ async fn page(
                 events.push(event);
             }
         }
-        from = Some(position);
         if events.len() == limit || exhausted {
             let events = caller.hub().with_resources(events).await?;
             return Ok(Json(json!({ "room": name, "events": events, "last": position })));

@@ -17,8 +17,6 @@ use crate::storage::Epoch;
 pub struct EventPage {
     /// The events, in order.
     pub events: Vec<Event>,
-    /// The number of the oldest event that the log still has; one above `last` where there is none.
-    pub first: u64,
     /// The number of the room's last event; 0 where there is none.
     pub last: u64,
 }
@@ -26,7 +24,7 @@ pub struct EventPage {
 impl Hub {
     /// One page of a room's events, those numbered above `after`, with their resources.
     ///
-    /// Where retention dropped some of them, the page begins with the oldest that is kept.
+    /// Retention may have dropped what is asked for: then [`FollowError::Gone`].
     pub async fn events(
         self: &Arc<Self>,
         name: &RoomName,
@@ -45,8 +43,11 @@ impl Hub {
         limit: usize,
     ) -> Result<EventPage, FollowError> {
         let epochs = self.epochs(name).await?;
-        let first = epochs.first().map_or(1, |epoch| epoch.event_first);
-        let mut page = EventPage { events: Vec::new(), first, last: 0 };
+        if let Some(first) = oldest(&epochs).filter(|first| after + 1 < *first) {
+            let last = epochs.last().map_or(0, |epoch| epoch.event_last);
+            return Err(FollowError::Gone { first, last });
+        }
+        let mut page = EventPage { events: Vec::new(), last: 0 };
         for epoch in epochs {
             page.last = epoch.event_last;
             let left = limit - page.events.len();
@@ -111,14 +112,10 @@ impl Hub {
 }
 
 impl Hub {
-    /// The number of the oldest event that the room's log still has; `None` where it has none.
-    pub(super) async fn oldest_event(
-        self: &Arc<Self>,
-        name: &RoomName,
-    ) -> Result<Option<u64>, RoomError> {
-        let epochs = self.epochs(name).await?;
-        let kept = epochs.iter().find(|epoch| epoch.event_first <= epoch.event_last);
-        Ok(kept.or(epochs.last()).map(|epoch| epoch.event_first))
+    /// The number of the oldest event that the room's log still has, or of the next where it has
+    /// none; `None` for a room that was never written.
+    pub(super) async fn oldest_event(&self, name: &RoomName) -> Result<Option<u64>, RoomError> {
+        Ok(oldest(&self.epochs(name).await?))
     }
 
     /// The room's epochs, oldest first.
@@ -130,6 +127,11 @@ impl Hub {
     async fn document(self: &Arc<Self>, epoch: &Epoch) -> Result<Document, RoomError> {
         self.open(&epoch.id)?.read(|room| room.document().clone()).await
     }
+}
+
+fn oldest(epochs: &[Epoch]) -> Option<u64> {
+    let kept = epochs.iter().find(|epoch| epoch.event_first <= epoch.event_last);
+    kept.or(epochs.last()).map(|epoch| epoch.event_first)
 }
 
 /// What is asked of a room's history for one event.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chartroom_engine::{Event, document::resource_type};
+use chartroom_engine::{Event, document::resource_type, event::NAMES};
 
 /// Wanted values of one kind; `None` wants all.
 pub(crate) type Wanted<T> = Option<BTreeSet<T>>;
@@ -88,11 +88,3 @@ fn event_name(name: &str) -> Option<&'static str> {
     let name = name.to_uppercase().replace('.', "_");
     NAMES.iter().copied().find(|known| *known == name)
 }
-
-const NAMES: &[&str] = &[
-    "RESOURCE_CREATED",
-    "RESOURCE_UPDATED",
-    "RESOURCE_DELETED",
-    "CONFLICT_DETECTED",
-    "CONFLICT_RESOLVED",
-];

@@ -129,12 +129,13 @@ impl IntoResponse for ApiError {
             insert(&mut error, "room", json!(room.name));
             insert(&mut error, "key", json!(key));
         }
-        if let Self::Events(FollowError::Gone { first, last }) = &self {
-            insert(&mut error, "first", json!(first));
-            insert(&mut error, "last", json!(last));
-        }
-        if let Self::Events(FollowError::Ahead { last }) = &self {
-            insert(&mut error, "last", json!(last));
+        if let Self::Events(events) = &self {
+            let (first, last) = events.numbers();
+            for (key, number) in [("first", first), ("last", last)] {
+                if let Some(number) = number {
+                    insert(&mut error, key, json!(number));
+                }
+            }
         }
         if let Self::Parameter { field, .. } = &self {
             insert(&mut error, "field", json!(field));

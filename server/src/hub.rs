@@ -43,7 +43,7 @@ use crate::{
 pub use connection::{Connection, FRAME_BYTES_MAX};
 pub use feed::{FollowEnd, FollowError, Follower};
 pub use handle::{RoomError, RoomHandle};
-pub use outbox::{Closing, Outbox, Outgoing};
+pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
 pub(crate) use socket::Socket;
 pub use watch::Watch;

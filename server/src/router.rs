@@ -12,7 +12,9 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{HubRef, loopback_only},
-    handlers::{api_ws, commands, conflicts, document, events, health, metrics, room, rooms, sync, web},
+    handlers::{
+        api_ws, commands, conflicts, document, events, health, metrics, room, rooms, sync, web,
+    },
 };
 
 /// Everything the server answers.

@@ -23,8 +23,6 @@ use session::Session;
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// How often a client must show that it is there. Its own pings come every 30 s.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
-/// How long a client, perhaps one that reads slowly, may take to read the last frame.
-const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {
@@ -32,7 +30,7 @@ pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Respon
         let session = Session::new(caller);
         let outbox = session.outbox().clone();
         let read = |stream| read(stream, session);
-        socket::run(socket, &outbox, text, CLOSE_GRACE, read).await;
+        socket::run(socket, &outbox, text, read).await;
     })
 }
 

@@ -12,11 +12,16 @@ use futures_util::{Sink, SinkExt, StreamExt, stream::SplitStream};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite;
 
-use crate::hub::{Closing, Outbox};
+use crate::hub::{Closing, Outbox, TRY_AGAIN};
 
 /// Read buffer of a socket. The default of 128 KiB is zeroed for every read, which with many
 /// sockets costs more than anything else the process does.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// How long a peer may take to read the last words and answer the close frame.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+/// The same for one that is to come back, perhaps because it reads slowly.
+const RETURN_GRACE: Duration = Duration::from_secs(3);
 
 /// An upgrade to a socket that takes messages up to a limit.
 pub(super) fn limited(upgrade: WebSocketUpgrade, message_bytes_max: usize) -> WebSocketUpgrade {
@@ -27,19 +32,16 @@ pub(super) fn limited(upgrade: WebSocketUpgrade, message_bytes_max: usize) -> We
 }
 
 /// Runs a socket to its end: `read` takes in what the peer sends, and ends when the peer's side has.
-///
-/// `grace` is how long a peer may take to read the last words and answer the close frame.
 pub(super) async fn run<R: Future<Output = ()>>(
     socket: WebSocket,
     outbox: &Outbox,
     message: fn(Bytes) -> Option<Message>,
-    grace: Duration,
     read: impl FnOnce(SplitStream<WebSocket>) -> R,
 ) {
     let (sink, stream) = socket.split();
     let overdue = async {
-        outbox.closing().await;
-        sleep(grace).await;
+        let returns = outbox.closing().await.code == TRY_AGAIN;
+        sleep(if returns { RETURN_GRACE } else { CLOSE_GRACE }).await;
     };
     tokio::select! {
         () = read(stream) => {}

@@ -23,8 +23,6 @@ const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX + 1024 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a socket may take to say who it is.
 const JOIN_WAIT: Duration = Duration::from_secs(10);
-/// How long a peer may take to read the last words and answer the close frame.
-const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {
@@ -33,7 +31,7 @@ pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Respon
         let outbox = connection.outbox().clone();
         let message = |bytes| Some(Message::Binary(bytes));
         let read = |stream| read(stream, connection);
-        socket::run(socket, &outbox, message, CLOSE_GRACE, read).await;
+        socket::run(socket, &outbox, message, read).await;
     })
 }
 

@@ -51,6 +51,15 @@ impl FollowError {
             Self::Ahead { .. } => "events-ahead",
         }
     }
+
+    /// The oldest and the last number of the log, where they matter.
+    pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::Room(_) => (None, None),
+            Self::Gone { first, last } => (Some(*first), Some(*last)),
+            Self::Ahead { last } => (None, Some(*last)),
+        }
+    }
 }
 
 /// Why a follower ended.

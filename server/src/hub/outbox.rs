@@ -18,6 +18,9 @@ const SPACE_BYTES: usize = 256 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
 
+/// The close code that asks the peer to come back.
+pub const TRY_AGAIN: u16 = 1013;
+
 /// Why, and with which WebSocket code, the server ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -45,7 +48,7 @@ impl Closing {
 
     /// The peer should come back and sync anew.
     pub fn try_again(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: 1013, message: message.into() }
+        Self { code: TRY_AGAIN, message: message.into() }
     }
 
     /// The server goes down.
@@ -147,12 +150,12 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Waits until the connection is about to end.
-    pub async fn closing(&self) {
+    /// Waits until the connection is about to end, and says why.
+    pub async fn closing(&self) -> Closing {
         loop {
             let ended = self.ended.notified();
-            if self.is_closing() {
-                return;
+            if let Some(closing) = self.state.lock().closing.clone() {
+                return closing;
             }
             ended.await;
         }

@@ -9,8 +9,10 @@
 
 mod bad_input;
 mod durability;
+mod events;
 mod http;
 mod import;
+mod json_wire;
 mod people;
 mod rooms;
 

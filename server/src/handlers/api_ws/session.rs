@@ -7,7 +7,11 @@
 
 mod subscription;
 
-use std::{collections::{BTreeMap, BTreeSet}, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::Arc,
+};
 
 use chartroom_engine::{Event, RoomName};
 use futures_util::{Stream, StreamExt};
@@ -152,8 +156,8 @@ impl Session {
             let field = "data.subscription_id";
             return Err(RequestError::new("too-many-subscriptions", field, message));
         }
-        let new = subscribe.places.iter().filter(|place| !self.rooms.contains_key(&place.room));
-        if let Some(place) = new.skip(ROOMS_MAX.saturating_sub(self.rooms.len())).next() {
+        let mut new = subscribe.places.iter().filter(|p| !self.rooms.contains_key(&p.room));
+        if let Some(place) = new.nth(ROOMS_MAX.saturating_sub(self.rooms.len())) {
             let message = format!("a connection follows at most {ROOMS_MAX} rooms");
             return Err(RequestError::new("too-many-rooms", place.field.clone(), message));
         }
@@ -233,18 +237,12 @@ async fn say(caller: &Caller, socket: &Socket, publish: &Publish) -> Result<(), 
     Ok(())
 }
 
-/// Why a room named in a field is not reached.
+/// Why a room named in a field is not reached, or not from the number that was asked for.
 fn refusal(error: &ApiError, field: String) -> RequestError {
     let (code, message) = (error.code(), error.to_string());
-    match error {
-        ApiError::Events(FollowError::Gone { first, last }) => RequestError {
-            first: Some(*first),
-            last: Some(*last),
-            ..RequestError::new(code, "data.after", message)
-        },
-        ApiError::Events(FollowError::Ahead { last }) => {
-            RequestError { last: Some(*last), ..RequestError::new(code, "data.after", message) }
-        }
-        _ => RequestError::new(code, field, message),
+    if let ApiError::Events(error) = error {
+        let (first, last) = error.numbers();
+        return RequestError { first, last, ..RequestError::new(code, "data.after", message) };
     }
+    RequestError::new(code, field, message)
 }

@@ -51,11 +51,8 @@ pub(crate) fn unsubscribed(id: &str, now_ms: u64) -> Bytes {
 /// An event: generic ones without a dotted name, since the older client is to leave them alone.
 pub(crate) fn update(event: &Event, with_medication: bool) -> Bytes {
     let generic = event.event.starts_with("RESOURCE_");
-    let stub = match &event.resource {
-        Value::Null => Some(stub(&event.resource_type, &event.resource_id)),
-        _ => None,
-    };
-    let resource = stub.as_ref().unwrap_or(&event.resource);
+    let stub = stub(&event.resource_type, &event.resource_id);
+    let resource = if event.resource.is_null() { &stub } else { &event.resource };
     let data = Data {
         event_type: (!generic).then_some(&event.event_type),
         action: event.action,
@@ -88,7 +85,8 @@ pub(crate) fn said(
     now_ms: u64,
 ) -> Bytes {
     let mut data = payload.clone();
-    for ours in ["event", "seq", "room", "author", "time", "authored", "changes", "import", "source"]
+    for ours in
+        ["event", "seq", "room", "author", "time", "authored", "changes", "import", "source"]
     {
         data.remove(ours);
     }

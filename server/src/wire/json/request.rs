@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartroom_engine::RoomName;
 use serde_json::{Map, Value};
 
-use super::{
-    Filter, Unknown,
-    filter::Wanted,
-};
+use super::{Filter, Unknown, filter::Wanted};
 
 /// Rooms that one request may name.
 const PLACES_MAX: usize = 256;

@@ -45,11 +45,7 @@ impl Subscription {
                     interest.since = interest.since.min(begin);
                     interest.given = after.unwrap_or(interest.given);
                 })
-                .or_insert_with(|| Interest {
-                    filter: filter.clone(),
-                    since: begin,
-                    given: begin,
-                });
+                .or_insert_with(|| Interest { filter: filter.clone(), since: begin, given: begin });
         }
     }
 
@@ -69,7 +65,8 @@ impl Subscription {
 
     /// Its rooms in which it wants more than events that it names.
     pub fn open_rooms(&self) -> impl Iterator<Item = &RoomName> {
-        let open = |(room, interest): (_, &Interest)| interest.filter.events.is_none().then_some(room);
+        let open =
+            |(room, interest): (_, &Interest)| interest.filter.events.is_none().then_some(room);
         self.interests.iter().filter_map(open)
     }
 

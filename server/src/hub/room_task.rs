@@ -286,6 +286,9 @@ impl RoomTask {
                 Output::Persist(batch) => self.persist(live, batch),
                 Output::Events(events) => {
                     self.hub.metrics.events.inc_by(events.len() as u64);
+                    let unchecked =
+                        events.iter().filter(|event| event.details.get("unchecked").is_some());
+                    self.hub.metrics.values_unchecked.inc_by(unchecked.count() as u64);
                     live.event_seq = events.last().map_or(live.event_seq, |event| event.seq);
                     live.feed.publish(events);
                     self.hub.watchers.tell(&self.id.name);

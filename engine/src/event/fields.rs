@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::table::PHARMACY_STATUS;
 
 /// Both hosts under which the extension is in use.
-const PHARMACY_STATUS_URLS: [&str; 2] = [
+pub(crate) const PHARMACY_STATUS_URLS: [&str; 2] = [
     "http://wintehr.local/fhir/StructureDefinition/pharmacy-status",
     "http://wintehr.com/fhir/StructureDefinition/pharmacy-status",
 ];

@@ -12,7 +12,9 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{HubRef, loopback_only},
-    handlers::{commands, conflicts, document, events, health, metrics, room, rooms, sync, web},
+    handlers::{
+        commands, conflicts, document, events, health, metrics, refound, room, rooms, sync, web,
+    },
 };
 
 /// Everything the server answers.
@@ -30,6 +32,7 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
             "/rooms/{room}/commands",
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
+        .route("/rooms/{room}/refound", post(refound::refound))
         .route("/sync", get(sync::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -16,6 +16,11 @@ pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
 
+/// Bytes that may wait for one connection through those who can take their time.
+const CALM_BYTES: usize = DRAIN_BYTES;
+/// Frames likewise.
+const CALM_FRAMES: usize = FRAMES_MAX / 16;
+
 /// Why, and with which WebSocket code, the server ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -63,6 +68,7 @@ pub struct Outbox {
     bytes_max: usize,
     state: Mutex<State>,
     ready: Notify,
+    taken: Notify,
     ended: Notify,
 }
 
@@ -88,7 +94,13 @@ pub struct Outgoing {
 impl Outbox {
     /// An empty queue for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, state: Mutex::default(), ready: Notify::new(), ended: Notify::new() }
+        Self {
+            bytes_max,
+            state: Mutex::default(),
+            ready: Notify::new(),
+            taken: Notify::new(),
+            ended: Notify::new(),
+        }
     }
 
     /// Queues one frame, or closes the connection where it does not fit.
@@ -110,6 +122,23 @@ impl Outbox {
         }
         drop(state);
         self.ready.notify_one();
+    }
+
+    /// Queues one frame as soon as little waits, so that it alone never makes the queue overflow.
+    pub async fn push_when_calm(&self, frame: Bytes) {
+        loop {
+            let taken = self.taken.notified();
+            if self.is_calm(frame.len()) {
+                return self.push(frame);
+            }
+            taken.await;
+        }
+    }
+
+    fn is_calm(&self, more: usize) -> bool {
+        let state = self.state.lock();
+        let fits = state.bytes + more <= CALM_BYTES.min(self.bytes_max / 2);
+        state.frames.is_empty() || (fits && state.frames.len() < CALM_FRAMES)
     }
 
     /// Ends the connection after what is queued; the first reason stands.
@@ -162,6 +191,7 @@ impl Outbox {
             frames.push(frame);
         }
         state.bytes -= bytes;
+        self.taken.notify_waiters();
         let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
         let ping = std::mem::take(&mut state.ping);
         let some = !frames.is_empty() || ping || closing.is_some();
@@ -195,6 +225,22 @@ mod tests {
         let outgoing = outbox.next().await;
         assert_eq!(outgoing.frames, [Bytes::from_static(b"frame")]);
         assert_eq!(outgoing.closing, Some(Closing::going_away()));
+    }
+
+    #[tokio::test]
+    async fn who_can_wait_does_not_fill_the_queue() {
+        let outbox = Outbox::new(BYTES_MAX);
+        let frame = Bytes::from(vec![0; CALM_BYTES / 2 + 1]);
+        outbox.push_when_calm(frame.clone()).await;
+        let mut second = std::pin::pin!(outbox.push_when_calm(frame.clone()));
+        tokio::select! {
+            biased;
+            () = &mut second => panic!("it did not wait"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(outbox.next().await.frames.len(), 1);
+        second.await;
+        assert_eq!(outbox.next().await.frames, [frame]);
     }
 
     #[tokio::test]

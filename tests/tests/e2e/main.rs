@@ -9,9 +9,11 @@
 
 mod bad_input;
 mod durability;
+mod follow;
 mod http;
 mod import;
 mod people;
+mod refound;
 mod rooms;
 
 use chartroom_engine::DocumentId;

@@ -51,6 +51,14 @@ pub(crate) enum ApiError {
     /// A query parameter has a wrong value (caller).
     #[error("the query is not understood: {0}")]
     Query(String),
+    /// One parameter has a wrong value (caller).
+    #[error("{field} {reason}")]
+    Parameter {
+        /// Its name.
+        field: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The person header has another form (caller).
     #[error("the header X-Chartroom-Person is written id;name")]
     Person,
@@ -65,9 +73,11 @@ pub(crate) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::RoomName(_) | Self::Body(_) | Self::Query(_) | Self::Person => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::RoomName(_)
+            | Self::Body(_)
+            | Self::Query(_)
+            | Self::Parameter { .. }
+            | Self::Person => StatusCode::BAD_REQUEST,
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
             Self::Refound(_) => StatusCode::CONFLICT,
@@ -78,7 +88,8 @@ impl ApiError {
         }
     }
 
-    fn code(&self) -> &'static str {
+    /// Stable code for clients.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
@@ -88,7 +99,7 @@ impl ApiError {
             Self::Body(_) => "bad-body",
             Self::BodyTooLarge { .. } => "too-large",
             Self::Command { error, .. } => error.code(),
-            Self::Query(_) => "bad-query",
+            Self::Query(_) | Self::Parameter { .. } => "bad-query",
             Self::Person => "bad-person",
             Self::ForeignOrigin => "foreign-origin",
             Self::NotFound => "not-found",
@@ -132,11 +143,16 @@ impl IntoResponse for ApiError {
             insert(&mut error, "room", json!(room.name));
             insert(&mut error, "key", json!(key));
         }
-        if let Self::Events(FollowError::Gone { first }) = &self {
-            insert(&mut error, "first", json!(first));
+        if let Self::Events(events) = &self {
+            let (first, last) = events.numbers();
+            for (key, number) in [("first", first), ("last", last)] {
+                if let Some(number) = number {
+                    insert(&mut error, key, json!(number));
+                }
+            }
         }
-        if let Self::Events(FollowError::Ahead { last }) = &self {
-            insert(&mut error, "last", json!(last));
+        if let Self::Parameter { field, .. } = &self {
+            insert(&mut error, "field", json!(field));
         }
         if let Self::Command { index, edits, .. } = &self {
             insert(&mut error, "index", json!(index));

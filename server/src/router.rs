@@ -13,7 +13,8 @@ use tower_http::compression::CompressionLayer;
 use crate::{
     auth::{HubRef, loopback_only},
     handlers::{
-        commands, conflicts, document, events, health, metrics, refound, room, rooms, sync, web,
+        api_ws, commands, conflicts, document, events, health, metrics, refound, room, rooms, sync,
+        web,
     },
 };
 
@@ -34,6 +35,8 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
         )
         .route("/rooms/{room}/refound", post(refound::refound))
         .route("/sync", get(sync::upgrade))
+        .route("/api/ws", get(api_ws::upgrade))
+        .route("/ws", get(api_ws::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

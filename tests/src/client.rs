@@ -400,9 +400,14 @@ pub async fn open_socket(server: SocketAddr) -> anyhow::Result<Socket> {
 
 /// Opens a socket whose end of the wire holds little, so that who does not read is soon felt.
 pub async fn open_narrow_socket(server: SocketAddr) -> anyhow::Result<Socket> {
+    upgrade(server, connect_narrow(server).await?).await
+}
+
+/// The connection under such a socket.
+pub(crate) async fn connect_narrow(server: SocketAddr) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(NARROW_BYTES)?;
-    upgrade(server, socket.connect(server).await?).await
+    Ok(socket.connect(server).await?)
 }
 
 async fn upgrade(server: SocketAddr, stream: TcpStream) -> anyhow::Result<Socket> {

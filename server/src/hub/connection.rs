@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chartroom_engine::{Author, DocumentId, RoomId, RoomName, limits};
 
 use super::{
-    Closing, Hub, Outbox, RoomError, RoomHandle,
+    Closing, Hub, Outbox, RoomError, RoomHandle, Socket,
     ephemeral::{self, Ephemeral},
     link::{Link, fail},
     room_task::Mail,
@@ -34,8 +34,7 @@ const EXTENSIONS_VERSION: u64 = 1;
 /// The server's end of one socket.
 pub struct Connection {
     hub: Arc<Hub>,
-    number: u64,
-    outbox: Arc<Outbox>,
+    socket: Socket,
     session: Option<Session>,
 }
 
@@ -54,18 +53,13 @@ struct Session {
 impl Connection {
     /// A socket that was just accepted.
     pub fn new(hub: Arc<Hub>) -> Self {
-        let (number, outbox) = (hub.next_number(), Arc::new(Outbox::new(hub.config.queue_bytes)));
-        hub.sockets.lock().insert(number, Arc::clone(&outbox));
         hub.metrics.connections.inc();
-        if hub.rooms.lock().closed {
-            outbox.close(Closing::going_away());
-        }
-        Self { hub, number, outbox, session: None }
+        Self { socket: Socket::open(Arc::clone(&hub)), hub, session: None }
     }
 
     /// What waits to be written to the socket.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        self.socket.outbox()
     }
 
     /// Whether the peer has said who it is.
@@ -75,7 +69,7 @@ impl Connection {
 
     /// Takes one binary frame; waits while its room is behind.
     pub async fn receive(&mut self, bytes: &[u8]) {
-        if self.outbox.is_closing() {
+        if self.outbox().is_closing() {
             return;
         }
         if let Err(closing) = self.try_receive(bytes).await {
@@ -86,7 +80,7 @@ impl Connection {
     /// Tells the peer why, then ends the connection.
     pub fn fail(&self, closing: Closing) {
         let peer_id = self.session.as_ref().map(|session| session.link.peer_id.as_str());
-        fail(&self.outbox, &self.hub.peer_id, peer_id, closing);
+        fail(self.outbox(), &self.hub.peer_id, peer_id, closing);
     }
 
     async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
@@ -129,7 +123,7 @@ impl Connection {
             self.hub.leave(&old.link);
         }
         let extensions = metadata.chartroom.is_some();
-        let link = Arc::new(Link::new(sender, extensions, Arc::clone(&self.outbox)));
+        let link = Arc::new(Link::new(sender, extensions, Arc::clone(self.outbox())));
         self.hub.enter(&link);
         link.send(&Frame::Peer {
             sender: self.hub.peer_id.clone(),
@@ -162,8 +156,6 @@ impl Drop for Connection {
         if let Some(session) = self.session.take() {
             self.hub.leave(&session.link);
         }
-        self.hub.sockets.lock().remove(&self.number);
-        self.hub.socket_closed.notify_one();
         self.hub.metrics.connections.dec();
     }
 }

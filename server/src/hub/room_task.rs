@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     Hub, RoomError,
+    feed::Feed,
     handle::Edits,
     load::{Loaded, load},
 };
@@ -112,7 +113,7 @@ impl RoomTask {
 
     /// Drives the room; true when the task ends, false when the room is to be loaded again.
     async fn serve(&mut self, loaded: Loaded) -> bool {
-        let mut live = Live::new(loaded);
+        let mut live = Live::new(loaded, Feed::new(self.hub.config.queue_events));
         let mut tick = self.ticks();
         let mut mail = Vec::with_capacity(MAIL_BATCH);
         loop {

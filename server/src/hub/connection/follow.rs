@@ -70,7 +70,7 @@ impl Reader {
     async fn run(self, room: RoomName, after: u64) {
         let error = self.read(&room, after).await;
         let (first, last) = match &error {
-            FollowError::Gone { first } => (Some(*first), None),
+            FollowError::Gone { first, last } => (Some(*first), Some(*last)),
             FollowError::Ahead { last } => (None, Some(*last)),
             FollowError::Room(RoomError::Unreadable { .. }) => (None, None),
             // The peer comes back and asks again from where it is.
@@ -119,7 +119,8 @@ impl Reader {
     async fn send_frame(&self, events: Vec<String>) {
         let (sender, target) = self.parties();
         let frame = encode(&Frame::Events { sender, target, id: self.id, events });
-        self.link.outbox.push_when_calm(frame.into()).await;
+        self.link.outbox.space().await;
+        self.link.outbox.push(frame.into());
     }
 
     fn refuse(&self, code: &str, message: &str) {

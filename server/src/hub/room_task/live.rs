@@ -51,14 +51,14 @@ pub(super) struct Request {
 
 impl Live {
     /// A room as it was loaded, with nobody in it.
-    pub fn new(loaded: Loaded) -> Self {
+    pub fn new(loaded: Loaded, feed: Feed) -> Self {
         let log = Log::new(&loaded);
         let event_seq = loaded.room.event_seq();
         Self {
             room: loaded.room,
             log,
             members: Members::default(),
-            feed: Feed::default(),
+            feed,
             event_seq,
             requests: BTreeMap::new(),
             tickets: BTreeMap::new(),

@@ -5,6 +5,7 @@ mod export;
 mod import;
 mod pharmacy;
 mod progress;
+mod refound;
 mod target;
 
 use std::{
@@ -43,6 +44,8 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
             target.close();
             Ok(code)
         }
+        Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
+        Task::Refound { room, server: None } => refound::in_store(&room, &required(data)?),
         Task::Pharmacy { task: PharmacyTask::Rebuild { server: Some(url) } } => {
             pharmacy::rebuild_in_server(&url)
         }

@@ -1,6 +1,7 @@
 //! One endpoint per file. A handler reaches rooms through [`crate::auth::Caller`] alone.
 
 pub(crate) mod alerts;
+pub(crate) mod api_ws;
 pub(crate) mod commands;
 pub(crate) mod conflicts;
 pub(crate) mod document;
@@ -8,8 +9,10 @@ pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod pharmacy;
+pub(crate) mod refound;
 pub(crate) mod room;
 pub(crate) mod rooms;
+mod socket;
 pub(crate) mod sync;
 pub(crate) mod web;
 

@@ -14,8 +14,8 @@ use crate::{
     auth::{HubRef, loopback_only},
     facility::pharmacy::Queue,
     handlers::{
-        alerts, commands, conflicts, document, events, health, metrics, pharmacy, room, rooms,
-        sync, web,
+        alerts, api_ws, commands, conflicts, document, events, health, metrics, pharmacy, refound,
+        room, rooms, sync, web,
     },
 };
 
@@ -36,8 +36,11 @@ pub(crate) fn build(hub: HubRef, queue: Arc<Queue>, web_folder: &Path) -> Router
             "/rooms/{room}/commands",
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
+        .route("/rooms/{room}/refound", post(refound::refound))
         .route("/rooms/{room}/rebuild", post(pharmacy::rebuild).layer(Extension(queue)))
         .route("/sync", get(sync::upgrade))
+        .route("/api/ws", get(api_ws::upgrade))
+        .route("/ws", get(api_ws::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -94,10 +94,15 @@ impl Server {
 
     /// Sends a body, whatever it is, to a room's commands.
     pub async fn post(&self, room: &str, body: String) -> anyhow::Result<Answer> {
-        self.post_to(&format!("/rooms/{room}/commands"), "alice;Alice", body).await
+        self.post_path(&format!("/rooms/{room}/commands"), body).await
     }
 
-    /// Sends a body to an address in the name of a person, `id;name`.
+    /// Posts JSON in the name of Alice.
+    pub async fn post_path(&self, path: &str, body: String) -> anyhow::Result<Answer> {
+        self.post_to(path, "alice;Alice", body).await
+    }
+
+    /// Posts JSON in the name of a person, `id;name`.
     pub async fn post_to(&self, path: &str, person: &str, body: String) -> anyhow::Result<Answer> {
         let (url, person) = (self.http() + path, person.to_owned());
         call(move |agent| {

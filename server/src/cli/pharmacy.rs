@@ -12,7 +12,7 @@ use crate::facility::pharmacy::{Queue, Rebuilt};
 
 /// Rebuilds the queue of a running server.
 pub(super) fn rebuild_in_server(url: &str) -> anyhow::Result<ExitCode> {
-    let (status, body) = Server::new(url)?.post("/rooms/pharmacy:queue/rebuild")?;
+    let (status, body) = Server::new(url)?.post("/rooms/pharmacy:queue/rebuild", Vec::new())?;
     if status != 200 {
         bail!("the server answered {status}: {}", error_message(&body));
     }

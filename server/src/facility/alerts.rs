@@ -97,7 +97,7 @@ impl Alerts {
         loop {
             let page = match self.hub.bare_events(room, after, PAGE).await {
                 // What is kept no longer is too old to alert anybody.
-                Err(FollowError::Gone { first }) => {
+                Err(FollowError::Gone { first, .. }) => {
                     self.hub.bare_events(room, first - 1, PAGE).await?
                 }
                 page => page?,

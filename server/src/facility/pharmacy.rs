@@ -98,7 +98,7 @@ impl Queue {
     async fn news(&self, room: &RoomName, after: u64) -> Result<News, FacilityError> {
         let page = match self.hub.bare_events(room, after, PAGE).await {
             Ok(page) => page,
-            Err(FollowError::Gone { first }) => {
+            Err(FollowError::Gone { first, .. }) => {
                 // Nobody knows what those events were; all that is open stood before.
                 let import = Reach { all: true, ..Reach::default() };
                 return Ok(News { import, through: first - 1, last: u64::MAX, ..News::default() });

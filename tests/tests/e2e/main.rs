@@ -10,10 +10,14 @@
 mod alerts;
 mod bad_input;
 mod durability;
+mod events;
+mod follow;
 mod http;
 mod import;
+mod json_wire;
 mod people;
 mod pharmacy;
+mod refound;
 mod rooms;
 
 use chartroom_engine::DocumentId;

@@ -3,12 +3,17 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use chartroom_engine::{CommandError, Edit, Room};
+use chartroom_engine::{CommandError, Edit, Room, RoomId};
 use tokio::sync::oneshot;
 
 use super::{compaction::Log, mail::Read, members::Members};
 use crate::{
-    hub::{Closing, Hub, RoomError, feed::Feed, handle::Edits, load::Loaded},
+    hub::{
+        Closing, Hub, RoomError,
+        feed::Feed,
+        handle::{Edits, RefoundingError},
+        load::Loaded,
+    },
     storage::Fact,
 };
 
@@ -27,6 +32,8 @@ pub(super) struct Live {
     /// What is to be noted in the same step as the write with this ticket.
     pub facts: BTreeMap<u64, Vec<Fact>>,
     pub reads: Vec<Read>,
+    /// Who asked for the room to be founded anew.
+    pub refounding: Option<oneshot::Sender<Result<RoomId, RefoundingError>>>,
     /// The batch at the storage thread.
     pub persisting: Option<Persisting>,
 }
@@ -49,20 +56,21 @@ pub(super) struct Request {
 
 impl Live {
     /// A room as it was loaded, with nobody in it.
-    pub fn new(loaded: Loaded) -> Self {
+    pub fn new(loaded: Loaded, feed: Feed) -> Self {
         let log = Log::new(&loaded);
         let event_seq = loaded.room.event_seq();
         Self {
             room: loaded.room,
             log,
             members: Members::default(),
-            feed: Feed::default(),
+            feed,
             event_seq,
             requests: BTreeMap::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,
             facts: BTreeMap::new(),
             reads: Vec::new(),
+            refounding: None,
             persisting: None,
         }
     }

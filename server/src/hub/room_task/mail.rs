@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, Command, Peer, Plan, Room};
+use chartroom_engine::{Author, Command, Peer, Plan, Room, RoomId};
 use tokio::sync::oneshot;
 
-use crate::hub::{Mirror, RoomError, ephemeral::Ephemeral, feed::Queue, handle::Edits, link::Link};
+use crate::hub::{
+    Mirror, RoomError,
+    ephemeral::Ephemeral,
+    feed::Queue,
+    handle::{Edits, RefoundingError},
+    link::Link,
+};
 
 /// What looks at a room, or hears why it cannot.
 pub(crate) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
@@ -39,6 +45,8 @@ pub(crate) enum Mail {
     Read(Read),
     /// Hear of events from now on; answered with the number of the last one before.
     Listen { listening: oneshot::Sender<Result<(Arc<Queue>, u64), RoomError>> },
+    /// Found the next epoch, and seal this one.
+    Refound { done: oneshot::Sender<Result<RoomId, RefoundingError>> },
     /// End when everything is durable.
     Close { compact: bool },
 }
@@ -49,6 +57,7 @@ impl Mail {
         match self {
             // Who no longer waits needs no answer.
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
+            Self::Refound { done } => drop(done.send(Err(error.clone().into()))),
             Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
             Self::Commands { done, .. } | Self::Plan { done, .. } | Self::Mirror { done, .. } => {
                 drop(done.send(Err(error.clone())))

@@ -4,6 +4,7 @@ mod bundle;
 mod export;
 mod import;
 mod progress;
+mod refound;
 mod target;
 
 use std::{
@@ -42,6 +43,8 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
             target.close();
             Ok(code)
         }
+        Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
+        Task::Refound { room, server: None } => refound::in_store(&room, &required(data)?),
         Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
         Task::Export { room, server: None } => export::from_store(&room, &required(data)?),
     }

@@ -40,6 +40,14 @@ pub enum Task {
         #[arg(long, value_name = "URL")]
         server: Option<String>,
     },
+    /// Found a room anew: what stands now without its history; the old epoch stays readable
+    Refound {
+        /// The room's name, such as patient:123
+        room: String,
+        /// In a running server, such as http://127.0.0.1:8080
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
     /// Write a room as a FHIR Bundle to standard output
     Export {
         /// The room's name, such as patient:123

@@ -6,10 +6,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{CommandError, RoomNameError};
+use chartroom_engine::{CommandError, RoomNameError, document::RefoundError};
 use serde_json::{Value, json};
 
-use crate::hub::{FollowError, RoomError};
+use crate::hub::{FollowError, RefoundingError, RoomError};
 
 /// Why a request over HTTP has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub(crate) enum ApiError {
     /// The room does not do it (data, environment).
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// The room is not founded anew as it stands (caller).
+    #[error(transparent)]
+    Refound(RefoundError),
     /// The events asked for are not in the log (caller).
     #[error(transparent)]
     Events(FollowError),
@@ -77,6 +80,7 @@ impl ApiError {
             | Self::Person => StatusCode::BAD_REQUEST,
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
+            Self::Refound(_) => StatusCode::CONFLICT,
             Self::Room(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -91,6 +95,7 @@ impl ApiError {
             Self::RoomNotFound => "room-not-found",
             Self::Room(error) => error.code(),
             Self::Events(error) => error.code(),
+            Self::Refound(error) => error.code(),
             Self::Body(_) => "bad-body",
             Self::BodyTooLarge { .. } => "too-large",
             Self::Command { error, .. } => error.code(),
@@ -109,6 +114,15 @@ impl ApiError {
             return Self::BodyTooLarge { limit };
         }
         Self::Body(rejection.body_text())
+    }
+}
+
+impl From<RefoundingError> for ApiError {
+    fn from(error: RefoundingError) -> Self {
+        match error {
+            RefoundingError::Refused(error) => Self::Refound(error),
+            RefoundingError::Room(error) => Self::Room(error),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod document;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod metrics;
+pub(crate) mod refound;
 pub(crate) mod room;
 pub(crate) mod rooms;
 mod socket;

@@ -42,7 +42,7 @@ use crate::{
 
 pub use connection::{Connection, FRAME_BYTES_MAX};
 pub use feed::{FollowEnd, FollowError, Follower};
-pub use handle::{RoomError, RoomHandle};
+pub use handle::{RefoundingError, RoomError, RoomHandle};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
 pub(crate) use socket::Socket;
@@ -192,6 +192,12 @@ impl Hub {
             None => RoomId::first(name.clone()),
         };
         self.open(&id)
+    }
+
+    /// Founds a room anew: its next epoch says what stands now and has none of its history; the old
+    /// one is sealed and stays readable. Members are told, and events are numbered on.
+    pub async fn refound(self: &Arc<Self>, name: &RoomName) -> Result<RoomId, RefoundingError> {
+        self.open_latest(name).await?.refound().await
     }
 
     /// Hears from now on which rooms have new events.

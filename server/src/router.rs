@@ -13,7 +13,8 @@ use tower_http::compression::CompressionLayer;
 use crate::{
     auth::{HubRef, loopback_only},
     handlers::{
-        api_ws, commands, conflicts, document, events, health, metrics, room, rooms, sync, web,
+        api_ws, commands, conflicts, document, events, health, metrics, refound, room, rooms, sync,
+        web,
     },
 };
 
@@ -32,6 +33,7 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
             "/rooms/{room}/commands",
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
+        .route("/rooms/{room}/refound", post(refound::refound))
         .route("/sync", get(sync::upgrade))
         .route("/api/ws", get(api_ws::upgrade))
         .route("/ws", get(api_ws::upgrade))

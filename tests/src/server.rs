@@ -94,7 +94,12 @@ impl Server {
 
     /// Sends a body, whatever it is, to a room's commands.
     pub async fn post(&self, room: &str, body: String) -> anyhow::Result<Answer> {
-        let url = format!("{}/rooms/{room}/commands", self.http());
+        self.post_path(&format!("/rooms/{room}/commands"), body).await
+    }
+
+    /// Posts JSON in the name of Alice.
+    pub async fn post_path(&self, path: &str, body: String) -> anyhow::Result<Answer> {
+        let url = self.http() + path;
         call(move |agent| {
             let request = agent.post(url).header("content-type", "application/json");
             request.header("x-chartroom-person", "alice;Alice").send(body)

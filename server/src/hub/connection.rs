@@ -4,6 +4,7 @@
 //! [`Connection::receive`], and leave through the [`Outbox`]. What a peer does wrong ends its own
 //! connection, with a reason, and touches nobody else.
 
+mod follow;
 mod membership;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,6 +21,7 @@ use crate::{
     auth,
     wire::frame::{ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode},
 };
+use follow::Follows;
 use membership::Membership;
 
 /// Largest frame: a sync message at its limit, and the fields round it.
@@ -44,6 +46,8 @@ struct Session {
     known: BTreeMap<DocumentId, Arc<RoomHandle>>,
     /// Rooms that it is in.
     joined: BTreeMap<DocumentId, Membership>,
+    /// Rooms whose events it gets.
+    follows: Follows,
 }
 
 impl Connection {
@@ -135,8 +139,13 @@ impl Connection {
             version: PROTOCOL_VERSION.to_owned(),
         });
         let author = metadata.person.unwrap_or_else(auth::anonymous);
-        self.session =
-            Some(Session { link, author, known: BTreeMap::new(), joined: BTreeMap::new() });
+        self.session = Some(Session {
+            link,
+            author,
+            known: BTreeMap::new(),
+            joined: BTreeMap::new(),
+            follows: Follows::default(),
+        });
         Ok(())
     }
 }
@@ -168,6 +177,15 @@ impl Session {
                 self.known.remove(&document);
                 Ok(())
             }
+            Frame::Follow { document, id, after, .. } => {
+                let room = self.room(&document).map(|room| room.id().name.clone());
+                self.follows.begin(hub, &self.link, id, room, after);
+                Ok(())
+            }
+            Frame::Unfollow { id, .. } => {
+                self.follows.end(id);
+                Ok(())
+            }
             Frame::RemoteSubscriptionChange { add, remove, .. } => {
                 if remove.contains(&hub.storage_id) {
                     self.link.want_heads(false);
@@ -193,6 +211,8 @@ impl Session {
             | Frame::RoomRefused { .. }
             | Frame::Authors { .. }
             | Frame::Refused { .. }
+            | Frame::Events { .. }
+            | Frame::FollowEnded { .. }
             | Frame::Join { .. }
             | Frame::Ephemeral { .. }
             | Frame::Unknown { .. } => Ok(()),
@@ -289,6 +309,12 @@ impl Session {
         membership.room().send(mail).await.map_err(|error| closing_for(&error))
     }
 
+    /// A room that the peer has open.
+    fn room(&self, document: &DocumentId) -> Option<&RoomHandle> {
+        let joined = self.joined.get(document).map(Membership::room);
+        joined.or_else(|| self.known.get(document).map(Arc::as_ref))
+    }
+
     fn has_space(&self) -> bool {
         self.known.len() + self.joined.len() < ROOMS_MAX
     }
@@ -311,7 +337,11 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
         | Frame::RoomRefused { sender, .. }
         | Frame::Authors { sender, .. }
         | Frame::Refused { sender, .. }
-        | Frame::LeaveRoom { sender, .. } => Some(sender),
+        | Frame::LeaveRoom { sender, .. }
+        | Frame::Follow { sender, .. }
+        | Frame::Unfollow { sender, .. }
+        | Frame::Events { sender, .. }
+        | Frame::FollowEnded { sender, .. } => Some(sender),
         Frame::Error { sender, .. } => sender.as_deref(),
         Frame::Unknown { .. } => None,
     }
@@ -320,7 +350,9 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
 fn closing_for(error: &RoomError) -> Closing {
     match error {
         RoomError::ShuttingDown => Closing::going_away(),
-        RoomError::Ended => Closing::try_again("the room is loaded again; connect anew"),
+        RoomError::Ended | RoomError::Refounded => {
+            Closing::try_again("the room is loaded again; connect anew")
+        }
         RoomError::Storage => Closing::try_again("the store failed; connect anew"),
         RoomError::Unreadable { .. } => Closing::try_again("the room cannot be read"),
     }

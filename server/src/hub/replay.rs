@@ -119,7 +119,7 @@ impl Hub {
     }
 
     /// The room's epochs, oldest first.
-    pub(super) async fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
+    pub(crate) async fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
         let name = name.clone();
         self.read_storage(move |storage| storage.epochs(&name)).await
     }

@@ -10,10 +10,12 @@
 mod bad_input;
 mod durability;
 mod events;
+mod follow;
 mod http;
 mod import;
 mod json_wire;
 mod people;
+mod refound;
 mod rooms;
 
 use chartroom_engine::DocumentId;

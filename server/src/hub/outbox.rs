@@ -13,13 +13,10 @@ use tokio::sync::Notify;
 const FRAMES_MAX: usize = 4096;
 /// Bytes that may wait for one connection unless set otherwise: a few first syncs of large charts.
 pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What may wait before a producer that can wait does so; the rest of the queue is for answers.
+const SPACE_BYTES: usize = 256 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
-
-/// Bytes that may wait for one connection through those who can take their time.
-const CALM_BYTES: usize = DRAIN_BYTES;
-/// Frames likewise.
-const CALM_FRAMES: usize = FRAMES_MAX / 16;
 
 /// The close code that asks the peer to come back.
 pub const TRY_AGAIN: u16 = 1013;
@@ -127,28 +124,21 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Queues one frame as soon as little waits, so that it alone never makes the queue overflow.
-    pub async fn push_when_calm(&self, frame: Bytes) {
-        self.calm(frame.len()).await;
-        self.push(frame);
+    /// Whether little enough waits for more to be produced.
+    pub fn has_space(&self) -> bool {
+        let state = self.state.lock();
+        state.frames.len() < FRAMES_MAX / 2 && state.bytes < SPACE_BYTES.min(self.bytes_max / 2)
     }
 
-    /// Waits until little waits for the socket beside `more` bytes.
-    pub async fn calm(&self, more: usize) {
+    /// Waits until the queue [has space](Self::has_space).
+    pub async fn space(&self) {
         loop {
             let taken = self.taken.notified();
-            if self.is_calm(more) {
+            if self.has_space() {
                 return;
             }
             taken.await;
         }
-    }
-
-    /// Whether little waits for the socket beside `more` bytes.
-    pub fn is_calm(&self, more: usize) -> bool {
-        let state = self.state.lock();
-        let fits = state.bytes + more <= CALM_BYTES.min(self.bytes_max / 2);
-        state.frames.is_empty() || (fits && state.frames.len() < CALM_FRAMES)
     }
 
     /// Ends the connection after what is queued; the first reason stands.
@@ -240,9 +230,10 @@ mod tests {
     #[tokio::test]
     async fn who_can_wait_does_not_fill_the_queue() {
         let outbox = Outbox::new(BYTES_MAX);
-        let frame = Bytes::from(vec![0; CALM_BYTES / 2 + 1]);
-        outbox.push_when_calm(frame.clone()).await;
-        let mut second = std::pin::pin!(outbox.push_when_calm(frame.clone()));
+        let frame = Bytes::from(vec![0; SPACE_BYTES]);
+        outbox.space().await;
+        outbox.push(frame);
+        let mut second = std::pin::pin!(outbox.space());
         tokio::select! {
             biased;
             () = &mut second => panic!("it did not wait"),
@@ -250,7 +241,6 @@ mod tests {
         }
         assert_eq!(outbox.next().await.frames.len(), 1);
         second.await;
-        assert_eq!(outbox.next().await.frames, [frame]);
     }
 
     #[tokio::test]

@@ -65,7 +65,7 @@ impl Socket {
     pub fn say(&self, room: &RoomName, frame: &Bytes) {
         let listeners = self.hub.listeners.lock();
         for (number, outbox) in listeners.get(room).into_iter().flatten() {
-            if *number != self.number && outbox.is_calm(frame.len()) {
+            if *number != self.number && outbox.has_space() {
                 outbox.push(frame.clone());
             }
         }

@@ -99,7 +99,7 @@ impl Session {
         if self.events.is_empty() || self.outbox().is_closing() {
             return std::future::pending().await;
         }
-        self.outbox().calm(0).await;
+        self.outbox().space().await;
         match self.events.next().await {
             Some((room, Ok(event))) => self.deliver(&room, &event),
             Some((_, Err(end))) => self.end(&end),

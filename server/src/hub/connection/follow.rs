@@ -117,7 +117,8 @@ impl Reader {
     async fn send_frame(&self, events: Vec<String>) {
         let (sender, target) = self.parties();
         let frame = encode(&Frame::Events { sender, target, id: self.id, events });
-        self.link.outbox.push_when_calm(frame.into()).await;
+        self.link.outbox.space().await;
+        self.link.outbox.push(frame.into());
     }
 
     fn refuse(&self, code: &str, message: &str) {

@@ -116,6 +116,14 @@ pub struct ServeOptions {
         default_value = "charge-nurse,supervisor"
     )]
     pub alert_roles: Vec<String>,
+    /// Changes after which the pharmacy's queue and the alerts are founded anew
+    #[arg(
+        long,
+        env = "CHARTROOM_FACILITY_CHANGES",
+        value_name = "N",
+        default_value_t = FacilityConfig::default().changes_max
+    )]
+    pub facility_changes: u64,
 }
 
 impl ServeOptions {
@@ -141,7 +149,7 @@ impl ServeOptions {
         let facility = FacilityConfig {
             escalate_after: Duration::from_secs(self.alert_escalate_minutes.saturating_mul(60)),
             escalate_to: self.alert_roles,
-            ..FacilityConfig::default()
+            changes_max: self.facility_changes,
         };
         Ok(ServerConfig { data, web: self.web, hub, retention, facility })
     }

@@ -14,8 +14,8 @@ mod drive;
 use std::cell::RefCell;
 
 use chartroom_engine::{
-    ActorId, Author, ChangeHash, Command, Document, Edit, Input, Peer, Role, Room, RoomConfig, RoomId,
-    mint_actor,
+    ActorId, Author, ChangeHash, Command, Document, Edit, Input, Peer, Role, Room, RoomConfig,
+    RoomId, mint_actor,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -99,7 +99,8 @@ function suite(files) {
       const events = await log(room);
       await until(`the reader of ${room} has everything`, () => reader.ended ?? reader.events.length >= events.length);
       assert.equal(reader.ended, undefined, room);
-      assert.deepEqual(reader.events, events, room);
+      // A facility room may have got more since the log was read.
+      assert.deepEqual(reader.events.slice(0, events.length), events, room);
       console.log(`${events.length} events of ${room} replayed as heard`);
     }
   });

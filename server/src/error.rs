@@ -9,7 +9,10 @@ use axum::{
 use chartroom_engine::{CommandError, RoomNameError, document::RefoundError};
 use serde_json::{Value, json};
 
-use crate::hub::{FollowError, RefoundingError, RoomError};
+use crate::{
+    facility::FacilityError,
+    hub::{FollowError, RefoundingError, RoomError},
+};
 
 /// Why a request over HTTP has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +125,15 @@ impl From<RefoundingError> for ApiError {
         match error {
             RefoundingError::Refused(error) => Self::Refound(error),
             RefoundingError::Room(error) => Self::Room(error),
+        }
+    }
+}
+
+impl From<FacilityError> for ApiError {
+    fn from(error: FacilityError) -> Self {
+        match error {
+            FacilityError::Events(error) => error.into(),
+            FacilityError::Room(error) => error.into(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The table of URLs, whole, on one page.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
     routing::{get, post},
@@ -12,20 +12,23 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{HubRef, loopback_only},
+    facility::pharmacy::Queue,
     handlers::{
-        api_ws, commands, conflicts, document, events, health, metrics, refound, room, rooms, sync,
-        web,
+        alerts, api_ws, commands, conflicts, document, events, health, metrics, pharmacy, refound,
+        room, rooms, sync, web,
     },
 };
 
 /// Everything the server answers.
-pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
+pub(crate) fn build(hub: HubRef, queue: Arc<Queue>, web_folder: &Path) -> Router {
     let json = Router::new()
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(room::show))
         .route("/rooms/{room}/document", get(document::show))
         .route("/rooms/{room}/conflicts", get(conflicts::list))
         .route("/rooms/{room}/events", get(events::list))
+        .route("/rooms/{room}/queue", get(pharmacy::queue))
+        .route("/rooms/{room}/active", get(alerts::active))
         .layer(CompressionLayer::new());
     Router::new()
         .merge(json)
@@ -34,6 +37,7 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
         .route("/rooms/{room}/refound", post(refound::refound))
+        .route("/rooms/{room}/rebuild", post(pharmacy::rebuild).layer(Extension(queue)))
         .route("/sync", get(sync::upgrade))
         .route("/api/ws", get(api_ws::upgrade))
         .route("/ws", get(api_ws::upgrade))

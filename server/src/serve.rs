@@ -8,6 +8,7 @@ use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use crate::{
     auth::HubRef,
     config::ServerConfig,
+    facility::Facility,
     hub::Hub,
     retention, router,
     storage::{Sled, Storage, StorageError},
@@ -70,7 +71,8 @@ pub async fn run_with_storage(
         }
     });
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
-    let app = router::build(HubRef(Arc::clone(&hub)), &config.web);
+    let facility = Facility::start(&hub, config.facility);
+    let app = router::build(HubRef(Arc::clone(&hub)), facility.queue(), &config.web);
     let (stop, stopping) = oneshot::channel();
     let signal = async move {
         shutdown.await;
@@ -86,6 +88,7 @@ pub async fn run_with_storage(
     tracing::info!("shutting down");
     keeping.abort();
     let closing = async {
+        facility.stop().await;
         hub.close(false).await;
         hub.sockets_closed().await;
     };

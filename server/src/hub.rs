@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, mint_actor};
+use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, Rules, mint_actor};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc},
@@ -61,11 +61,17 @@ pub struct HubConfig {
     pub room_idle: Duration,
     /// Bytes that may wait for one connection before it is closed as too slow.
     pub queue_bytes: usize,
+    /// What can be set about the rules of events.
+    pub rules: Arc<Rules>,
 }
 
 impl Default for HubConfig {
     fn default() -> Self {
-        Self { room_idle: Duration::from_secs(60), queue_bytes: outbox::BYTES_MAX }
+        Self {
+            room_idle: Duration::from_secs(60),
+            queue_bytes: outbox::BYTES_MAX,
+            rules: Rules::shipped(),
+        }
     }
 }
 

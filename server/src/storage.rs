@@ -37,6 +37,10 @@ pub use sled::{Sled, SledTree};
 ///   would leave a gap, or put another change at a number that is taken, is refused whole with
 ///   [`StorageError::Refused`], which names the room; nothing of it is written, and the storage
 ///   stays in order. A batch that is committed a second time changes nothing.
+/// - **Sealed for good.** An epoch that has a [successor](RoomBatch::successor) takes no batch that
+///   does not repeat what is there.
+/// - **Facts go along.** The [facts](Fact) of a batch are written in its step, and shown as its
+///   changes are.
 /// - **Bound once.** An actor that is bound to a person is never bound to another; such a commit is
 ///   refused in the same way. The person's display name may change.
 /// - **Strict.** [`load`](Storage::load) and [`events`](Storage::events) give all that was
@@ -80,7 +84,20 @@ pub trait Storage: Send + Sync + 'static {
     /// Gives the events numbered above `after`, at most `limit` of them, in order.
     ///
     /// `resource` is `Null` in each: what a resource looks like is the document's to say.
+    ///
+    /// Numbers go on through the epochs of a room. What was trimmed is left out.
     fn events(&self, room: &RoomId, after: u64, limit: usize) -> Result<Vec<Event>, StorageError>;
+
+    /// Lists the epochs of a room, oldest first; empty if nothing of it was ever committed.
+    fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, StorageError>;
+
+    /// Drops a room's events up to and including `through`; refused past the last one.
+    ///
+    /// Readers find them gone at once; a crash leaves them gone, or all there.
+    fn trim_events(&self, room: &RoomId, through: u64) -> Result<(), StorageError>;
+
+    /// Gives the facts of a table, by key.
+    fn facts(&self, table: &str) -> Result<Vec<(String, Vec<u8>)>, StorageError>;
 
     /// Gives the server's own actor id, which `make` mints at first use; durable before it is given.
     ///
@@ -102,6 +119,47 @@ pub struct RoomBatch {
     pub summary: Option<RoomSummary>,
     /// When the changes were received, in milliseconds since 1970.
     pub received_ms: u64,
+    /// What is noted elsewhere in the same step.
+    pub facts: Vec<Fact>,
+    /// The first batch of the epoch that takes this one's place: this one is sealed in the same
+    /// step, and the numbers of events go on behind its own.
+    pub successor: Option<Box<RoomBatch>>,
+}
+
+impl RoomBatch {
+    /// A batch with nothing beside it.
+    pub fn new(room: RoomId, batch: Batch, received_ms: u64) -> Self {
+        Self { room, batch, summary: None, received_ms, facts: Vec::new(), successor: None }
+    }
+
+    /// Facts and nothing else; `room` is the one they are about.
+    pub fn of_facts(room: RoomId, facts: Vec<Fact>) -> Self {
+        Self { facts, ..Self::new(room, Batch::default(), 0) }
+    }
+}
+
+/// A small record that belongs to no room's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What kind of fact it is: `[a-z-]{1,64}`.
+    pub table: String,
+    /// Which one; at most 256 bytes.
+    pub key: String,
+    /// What is noted; `None` takes it away.
+    pub value: Option<Vec<u8>>,
+}
+
+/// One founding of a room, and how its event log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// Name and number.
+    pub id: RoomId,
+    /// Whether a later epoch took its place.
+    pub sealed: bool,
+    /// Number of the oldest event that is kept; one more than `event_last` if there is none.
+    pub event_first: u64,
+    /// Number of the last event, or of the last one of the epochs before.
+    pub event_last: u64,
 }
 
 /// The little that a list of rooms shows without loading them.
@@ -128,6 +186,8 @@ pub struct RoomRecord {
     pub id: RoomId,
     /// What the list shows.
     pub summary: RoomSummary,
+    /// Number of the last event.
+    pub event_last: u64,
 }
 
 /// A room as it was loaded.
@@ -143,6 +203,10 @@ pub struct StoredRoom {
     pub seq: u64,
     /// Number of the last event.
     pub event_seq: u64,
+    /// When that was, in milliseconds since 1970.
+    pub event_time_ms: u64,
+    /// Whether a later epoch took its place, so that nothing more is written.
+    pub sealed: bool,
     /// Bytes of `changes` together.
     pub tail_bytes: u64,
 }

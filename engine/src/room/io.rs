@@ -181,7 +181,7 @@ pub enum CloseReason {
 }
 
 /// Changes and events that must become durable together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// Counts a room's batches since it was loaded, from 1.
     pub number: u64,

@@ -1,6 +1,8 @@
 //! From stored records to a room, off the room's task. Strict: all of it, or an error.
 
-use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId};
+use std::sync::Arc;
+
+use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId, Rules};
 
 use super::RoomError;
 use crate::storage::Storage;
@@ -21,10 +23,12 @@ pub(super) fn load(
     storage: &dyn Storage,
     id: &RoomId,
     server_actor: &ActorId,
+    rules: &Arc<Rules>,
 ) -> Result<Loaded, RoomError> {
     let server_actor = server_actor.clone();
     let config = RoomConfig {
         server_actor: Some(server_actor.clone()),
+        rules: Arc::clone(rules),
         ..RoomConfig::new(id.clone(), Role::Server)
     };
     let Some(stored) = storage.load(id)? else {
@@ -45,6 +49,7 @@ pub(super) fn load(
         bindings: stored.bindings,
         seq: stored.seq,
         event_seq: stored.event_seq,
+        event_time_ms: stored.event_time_ms,
         ..config
     };
     Ok(Loaded {

@@ -6,10 +6,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chartroom_engine::{ChangeHash, Document, Event, RoomId, RoomName};
+use chartroom_engine::{ChangeHash, Document, Event, RoomName};
 use serde_json::Value;
 
 use super::{FollowError, Hub, RoomError};
+use crate::storage::Epoch;
 
 /// Part of a room's event log.
 #[derive(Debug, Clone)]
@@ -46,8 +47,7 @@ impl Hub {
             page.last = epoch.event_last;
             let left = limit - page.events.len();
             if left > 0 && after < epoch.event_last {
-                let read =
-                    self.read_storage(move |storage| storage.events(&epoch.id, after, left));
+                let read = self.read_storage(move |storage| storage.events(&epoch.id, after, left));
                 page.events.extend(read.await?);
             }
         }
@@ -112,24 +112,20 @@ impl Hub {
         self: &Arc<Self>,
         name: &RoomName,
     ) -> Result<Option<u64>, RoomError> {
-        Ok(self.epochs(name).await?.first().map(|epoch| epoch.event_first))
+        let epochs = self.epochs(name).await?;
+        let kept = epochs.iter().find(|epoch| epoch.event_first <= epoch.event_last);
+        Ok(kept.or(epochs.last()).map(|epoch| epoch.event_first))
     }
 
-    async fn epochs(self: &Arc<Self>, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
-        let Some(record) = self.stored(name).await? else { return Ok(Vec::new()) };
-        let event_last = self.open(&record.id)?.read(|room| room.event_seq()).await?;
-        Ok(vec![Epoch { id: record.id, event_first: 1, event_last }])
+    /// The room's epochs, oldest first.
+    pub(super) async fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
+        let name = name.clone();
+        self.read_storage(move |storage| storage.epochs(&name)).await
     }
 
     async fn document(self: &Arc<Self>, epoch: &Epoch) -> Result<Document, RoomError> {
         self.open(&epoch.id)?.read(|room| room.document().clone()).await
     }
-}
-
-struct Epoch {
-    id: RoomId,
-    event_first: u64,
-    event_last: u64,
 }
 
 /// What is asked of a room's history for one event.

@@ -83,7 +83,7 @@ impl RoomTask {
 
     async fn load(&self) -> Result<Loaded, RoomError> {
         let (hub, id) = (Arc::clone(&self.hub), self.id.clone());
-        let loading = move || load(&*hub.storage, &id, &hub.server_actor);
+        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config.rules);
         let loaded = match tokio::task::spawn_blocking(loading).await {
             Ok(loaded) => loaded,
             Err(_) => Err(RoomError::Unreadable {
@@ -320,7 +320,7 @@ impl RoomTask {
         live.persisting = Some(Persisting { number, bytes, seq });
         let summary = summary_of(&self.id, &live.room, &batch);
         let batch =
-            RoomBatch { room: self.id.clone(), batch, summary, received_ms: clock::now_ms() };
+            RoomBatch { summary, ..RoomBatch::new(self.id.clone(), batch, clock::now_ms()) };
         let (answer, at) = (self.answer.clone(), Instant::now());
         self.hub.writer.commit(batch, move |result| {
             // The channel holds more than a room has under way; a task that ended needs no answer.

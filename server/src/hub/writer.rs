@@ -53,21 +53,22 @@ pub struct WriterCounts {
     pub batches: u64,
     /// Compactions that succeeded.
     pub compactions: u64,
-    /// Commits and compactions that failed, those that succeeded at the second try included.
+    /// Commits, compactions and trims that failed, those that succeeded at the second try included.
     pub failures: u64,
 }
 
 enum Request {
     Commit(RoomBatch, Done),
-    Compact(Compaction),
+    Shorten(RoomId, Shortening, Done),
     Stop,
 }
 
-struct Compaction {
-    room: RoomId,
-    snapshot: Vec<u8>,
-    through_seq: u64,
-    done: Done,
+/// What makes a room's records fewer.
+enum Shortening {
+    /// A snapshot takes the place of changes.
+    Compact { snapshot: Vec<u8>, through_seq: u64 },
+    /// Old events are dropped.
+    TrimEvents { through: u64 },
 }
 
 impl Writer {
@@ -79,7 +80,7 @@ impl Writer {
             storage,
             waiting,
             commits: VecDeque::new(),
-            compactions: VecDeque::new(),
+            shortenings: VecDeque::new(),
             stopping: false,
             counts: Arc::clone(&counts),
         };
@@ -113,8 +114,18 @@ impl Writer {
         through_seq: u64,
         done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
     ) {
-        let done = Done::new(done);
-        self.send(Request::Compact(Compaction { room, snapshot, through_seq, done }));
+        let compaction = Shortening::Compact { snapshot, through_seq };
+        self.send(Request::Shorten(room, compaction, Done::new(done)));
+    }
+
+    /// Has a room's events up to `through` dropped, between commits.
+    pub fn trim_events(
+        &self,
+        room: RoomId,
+        through: u64,
+        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
+    ) {
+        self.send(Request::Shorten(room, Shortening::TrimEvents { through }, Done::new(done)));
     }
 
     /// What the thread did so far.
@@ -169,7 +180,7 @@ struct Desk {
     storage: Arc<dyn Storage>,
     waiting: Receiver<Request>,
     commits: VecDeque<(RoomBatch, Done)>,
-    compactions: VecDeque<Compaction>,
+    shortenings: VecDeque<(RoomId, Shortening, Done)>,
     stopping: bool,
     counts: Arc<Mutex<WriterCounts>>,
 }
@@ -177,7 +188,7 @@ struct Desk {
 impl Desk {
     fn run(mut self) {
         loop {
-            let idle = self.commits.is_empty() && self.compactions.is_empty();
+            let idle = self.commits.is_empty() && self.shortenings.is_empty();
             if idle && self.stopping {
                 break;
             }
@@ -189,8 +200,8 @@ impl Desk {
                 self.take(request);
             }
             if self.commits.is_empty() {
-                if let Some(compaction) = self.compactions.pop_front() {
-                    self.compact(compaction);
+                if let Some((room, shortening, done)) = self.shortenings.pop_front() {
+                    self.shorten(&room, &shortening, done);
                 }
             } else {
                 let group = self.next_group();
@@ -203,7 +214,9 @@ impl Desk {
         match request {
             _ if self.stopping => {}
             Request::Commit(batch, done) => self.commits.push_back((batch, done)),
-            Request::Compact(compaction) => self.compactions.push_back(compaction),
+            Request::Shorten(room, shortening, done) => {
+                self.shortenings.push_back((room, shortening, done));
+            }
             Request::Stop => self.stopping = true,
         }
     }
@@ -256,15 +269,22 @@ impl Desk {
         }
     }
 
-    fn compact(&mut self, compaction: Compaction) {
-        let Compaction { room, snapshot, through_seq, done } = compaction;
-        let outcome = caught(|| self.storage.compact(&room, &snapshot, through_seq));
+    fn shorten(&mut self, room: &RoomId, shortening: &Shortening, done: Done) {
+        let outcome = caught(|| match shortening {
+            Shortening::Compact { snapshot, through_seq } => {
+                self.storage.compact(room, snapshot, *through_seq)
+            }
+            Shortening::TrimEvents { through } => self.storage.trim_events(room, *through),
+        });
         match &outcome {
-            Ok(()) => self.counts.lock().compactions += 1,
+            Ok(()) => {
+                let compacted = matches!(shortening, Shortening::Compact { .. });
+                self.counts.lock().compactions += u64::from(compacted);
+            }
             Err(error) => {
                 self.counts.lock().failures += 1;
-                let (document, told) = (room.document_id(), without_name(error, &room));
-                tracing::error!(%document, error = %told, "a compaction failed");
+                let (document, told) = (room.document_id(), without_name(error, room));
+                tracing::error!(%document, error = %told, "a room's records were not shortened");
                 if error.room().is_none() {
                     // The next commit tries again, should this not help.
                     let _ = self.try_reopen();
@@ -302,7 +322,8 @@ fn dismiss(
 ) -> (Vec<RoomBatch>, Vec<Done>) {
     let (mut kept, mut kept_waiting) = (Vec::new(), Vec::new());
     for (batch, done) in batches.into_iter().zip(waiting) {
-        if batch.room == *room {
+        // A batch that founds the next epoch may be refused for that one's sake.
+        if batch.room.name == room.name {
             done.tell(Err(error.clone()));
         } else {
             kept.push(batch);

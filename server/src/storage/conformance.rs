@@ -2,6 +2,7 @@
 //! storage's own tests, with a [`Subject`] that knows how to make, restart and damage one.
 
 pub(crate) mod contract;
+pub(crate) mod lasting;
 pub(crate) mod reading;
 pub(crate) mod strict;
 
@@ -53,6 +54,14 @@ macro_rules! conformance_tests {
             reading: rooms_are_listed_by_name_with_their_summaries;
             reading: many_rooms_are_listed_in_pages;
             reading: a_room_is_found_by_its_document;
+            lasting: facts_are_written_with_their_batch;
+            lasting: facts_alone_found_no_room;
+            lasting: facts_of_a_refused_commit_are_not_written;
+            lasting: a_sealed_epoch_takes_nothing_more_and_is_read;
+            lasting: event_numbers_go_on_through_epochs;
+            lasting: trimmed_events_are_gone_and_the_rest_stays;
+            lasting: leftovers_of_an_interrupted_trim_are_ignored_and_cleaned;
+            lasting: an_entry_of_an_earlier_version_is_read;
             strict: a_flipped_byte_is_an_error_that_names_room_and_record;
             strict: a_missing_record_is_an_error;
             strict: a_missing_part_is_an_error;
@@ -130,7 +139,7 @@ pub(crate) fn batch(room: &RoomId, seqs: std::ops::RangeInclusive<u64>) -> RoomB
 pub(crate) fn with_changes(room: &RoomId, changes: Vec<LoggedChange>) -> RoomBatch {
     let events = changes.iter().map(|change| event(room, change.seq)).collect();
     let batch = Batch { number: 1, changes, bindings: Vec::new(), events, mirrors: Vec::new() };
-    RoomBatch { room: room.clone(), batch, summary: None, received_ms: 42 }
+    RoomBatch::new(room.clone(), batch, 42)
 }
 
 pub(crate) fn summary(title: &str) -> RoomSummary {

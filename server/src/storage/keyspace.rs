@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
 use parking_lot::{Mutex, RwLock};
 
-use super::{RoomBatch, RoomRecord, Storage, StorageError, StoredRoom};
+use super::{Epoch, RoomBatch, RoomRecord, Storage, StorageError, StoredRoom};
 use keys::Stem;
 use values::Entry;
 
@@ -91,10 +91,24 @@ pub struct Keyspace<T> {
 /// What reads must not see yet.
 #[derive(Default)]
 struct Gate {
-    /// The rooms of the write that is under way or failed, as they were; `None`: not there.
-    in_doubt: BTreeMap<RoomId, Option<Entry>>,
+    /// What the write that is under way or failed replaces.
+    in_doubt: Before,
     /// Whether the last write ended other than well.
     failed: bool,
+}
+
+/// What stood before a write; `None`: not there.
+#[derive(Default)]
+struct Before {
+    rooms: BTreeMap<RoomId, Option<Entry>>,
+    /// By table and key.
+    facts: BTreeMap<(String, String), Option<Vec<u8>>>,
+}
+
+impl Before {
+    fn room(id: RoomId, entry: Entry) -> Self {
+        Self { rooms: BTreeMap::from([(id, Some(entry))]), facts: BTreeMap::new() }
+    }
 }
 
 impl<T: Tree> Keyspace<T> {
@@ -134,12 +148,8 @@ impl<T: Tree> Keyspace<T> {
         Ok(empty)
     }
 
-    /// Writes durably. Until that is done, reads see the given rooms as they were.
-    fn write(
-        &self,
-        before: BTreeMap<RoomId, Option<Entry>>,
-        writes: Vec<Write>,
-    ) -> Result<(), StorageError> {
+    /// Writes durably. Until that is done, reads see what stood before.
+    fn write(&self, before: Before, writes: Vec<Write>) -> Result<(), StorageError> {
         {
             let mut gate = self.gate.lock();
             gate.in_doubt = before;
@@ -192,6 +202,19 @@ impl<T: Tree> Storage for Keyspace<T> {
         self.read_events(room, after, limit)
     }
 
+    fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, StorageError> {
+        self.read_epochs(name)
+    }
+
+    fn trim_events(&self, room: &RoomId, through: u64) -> Result<(), StorageError> {
+        self.check_open()?;
+        self.trim_events_through(room, through)
+    }
+
+    fn facts(&self, table: &str) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.read_facts(table)
+    }
+
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
         self.check_open()?;
         if let Some(bytes) = records::read(&self.tree, &keys::SERVER_ACTOR)? {
@@ -200,7 +223,7 @@ impl<T: Tree> Storage for Keyspace<T> {
         let actor = make();
         let mut writes = Vec::new();
         records::put(&mut writes, &keys::SERVER_ACTOR, actor.to_bytes());
-        self.write(BTreeMap::new(), writes)?;
+        self.write(Before::default(), writes)?;
         Ok(actor)
     }
 
@@ -245,4 +268,13 @@ fn unreadable(stem: &Stem, reason: &'static str) -> StorageError {
         Some(room) => StorageError::Unreadable { room: room.clone(), key, reason },
         None => StorageError::StoreUnreadable { key, reason },
     }
+}
+
+/// Puts another text in the place of a room's entry, as an earlier version wrote it.
+#[cfg(test)]
+pub(crate) fn rewrite_entry(tree: &dyn Tree, room: &RoomId, entry: &serde_json::Value) {
+    let stem = Stem::Entry(room.clone());
+    let mut writes = Vec::new();
+    records::put(&mut writes, &stem, entry.to_string().as_bytes());
+    tree.write(writes).expect("the tree is written");
 }

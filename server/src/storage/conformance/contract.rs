@@ -15,6 +15,8 @@ pub(crate) fn a_change_is_given_back_as_it_was<S: Subject>() {
         bindings: Vec::new(),
         seq: 1,
         event_seq: 1,
+        event_time_ms: 1_001,
+        sealed: false,
         tail_bytes: 7,
     };
     assert_eq!(stored, expected);

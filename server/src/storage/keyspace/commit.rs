@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry as Slot};
 use chartroom_engine::{Author, Event, LoggedChange, RoomId};
 
 use super::{
-    Keyspace, Tree, Write,
+    Before, Keyspace, Tree, Write,
     keys::Stem,
     records, unreadable,
     values::{self, Entry},
@@ -18,6 +18,8 @@ struct Plan<'a, T> {
     rooms: BTreeMap<RoomId, PlannedRoom>,
     /// Payloads of new records, so that a later batch of the same commit sees them.
     records: BTreeMap<Stem, Vec<u8>>,
+    /// Facts by table and key; the last one of a commit stands.
+    facts: BTreeMap<(String, String), Option<Vec<u8>>>,
 }
 
 /// A room's entry, as it stands and as it will.
@@ -30,11 +32,16 @@ struct PlannedRoom {
 
 impl<T: Tree> Keyspace<T> {
     pub(super) fn commit_planned(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {
-        let mut plan = Plan { keyspace: self, rooms: BTreeMap::new(), records: BTreeMap::new() };
+        let mut plan = Plan {
+            keyspace: self,
+            rooms: BTreeMap::new(),
+            records: BTreeMap::new(),
+            facts: BTreeMap::new(),
+        };
         for batch in batches {
-            plan.add(batch)?;
+            plan.add(batch, 0)?;
         }
-        let (before, writes) = plan.finish();
+        let (before, writes) = plan.finish()?;
         if writes.is_empty() {
             return Ok(());
         }
@@ -43,9 +50,14 @@ impl<T: Tree> Keyspace<T> {
 }
 
 impl<T: Tree> Plan<'_, T> {
-    fn add(&mut self, batch: &RoomBatch) -> Result<(), StorageError> {
+    /// Adds a batch; a new epoch's events go on behind `events_before`.
+    fn add(&mut self, batch: &RoomBatch, events_before: u64) -> Result<(), StorageError> {
         let room = &batch.room;
-        let mut entry = self.entry(room)?;
+        let before = self.entry(room)?;
+        let mut entry = before.clone();
+        if entry == Entry::default() {
+            (entry.event_seq, entry.events_before) = (events_before, events_before);
+        }
         for change in &batch.batch.changes {
             self.change(room, &mut entry, change, batch.received_ms)?;
         }
@@ -58,10 +70,19 @@ impl<T: Tree> Plan<'_, T> {
         if let Some(summary) = &batch.summary {
             entry.summary = summary.clone();
         }
+        entry.sealed |= batch.successor.is_some();
+        if before.sealed && entry != before {
+            return Err(refused(room, "its epoch is sealed"));
+        }
+        for fact in &batch.facts {
+            let key = (fact.table.clone(), fact.key.clone());
+            self.facts.insert(key, fact.value.clone());
+        }
+        let event_seq = entry.event_seq;
         if let Some(planned) = self.rooms.get_mut(room) {
             planned.after = entry;
         }
-        Ok(())
+        batch.successor.as_ref().map_or(Ok(()), |successor| self.add(successor, event_seq))
     }
 
     /// The room's entry as the batches so far leave it.
@@ -116,13 +137,15 @@ impl<T: Tree> Plan<'_, T> {
         let record = values::encode_event(event);
         if event.seq == entry.event_seq + 1 {
             entry.event_seq = event.seq;
+            entry.event_time_ms = event.time_ms;
             self.records.insert(stem, record);
             return Ok(());
         }
-        if event.seq == 0 || event.seq > entry.event_seq {
+        if event.seq <= entry.events_before || event.seq > entry.event_seq {
             return Err(refused(room, "its events leave a gap in the log"));
         }
-        if self.existing(&stem)?.is_none_or(|there| there != record) {
+        let trimmed = event.seq < entry.event_first();
+        if !trimmed && self.existing(&stem)?.is_none_or(|there| there != record) {
             return Err(refused(room, "another event has its number"));
         }
         Ok(())
@@ -158,8 +181,19 @@ impl<T: Tree> Plan<'_, T> {
         }
     }
 
-    fn finish(self) -> (BTreeMap<RoomId, Option<Entry>>, Vec<Write>) {
-        let (mut before, mut writes) = (BTreeMap::new(), Vec::new());
+    fn finish(self) -> Result<(Before, Vec<Write>), StorageError> {
+        let (mut before, mut writes) = (Before::default(), Vec::new());
+        for (key, value) in self.facts {
+            let stem = Stem::Fact(key.0.clone(), key.1.clone());
+            let there = records::read(&self.keyspace.tree, &stem)?;
+            let there_bytes = there.as_ref().map_or(0, Vec::len);
+            match value {
+                Some(value) => records::replace(&mut writes, &stem, &value, there_bytes),
+                None if there.is_some() => records::delete(&mut writes, &stem, there_bytes),
+                None => {}
+            }
+            before.facts.insert(key, there);
+        }
         for (stem, record) in &self.records {
             records::put(&mut writes, stem, record);
         }
@@ -177,9 +211,9 @@ impl<T: Tree> Plan<'_, T> {
                 let document = Stem::Document(room.document_id().0);
                 records::put(&mut writes, &document, &values::encode_json(&room));
             }
-            before.insert(room, planned.before);
+            before.rooms.insert(room, planned.before);
         }
-        (before, writes)
+        Ok((before, writes))
     }
 }
 

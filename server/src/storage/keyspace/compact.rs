@@ -1,14 +1,15 @@
-//! Compaction: a snapshot becomes durable, then what it covers is deleted.
+//! What is dropped: changes that a snapshot covers, once that is durable, and old events.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use chartroom_engine::RoomId;
 
 use super::{
-    Keyspace, Tree, Write,
+    Before, Keyspace, Tree, Write,
     commit::refused,
     keys::{Span, Stem},
-    records, values,
+    records,
+    values::{self, Entry},
 };
 use crate::storage::StorageError;
 
@@ -37,8 +38,33 @@ impl<T: Tree> Keyspace<T> {
         records::put(&mut writes, &Stem::Snapshot(room.clone(), through_seq), snapshot);
         let record = values::encode_json(&after);
         records::replace(&mut writes, &Stem::Entry(room.clone()), &record, entry_bytes);
-        self.write(BTreeMap::from([(room.clone(), Some(entry))]), writes)?;
+        self.write(Before::room(room.clone(), entry), writes)?;
         self.delete_covered(room, through_seq)
+    }
+
+    pub(super) fn trim_events_through(
+        &self,
+        room: &RoomId,
+        through: u64,
+    ) -> Result<(), StorageError> {
+        let Some((entry, entry_bytes)) = self.read_entry(room)? else {
+            return Err(refused(room, "there are no events to drop"));
+        };
+        if through > entry.event_seq {
+            return Err(refused(room, "more events are to be dropped than the log has"));
+        }
+        if through < entry.event_first() {
+            return Ok(());
+        }
+        let after = Entry { events_trimmed: through, ..entry.clone() };
+        let mut writes = Vec::new();
+        let record = values::encode_json(&after);
+        records::replace(&mut writes, &Stem::Entry(room.clone()), &record, entry_bytes);
+        self.write(Before::room(room.clone(), entry), writes)?;
+        let event = |number| Stem::Event(room.clone(), number);
+        // A reader that began with the old entry reads on to its end first.
+        let _alone = self.deleting.write();
+        self.delete(event(0).through(&event(through)))
     }
 
     fn delete_covered(&self, room: &RoomId, through_seq: u64) -> Result<(), StorageError> {
@@ -64,7 +90,7 @@ impl<T: Tree> Keyspace<T> {
             if writes.is_empty() {
                 return Ok(());
             }
-            self.write(BTreeMap::new(), writes)?;
+            self.write(Before::default(), writes)?;
         }
     }
 }

@@ -6,8 +6,9 @@
 //! d | document id                           | part   which room has this document
 //! x | room name | 0 | epoch | kind | number | part   changes, snapshots and events
 //! x | room name | 0 | epoch | b | len | actor | part bindings
+//! f | table | 0 | len | key               | part   facts
 //! ```
-//! Numbers are big-endian: epoch and part of 4 bytes, the rest of 8. A [`Stem`] is a key without its
+//! Numbers are big-endian: epoch and part of 4 bytes, a fact's length of 2, the rest of 8. A [`Stem`] is a key without its
 //! part. No stem is the beginning of another, so the parts of a record stand together.
 
 use std::fmt;
@@ -34,6 +35,8 @@ pub(super) enum Stem {
     Event(RoomId, u64),
     /// Whose an actor is.
     Binding(RoomId, ActorId),
+    /// A fact, by table and key.
+    Fact(String, String),
 }
 
 /// The format version.
@@ -68,6 +71,10 @@ impl Stem {
                 bytes.extend_from_slice(actor);
                 bytes
             }
+            Self::Fact(table, key) => {
+                let length = u16::try_from(key.len()).unwrap_or(u16::MAX).to_be_bytes();
+                [b"f", table.as_bytes(), &[0], &length, key.as_bytes()].concat()
+            }
         }
     }
 
@@ -83,6 +90,7 @@ impl Stem {
             }
             b'd' => Self::Document(rest.try_into().ok()?),
             b'x' => parse_of_room(rest)?,
+            b'f' => parse_fact(rest)?,
             _ => return None,
         };
         Some((stem, u32::from_be_bytes(*part)))
@@ -103,7 +111,7 @@ impl Stem {
     /// The room that the record belongs to.
     pub(super) fn room(&self) -> Option<&RoomId> {
         match self {
-            Self::Meta(_) | Self::Document(_) => None,
+            Self::Meta(_) | Self::Document(_) | Self::Fact(..) => None,
             Self::Entry(room)
             | Self::Change(room, _)
             | Self::Snapshot(room, _)
@@ -123,6 +131,8 @@ impl fmt::Display for Stem {
             Self::Change(_, number) => write!(f, "change {number}"),
             Self::Snapshot(_, number) => write!(f, "snapshot {number}"),
             Self::Event(_, number) => write!(f, "event {number}"),
+            // Its key may name a patient.
+            Self::Fact(table, _) => write!(f, "fact of {table}"),
             Self::Binding(_, actor) => write!(f, "binding {}", actor.to_hex_string()),
         }
     }
@@ -168,6 +178,11 @@ pub(super) fn bindings(room: &RoomId) -> Span {
     (room_prefix(room, b'b'), room_prefix(room, b'b' + 1))
 }
 
+/// The facts of a table.
+pub(super) fn facts(table: &str) -> Span {
+    ([b"f", table.as_bytes(), &[0]].concat(), [b"f", table.as_bytes(), &[1]].concat())
+}
+
 /// Everything of a room but its entry.
 pub(super) fn of_room(room: &RoomId) -> Span {
     (room_prefix(room, 0), room_prefix(room, u8::MAX))
@@ -193,6 +208,15 @@ fn parse_room(bytes: &[u8]) -> Option<(RoomId, &[u8])> {
     let name = std::str::from_utf8(name).ok()?.parse().ok()?;
     let (epoch, rest) = rest.split_first_chunk()?;
     Some((RoomId { name, epoch: u32::from_be_bytes(*epoch) }, rest))
+}
+
+fn parse_fact(bytes: &[u8]) -> Option<Stem> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    let (table, rest) = (bytes.get(..end)?, bytes.get(end + 1..)?);
+    let (length, key) = rest.split_first_chunk()?;
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    (key.len() == usize::from(u16::from_be_bytes(*length)))
+        .then(|| Some(Stem::Fact(text(table)?, text(key)?)))?
 }
 
 fn parse_of_room(bytes: &[u8]) -> Option<Stem> {

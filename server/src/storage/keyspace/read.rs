@@ -1,6 +1,6 @@
 //! Reading: the entry first, then exactly what it promises.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use chartroom_engine::{ActorId, Author, DocumentId, Event, LoggedChange, RoomId, RoomName};
 
@@ -10,7 +10,7 @@ use super::{
     located, records, unreadable,
     values::{self, Entry},
 };
-use crate::storage::{RoomRecord, RoomSummary, StorageError, StoredRoom};
+use crate::storage::{Epoch, RoomRecord, StorageError, StoredRoom};
 
 /// Rooms listed before writers get a turn.
 const ROOMS_AT_ONCE: usize = 256;
@@ -23,18 +23,42 @@ impl<T: Tree> Keyspace<T> {
             let page = self.page(keys::entries(last.as_ref()), ROOMS_AT_ONCE)?;
             let Some((room, _)) = page.last() else { break };
             last = Some(room.clone());
-            rooms.extend(
-                page.into_iter()
-                    .filter_map(|(id, summary)| summary.map(|summary| RoomRecord { id, summary })),
-            );
+            rooms.extend(page.into_iter().filter_map(|(id, entry)| Some(listed(id, entry?))));
         }
         Ok(latest_epochs(rooms))
     }
 
     pub(super) fn read_room(&self, name: &RoomName) -> Result<Option<RoomRecord>, StorageError> {
         let page = self.page(keys::epochs(name), usize::MAX)?;
-        let latest = page.into_iter().rev().find_map(|(id, summary)| Some((id, summary?)));
-        Ok(latest.map(|(id, summary)| RoomRecord { id, summary }))
+        Ok(page.into_iter().rev().find_map(|(id, entry)| Some(listed(id, entry?))))
+    }
+
+    pub(super) fn read_epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, StorageError> {
+        let page = self.page(keys::epochs(name), usize::MAX)?;
+        let epoch = |(id, entry): (RoomId, Option<Entry>)| {
+            let entry = entry?;
+            let (event_first, event_last) = (entry.event_first(), entry.event_seq);
+            Some(Epoch { id, sealed: entry.sealed, event_first, event_last })
+        };
+        Ok(page.into_iter().filter_map(epoch).collect())
+    }
+
+    pub(super) fn read_facts(&self, table: &str) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        let gate = self.gate.lock();
+        let mut facts = BTreeMap::new();
+        records::scan(&self.tree, keys::facts(table), |stem, record| {
+            if let Stem::Fact(_, key) = stem {
+                facts.insert(key, record);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for ((_, key), before) in gate.in_doubt.facts.iter().filter(|((of, _), _)| of == table) {
+            match before {
+                Some(record) => facts.insert(key.clone(), record.clone()),
+                None => facts.remove(key),
+            };
+        }
+        Ok(facts.into_iter().collect())
     }
 
     pub(super) fn read_room_of_document(
@@ -43,7 +67,7 @@ impl<T: Tree> Keyspace<T> {
     ) -> Result<Option<RoomId>, StorageError> {
         let Some(room) = self.read_document(document)? else { return Ok(None) };
         let gate = self.gate.lock();
-        let is_new = matches!(gate.in_doubt.get(&room), Some(None));
+        let is_new = matches!(gate.in_doubt.rooms.get(&room), Some(None));
         Ok((!is_new).then_some(room))
     }
 
@@ -68,6 +92,8 @@ impl<T: Tree> Keyspace<T> {
             bindings: self.read_bindings(room, &entry)?,
             seq: entry.seq,
             event_seq: entry.event_seq,
+            event_time_ms: entry.event_time_ms,
+            sealed: entry.sealed,
         }))
     }
 
@@ -77,9 +103,11 @@ impl<T: Tree> Keyspace<T> {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Event>, StorageError> {
-        let last = self.durable_entry(room)?.map_or(0, |entry| entry.event_seq);
+        let _not_deleting = self.deleting.read();
+        let Some(entry) = self.durable_entry(room)? else { return Ok(Vec::new()) };
+        let first = entry.event_first().max(after.saturating_add(1));
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let numbers = after.saturating_add(1)..=last.min(after.saturating_add(limit));
+        let numbers = first..=entry.event_seq.min(first.saturating_add(limit).saturating_sub(1));
         let mut events = Vec::new();
         self.numbered(
             numbers,
@@ -106,7 +134,7 @@ impl<T: Tree> Keyspace<T> {
     /// The room's entry as of the last write that is durable.
     fn durable_entry(&self, room: &RoomId) -> Result<Option<Entry>, StorageError> {
         let gate = self.gate.lock();
-        match gate.in_doubt.get(room) {
+        match gate.in_doubt.rooms.get(room) {
             Some(before) => Ok(before.clone()),
             None => Ok(self.read_entry(room)?.map(|(entry, _)| entry)),
         }
@@ -125,34 +153,30 @@ impl<T: Tree> Keyspace<T> {
         if orphaned { Err(unreadable(entry, "is missing")) } else { Ok(()) }
     }
 
-    /// Rooms of a span with their durable summaries; `None` for one that is not durable yet.
-    fn page(
-        &self,
-        span: Span,
-        limit: usize,
-    ) -> Result<Vec<(RoomId, Option<RoomSummary>)>, StorageError> {
+    /// Rooms of a span with their durable entries; `None` for one that is not durable yet.
+    fn page(&self, span: Span, limit: usize) -> Result<Vec<(RoomId, Option<Entry>)>, StorageError> {
         let gate = self.gate.lock();
-        let mut page: Vec<(RoomId, Option<RoomSummary>)> = Vec::new();
+        let mut page: Vec<(RoomId, Option<Entry>)> = Vec::new();
         self.tree.scan(&span.0, &span.1, &mut |key, _| {
             if let Some((Stem::Entry(room), 0)) = Stem::parse(key) {
                 page.push((room, None));
             }
             if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        for (room, summary) in &mut page {
-            *summary = self.summary(&gate, room)?;
+        for (room, entry) in &mut page {
+            *entry = self.listed_entry(&gate, room)?;
         }
         Ok(page)
     }
 
-    /// A damaged entry has an empty summary here, so that one room does not hide the others.
-    fn summary(&self, gate: &Gate, room: &RoomId) -> Result<Option<RoomSummary>, StorageError> {
-        if let Some(before) = gate.in_doubt.get(room) {
-            return Ok(before.as_ref().map(|entry| entry.summary.clone()));
+    /// A damaged entry is an empty one here, so that one room does not hide the others.
+    fn listed_entry(&self, gate: &Gate, room: &RoomId) -> Result<Option<Entry>, StorageError> {
+        if let Some(before) = gate.in_doubt.rooms.get(room) {
+            return Ok(before.clone());
         }
         match self.read_entry(room) {
-            Ok(entry) => Ok(entry.map(|(entry, _)| entry.summary)),
-            Err(StorageError::Unreadable { .. }) => Ok(Some(RoomSummary::default())),
+            Ok(entry) => Ok(entry.map(|(entry, _)| entry)),
+            Err(StorageError::Unreadable { .. }) => Ok(Some(Entry::default())),
             Err(error) => Err(error),
         }
     }
@@ -236,6 +260,10 @@ impl<T: Tree> Keyspace<T> {
         })?;
         if expected <= last { Err(unreadable(&stem(expected), "is missing")) } else { Ok(()) }
     }
+}
+
+fn listed(id: RoomId, entry: Entry) -> RoomRecord {
+    RoomRecord { id, summary: entry.summary, event_last: entry.event_seq }
 }
 
 fn latest_epochs(rooms: Vec<RoomRecord>) -> Vec<RoomRecord> {

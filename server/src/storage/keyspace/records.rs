@@ -37,9 +37,15 @@ pub(super) fn put(writes: &mut Vec<Write>, stem: &Stem, payload: &[u8]) {
 /// Appends the writes that put a record in the place of one whose payload had `old_bytes`.
 pub(super) fn replace(writes: &mut Vec<Write>, stem: &Stem, payload: &[u8], old_bytes: usize) {
     put(writes, stem, payload);
+    // One that was not there has no parts, and the range is empty.
     for part in parts(payload.len())..parts(old_bytes) {
         writes.push(Write::Delete(stem.key(part)));
     }
+}
+
+/// Appends the writes that take away a record whose payload had `old_bytes`.
+pub(super) fn delete(writes: &mut Vec<Write>, stem: &Stem, old_bytes: usize) {
+    writes.extend((0..parts(old_bytes)).map(|part| Write::Delete(stem.key(part))));
 }
 
 /// Reads one record.

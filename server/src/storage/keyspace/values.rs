@@ -20,9 +20,28 @@ pub(super) struct Entry {
     pub snapshot_seq: u64,
     /// How many actors are bound.
     pub bindings: u64,
+    /// Whether a later epoch took this one's place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
+    /// How many events the epochs before had.
+    #[serde(default)]
+    pub events_before: u64,
+    /// Number of the last event that was dropped; 0 if none was.
+    #[serde(default)]
+    pub events_trimmed: u64,
+    /// When the last event was.
+    #[serde(default)]
+    pub event_time_ms: u64,
     /// What the list shows.
     #[serde(default)]
     pub summary: RoomSummary,
+}
+
+impl Entry {
+    /// Number of the oldest event that is kept.
+    pub fn event_first(&self) -> u64 {
+        self.events_before.max(self.events_trimmed) + 1
+    }
 }
 
 /// An event as it is kept: without the room and number, which the key has, and the resource.

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use crate::storage::{
-    Fault, Memory, Storage, StorageError, Tree,
+    Fact, Fault, Memory, RoomBatch, Storage, StorageError, Tree,
     conformance::{Subject, batch, conformance_tests, loaded, noise, room, summary},
 };
 
@@ -127,4 +127,26 @@ fn a_read_during_a_write_shows_what_was_durable_before() {
     memory.commit(&[growing, batch(&bob, 1..=1)]).unwrap();
     assert_eq!(looked.load(Ordering::Relaxed), 1);
     assert_eq!((loaded(&*memory, &alice).seq, loaded(&*memory, &bob).seq), (4, 1));
+}
+
+#[test]
+fn facts_are_shown_when_they_are_durable() {
+    let alice = room("patient:1");
+    let noted = |value: &[u8]| {
+        let (table, key) = ("cursor".to_owned(), "patient:1".to_owned());
+        vec![RoomBatch::of_facts(
+            alice.clone(),
+            vec![Fact { table, key, value: Some(value.to_vec()) }],
+        )]
+    };
+    for (fault, survives) in FAULTS {
+        let memory = Memory::new();
+        memory.commit(&noted(b"1")).unwrap();
+        memory.tree().fail_writes([fault]);
+        assert!(memory.commit(&noted(b"2")).is_err());
+        let value = || memory.facts("cursor").unwrap().remove(0).1;
+        assert_eq!(value(), b"1", "{fault:?}");
+        memory.reopen().unwrap();
+        assert_eq!(value(), if survives { b"2" } else { b"1" }, "{fault:?}");
+    }
 }

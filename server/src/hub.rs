@@ -6,6 +6,7 @@
 
 mod connection;
 mod ephemeral;
+mod facts;
 mod feed;
 mod handle;
 mod link;

@@ -39,6 +39,7 @@ pub(crate) use genesis::{collection_name, genesis_actor};
 use history::LogOrder;
 pub use history::People;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
+pub(crate) use safety::blocks_acts;
 use view::Reader;
 
 /// Why stored bytes are not this room's document.

@@ -1,9 +1,16 @@
 //! From patches to clinical meaning: resource changes, and the events derived from them.
 //!
 //! Pure and total: a change that no rule knows still gives its generic event.
-//! Start at [`ResourceChange`]; `rules` turns it into events.
+//! Start at [`ResourceChange`]. `table` has every rule as data, and `rules` the interpreter that turns
+//! a change into events; docs/events.md is checked against both.
 
+pub mod critical;
+mod fields;
+mod names;
 mod rules;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -13,6 +20,9 @@ use serde_json::Value;
 
 use crate::{Author, RoomName, time};
 
+pub use critical::CriticalTable;
+pub use fields::pharmacy_status;
+pub use names::{NAMES, dotted};
 pub(crate) use rules::derive;
 
 /// What happened to a resource.
@@ -114,6 +124,8 @@ pub struct EventSource {
 pub struct Rules {
     /// A critical value older than this, when the change arrives, alerts in its own chart only.
     pub late_after_ms: u64,
+    /// Beyond which limits a value is critical.
+    pub critical: CriticalTable,
 }
 
 impl Rules {
@@ -122,6 +134,7 @@ impl Rules {
 
     /// The rules that come with Chartroom.
     pub fn shipped() -> Arc<Self> {
-        Arc::new(Self { late_after_ms: Self::LATE_AFTER_MS })
+        let critical = CriticalTable::shipped();
+        Arc::new(Self { late_after_ms: Self::LATE_AFTER_MS, critical })
     }
 }

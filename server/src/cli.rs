@@ -21,6 +21,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use crate::{
     config::{Options, ServerConfig, Task},
     hub::{Hub, HubConfig},
+    retention::Retention,
     serve::{refuse_exposed, run_with_storage},
     shutdown::Shutdown,
     storage::{Sled, StorageError},
@@ -30,10 +31,11 @@ use crate::{
 pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let data = options.data;
     match options.command {
-        Task::Serve { listen, web, room_idle } => {
+        Task::Serve { listen, web, room_idle, events_keep, events_days } => {
             let mut config = ServerConfig::new(required(data)?);
             config.web = web;
             config.hub.room_idle = Duration::from_secs(room_idle);
+            config.retention = Retention { events_max: events_keep, days_max: events_days };
             serve(config, listen)
         }
         Task::Import { files, server: Some(url) } => {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::hub::HubConfig;
+use crate::{hub::HubConfig, retention::Retention};
 
 /// Where the web app stands when nothing else is said.
 const WEB_DEFAULT: &str = "web/dist";
@@ -38,6 +38,12 @@ pub enum Task {
         /// Seconds after which a room without members is unloaded
         #[arg(long, env = "CHARTROOM_ROOM_IDLE", value_name = "SECONDS", default_value_t = 60)]
         room_idle: u64,
+        /// Newest events kept in each room
+        #[arg(long, env = "CHARTROOM_EVENTS_KEEP", value_name = "N", default_value_t = 100_000)]
+        events_keep: u64,
+        /// Days for which events are kept
+        #[arg(long, env = "CHARTROOM_EVENTS_DAYS", value_name = "DAYS", default_value_t = 3650)]
+        events_days: u64,
     },
     /// Import FHIR Bundles, .json or .json.gz: each patient into a room of its own
     Import {
@@ -67,11 +73,18 @@ pub struct ServerConfig {
     pub web: PathBuf,
     /// How rooms and connections are held.
     pub hub: HubConfig,
+    /// Which events are kept.
+    pub retention: Retention,
 }
 
 impl ServerConfig {
     /// Defaults round a store.
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), web: WEB_DEFAULT.into(), hub: HubConfig::default() }
+        Self {
+            data: data.into(),
+            web: WEB_DEFAULT.into(),
+            hub: HubConfig::default(),
+            retention: Retention::default(),
+        }
     }
 }

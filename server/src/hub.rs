@@ -29,7 +29,7 @@ use std::{
 use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, Rules, mint_actor};
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, oneshot},
     task::JoinSet,
 };
 use uuid::Uuid;
@@ -192,6 +192,18 @@ impl Hub {
         self.watchers.watch()
     }
 
+    /// Drops a room's events up to and including `through`.
+    pub(crate) async fn trim_events(&self, room: RoomId, through: u64) -> Result<(), RoomError> {
+        let (done, answered) = oneshot::channel();
+        self.writer.trim_events(room, through, move |outcome| {
+            // Who no longer waits needs no answer.
+            let _ = done.send(outcome);
+        });
+        answered.await.map_err(|_| RoomError::ShuttingDown)??;
+        self.metrics.event_trims.inc();
+        Ok(())
+    }
+
     /// What is counted.
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -268,7 +280,7 @@ impl Hub {
         Peer(self.next_number())
     }
 
-    async fn read_storage<T: Send + 'static>(
+    pub(crate) async fn read_storage<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Storage) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, RoomError> {

@@ -13,6 +13,7 @@ mod error;
 mod handlers;
 pub mod hub;
 mod observe;
+pub mod retention;
 mod router;
 mod serve;
 mod shutdown;

@@ -37,6 +37,8 @@ pub(crate) struct Metrics {
     pub batches: Counter,
     /// Events derived.
     pub events: Counter,
+    /// Times that old events of a room were dropped.
+    pub event_trims: Counter,
     /// Changes of peers that were refused.
     pub changes_refused: Counter,
     /// Frames dropped because they named another sender.
@@ -66,6 +68,7 @@ impl Metrics {
             changes: Counter::default(),
             batches: Counter::default(),
             events: Counter::default(),
+            event_trims: Counter::default(),
             changes_refused: Counter::default(),
             frames_foreign: Counter::default(),
             reloads: Counter::default(),
@@ -97,6 +100,7 @@ impl Metrics {
         r.register("changes", "Changes persisted or being so", self.changes.clone());
         r.register("batches", "Batches persisted or being so", self.batches.clone());
         r.register("events", "Events derived", self.events.clone());
+        r.register("event_trims", "Old events of a room dropped", self.event_trims.clone());
         r.register("changes_refused", "Changes refused", self.changes_refused.clone());
         r.register("frames_foreign", "Frames of another sender", self.frames_foreign.clone());
         r.register("reloads", "Rooms loaded again after a failure", self.reloads.clone());

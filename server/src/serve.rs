@@ -9,7 +9,7 @@ use crate::{
     auth::HubRef,
     config::ServerConfig,
     hub::Hub,
-    router,
+    retention, router,
     storage::{Sled, Storage, StorageError},
 };
 
@@ -69,6 +69,7 @@ pub async fn run_with_storage(
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
     });
+    let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
     let app = router::build(HubRef(Arc::clone(&hub)), &config.web);
     let (stop, stopping) = oneshot::channel();
     let signal = async move {
@@ -83,6 +84,7 @@ pub async fn run_with_storage(
         result = &mut serving => Some(result),
     };
     tracing::info!("shutting down");
+    keeping.abort();
     let closing = async {
         hub.close(false).await;
         hub.sockets_closed().await;

@@ -47,6 +47,13 @@ pub(super) fn is_critical(resource_type: &str, kind: ConflictKind, elements: &[S
     }
 }
 
+/// The same of a conflict by the names that [`super::Document::look`] gives it.
+pub(crate) fn blocks_acts(resource_type: &str, names: &[String]) -> bool {
+    let whole = names.iter().any(|name| name.starts_with('$'));
+    let kind = if whole { ConflictKind::Deleted } else { ConflictKind::Element };
+    is_critical(resource_type, kind, names)
+}
+
 /// Types whose safety group decides what is given to whom.
 const CRITICAL_TYPES: [&str; 7] = [
     "AllergyIntolerance",

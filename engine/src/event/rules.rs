@@ -1,21 +1,24 @@
-//! The rules that turn a resource change into events.
+//! The interpreter of the table: what holds for a change, and what its events say.
 
 use serde_json::{Value, json};
 
-use super::{Action, Event, ResourceChange, Rules};
-use crate::RoomName;
+use super::{
+    Action, Event, ResourceChange, Rules, critical, dotted, fields,
+    table::{Clause, Details, Place, RULES, Rule},
+};
+use crate::{RoomName, document};
 
-/// The events of one resource change, unnumbered: the generic one first.
+/// The events of one resource change, unnumbered, in the order of the table: the generic one first.
 pub(crate) fn derive(
     room: &RoomName,
     change: &ResourceChange,
-    _rules: &Rules,
+    rules: &Rules,
     now_ms: u64,
 ) -> Vec<Event> {
     let event = |name: &str, details: Value| Event {
         seq: 0,
         event: name.to_owned(),
-        event_type: name.to_lowercase().replace('_', "."),
+        event_type: dotted(name),
         room: room.clone(),
         patient_id: room.patient_id().map(str::to_owned),
         resource_type: change.resource_type.clone(),
@@ -31,20 +34,116 @@ pub(crate) fn derive(
         details,
         source: None,
     };
-    let generic = match change.action {
-        Action::Created => "RESOURCE_CREATED",
-        Action::Updated => "RESOURCE_UPDATED",
-        Action::Deleted => "RESOURCE_DELETED",
-    };
-    let mut events = vec![event(generic, Value::Null)];
-    let conflicts = [
-        ("CONFLICT_DETECTED", &change.conflicts_new),
-        ("CONFLICT_RESOLVED", &change.conflicts_gone),
-    ];
-    for (name, elements) in conflicts {
-        if !elements.is_empty() {
-            events.push(event(name, json!({ "elements": elements })));
+    let case = Case { room, change, rules, now_ms };
+    let mut events = Vec::new();
+    for rule in RULES.iter().filter(|rule| case.concerns(rule)) {
+        let only_generic = events.len() == 1;
+        let holds = |clause: &Clause| case.holds(*clause, only_generic);
+        if rule.when.iter().any(|clauses| clauses.iter().all(holds)) {
+            let details = case.details(rule.details);
+            events.extend(rule.events.split(' ').map(|name| event(name, details.clone())));
         }
     }
     events
+}
+
+/// A change under the rules.
+struct Case<'a> {
+    room: &'a RoomName,
+    change: &'a ResourceChange,
+    rules: &'a Rules,
+    now_ms: u64,
+}
+
+impl Case<'_> {
+    /// A write to a resource that was deleted and stays so has no clinical meaning.
+    fn concerns(&self, rule: &Rule) -> bool {
+        let unseen = self.change.action == Action::Updated && self.change.before.is_none();
+        rule.types.is_empty() || !unseen && listed(rule.types, &self.change.resource_type)
+    }
+
+    fn holds(&self, clause: Clause, only_generic: bool) -> bool {
+        let change = self.change;
+        let now = |path| fields::codes(&change.resource, path);
+        let before = |path| {
+            change.before.as_ref().map_or_else(Vec::new, |before| fields::codes(before, path))
+        };
+        let has = |path, values| now(path).iter().any(|code| listed(values, code));
+        let content_types = || now("content.attachment.contentType");
+        match clause {
+            Clause::Created => change.action == Action::Created,
+            Clause::Updated => change.action == Action::Updated,
+            Clause::Deleted => change.action == Action::Deleted,
+            Clause::Other => change.action == Action::Updated && only_generic,
+            Clause::Is(path, values) => has(path, values),
+            Clause::Not(path, values) => !has(path, values),
+            Clause::Becomes(path, values) => {
+                let before = before(path);
+                now(path).iter().any(|code| listed(values, code) && !before.contains(code))
+            }
+            Clause::Turns(path, from, to) => {
+                before(path).contains(&from) && now(path).contains(&to)
+            }
+            Clause::In(Place::Chart) => self.room.patient_id().is_some(),
+            Clause::In(Place::Alerts) => self.room.as_str() == "facility:alerts",
+            Clause::File => !content_types().into_iter().all(is_text),
+            Clause::Note => {
+                let types = content_types();
+                types.is_empty() || types.into_iter().any(is_text)
+            }
+            Clause::RefersToObservation => !fields::observations(&change.resource).is_empty(),
+            Clause::Critical => self.alert().is_some(),
+            Clause::ConflictNew => !change.conflicts_new.is_empty(),
+            Clause::ConflictGone => !change.conflicts_gone.is_empty(),
+        }
+    }
+
+    fn details(&self, details: Details) -> Value {
+        let change = self.change;
+        match details {
+            Details::Nothing => Value::Null,
+            Details::Medication => json!({ "category": "medication" }),
+            Details::Unchecked => match critical::unchecked(&self.rules.critical, &change.resource)
+            {
+                true => json!({ "unchecked": true }),
+                false => Value::Null,
+            },
+            Details::Critical => self.alert().unwrap_or_default(),
+            Details::Acknowledged => {
+                let observations = fields::observations(&change.resource);
+                match observations.as_slice() {
+                    [one] => json!({ "observation": one }),
+                    all => json!({ "observation": all.first(), "observations": all }),
+                }
+            }
+            Details::ConflictNew => conflict(&change.resource_type, &change.conflicts_new),
+            Details::ConflictGone => conflict(&change.resource_type, &change.conflicts_gone),
+        }
+    }
+
+    fn alert(&self) -> Option<Value> {
+        let (before, after) = (self.change.before.as_ref(), &self.change.resource);
+        critical::alert(self.rules, before, after, self.now_ms)
+    }
+}
+
+/// What a conflict event says; names of our own, such as `$deleted`, are the kind of the conflict.
+fn conflict(resource_type: &str, names: &[String]) -> Value {
+    let (own, elements): (Vec<&String>, Vec<&String>) =
+        names.iter().partition(|name| name.starts_with('$'));
+    let kind = own.last().map_or("element", |name| name.trim_start_matches('$'));
+    json!({
+        "elements": elements,
+        "kind": kind,
+        "safety": document::blocks_acts(resource_type, names),
+    })
+}
+
+fn is_text(content_type: &str) -> bool {
+    content_type.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"))
+}
+
+/// Whether a code is among those parted by spaces.
+fn listed(codes: &str, code: &str) -> bool {
+    codes.split(' ').any(|listed| listed == code)
 }

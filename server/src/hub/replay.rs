@@ -24,7 +24,7 @@ pub struct EventPage {
 impl Hub {
     /// One page of a room's events, those numbered above `after`, with their resources.
     ///
-    /// Where retention dropped some of them, the page begins with the oldest that is kept.
+    /// Retention may have dropped what is asked for: then [`FollowError::Gone`].
     pub async fn events(
         self: &Arc<Self>,
         name: &RoomName,
@@ -42,8 +42,12 @@ impl Hub {
         after: u64,
         limit: usize,
     ) -> Result<EventPage, FollowError> {
+        let epochs = self.epochs(name).await?;
+        if let Some(first) = oldest(&epochs).filter(|first| after + 1 < *first) {
+            return Err(FollowError::Gone { first });
+        }
         let mut page = EventPage { events: Vec::new(), last: 0 };
-        for epoch in self.epochs(name).await? {
+        for epoch in epochs {
             page.last = epoch.event_last;
             let left = limit - page.events.len();
             if left > 0 && after < epoch.event_last {
@@ -107,14 +111,10 @@ impl Hub {
 }
 
 impl Hub {
-    /// The number of the oldest event that the room's log still has; `None` where it has none.
-    pub(super) async fn oldest_event(
-        self: &Arc<Self>,
-        name: &RoomName,
-    ) -> Result<Option<u64>, RoomError> {
-        let epochs = self.epochs(name).await?;
-        let kept = epochs.iter().find(|epoch| epoch.event_first <= epoch.event_last);
-        Ok(kept.or(epochs.last()).map(|epoch| epoch.event_first))
+    /// The number of the oldest event that the room's log still has, or of the next where it has
+    /// none; `None` for a room that was never written.
+    pub(super) async fn oldest_event(&self, name: &RoomName) -> Result<Option<u64>, RoomError> {
+        Ok(oldest(&self.epochs(name).await?))
     }
 
     /// The room's epochs, oldest first.
@@ -126,6 +126,11 @@ impl Hub {
     async fn document(self: &Arc<Self>, epoch: &Epoch) -> Result<Document, RoomError> {
         self.open(&epoch.id)?.read(|room| room.document().clone()).await
     }
+}
+
+fn oldest(epochs: &[Epoch]) -> Option<u64> {
+    let kept = epochs.iter().find(|epoch| epoch.event_first <= epoch.event_last);
+    kept.or(epochs.last()).map(|epoch| epoch.event_first)
 }
 
 /// What is asked of a room's history for one event.

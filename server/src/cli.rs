@@ -25,17 +25,21 @@ use crate::{
     serve::{refuse_exposed, run_with_storage},
     shutdown::Shutdown,
     storage::{Sled, StorageError},
+    webhooks::read_targets,
 };
 
 /// Does what the command line asks.
 pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let data = options.data;
     match options.command {
-        Task::Serve { listen, web, room_idle, events_keep, events_days } => {
+        Task::Serve { listen, web, room_idle, events_keep, events_days, webhooks } => {
             let mut config = ServerConfig::new(required(data)?);
             config.web = web;
             config.hub.room_idle = Duration::from_secs(room_idle);
             config.retention = Retention { events_max: events_keep, days_max: events_days };
+            if let Some(file) = webhooks {
+                config.webhooks = read_targets(&file)?;
+            }
             serve(config, listen)
         }
         Task::Import { files, server: Some(url) } => {

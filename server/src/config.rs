@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::{hub::HubConfig, retention::Retention};
+use crate::{hub::HubConfig, retention::Retention, webhooks::Target};
 
 /// Where the web app stands when nothing else is said.
 const WEB_DEFAULT: &str = "web/dist";
@@ -44,6 +44,9 @@ pub enum Task {
         /// Days for which events are kept
         #[arg(long, env = "CHARTROOM_EVENTS_DAYS", value_name = "DAYS", default_value_t = 3650)]
         events_days: u64,
+        /// List of targets to tell of events, a JSON file
+        #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
+        webhooks: Option<PathBuf>,
     },
     /// Import FHIR Bundles, .json or .json.gz: each patient into a room of its own
     Import {
@@ -75,6 +78,8 @@ pub struct ServerConfig {
     pub hub: HubConfig,
     /// Which events are kept.
     pub retention: Retention,
+    /// Who is told of events.
+    pub webhooks: Vec<Target>,
 }
 
 impl ServerConfig {
@@ -85,6 +90,7 @@ impl ServerConfig {
             web: WEB_DEFAULT.into(),
             hub: HubConfig::default(),
             retention: Retention::default(),
+            webhooks: Vec::new(),
         }
     }
 }

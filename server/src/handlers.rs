@@ -10,6 +10,7 @@ pub(crate) mod room;
 pub(crate) mod rooms;
 pub(crate) mod sync;
 pub(crate) mod web;
+pub(crate) mod webhooks;
 
 use axum::extract::{Query, rejection::QueryRejection};
 

@@ -1,22 +1,25 @@
 //! The table of URLs, whole, on one page.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{HubRef, loopback_only},
-    handlers::{commands, conflicts, document, events, health, metrics, room, rooms, sync, web},
+    handlers::{
+        commands, conflicts, document, events, health, metrics, room, rooms, sync, web, webhooks,
+    },
+    webhooks::Webhooks,
 };
 
 /// Everything the server answers.
-pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
+pub(crate) fn build(hub: HubRef, web_folder: &Path, hooks: Arc<Webhooks>) -> Router {
     let json = Router::new()
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(room::show))
@@ -24,8 +27,16 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path) -> Router {
         .route("/rooms/{room}/conflicts", get(conflicts::list))
         .route("/rooms/{room}/events", get(events::list))
         .layer(CompressionLayer::new());
+    let webhooks = Router::new()
+        .route("/webhooks", get(webhooks::list))
+        .route("/webhooks/{target}/resume", post(webhooks::resume))
+        .route("/webhooks/dead-letters", get(webhooks::dead_letters))
+        .route("/webhooks/dead-letters/{id}", delete(webhooks::discard))
+        .route("/webhooks/dead-letters/{id}/retry", post(webhooks::retry))
+        .layer(Extension(hooks));
     Router::new()
         .merge(json)
+        .merge(webhooks)
         .route(
             "/rooms/{room}/commands",
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),

@@ -50,11 +50,19 @@ impl Server {
     /// Starts a server over a storage of the test's, which unloads idle rooms at once and closes
     /// slow peers early.
     pub async fn start_over(storage: Arc<dyn Storage>) -> anyhow::Result<Self> {
-        let (listener, address) = listen().await?;
-        let (stop, stopped) = oneshot::channel();
         let mut config = ServerConfig::new("unused");
         config.hub.room_idle = Duration::from_millis(20);
         config.hub.queue_bytes = 256 * 1024;
+        Self::start_over_with(storage, config).await
+    }
+
+    /// Starts a server with settings of the test's over a storage of the test's.
+    pub async fn start_over_with(
+        storage: Arc<dyn Storage>,
+        config: ServerConfig,
+    ) -> anyhow::Result<Self> {
+        let (listener, address) = listen().await?;
+        let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(run_with_storage(config, storage, listener, ended(stopped)));
         Self { address, stop, task }.answering().await
     }
@@ -95,11 +103,12 @@ impl Server {
     /// Sends a body, whatever it is, to a room's commands.
     pub async fn post(&self, room: &str, body: String) -> anyhow::Result<Answer> {
         let url = format!("{}/rooms/{room}/commands", self.http());
-        call(move |agent| {
-            let request = agent.post(url).header("content-type", "application/json");
-            request.header("x-chartroom-person", "alice;Alice").send(body)
-        })
-        .await
+        post(url, body).await
+    }
+
+    /// Asks for something to be done, without a body.
+    pub async fn act(&self, path: &str) -> anyhow::Result<Answer> {
+        post(self.http() + path, String::new()).await
     }
 
     async fn answering(self) -> anyhow::Result<Self> {
@@ -125,6 +134,14 @@ async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
 async fn ended(stopped: oneshot::Receiver<()>) {
     // A test that drops its server wants it to end too.
     let _ = stopped.await;
+}
+
+async fn post(url: String, body: String) -> anyhow::Result<Answer> {
+    call(move |agent| {
+        let request = agent.post(url).header("content-type", "application/json");
+        request.header("x-chartroom-person", "alice;Alice").send(body)
+    })
+    .await
 }
 
 async fn call(

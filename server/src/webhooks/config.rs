@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{Event, RoomName};
+use chartroom_engine::{Event, RoomName, event};
 use reqwest::{
     Url,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
@@ -101,7 +101,8 @@ pub fn read_targets(file: &Path) -> Result<Vec<Target>, TargetsError> {
         .map(|entry| {
             let target = entry.name.clone();
             let first = names.insert(target.clone());
-            let checked = if first { entry.check(folder) } else { Err(("name", "stands twice".to_owned())) };
+            let checked =
+                if first { entry.check(folder) } else { Err(("name", "stands twice".to_owned())) };
             checked.map_err(|(field, reason)| TargetsError::Field {
                 file: file.to_owned(),
                 target,
@@ -254,11 +255,7 @@ fn url(text: &str) -> Result<Url, Wrong> {
     }
 }
 
-fn secrets(
-    text: Option<String>,
-    file: Option<PathBuf>,
-    folder: &Path,
-) -> Result<Secrets, Wrong> {
+fn secrets(text: Option<String>, file: Option<PathBuf>, folder: &Path) -> Result<Secrets, Wrong> {
     let (field, text) = match (text, file) {
         (Some(text), None) => ("secret", text),
         (None, Some(file)) => {
@@ -266,7 +263,9 @@ fn secrets(
             let named = |error| ("secret_file", format!("{}: {error}", file.display()));
             ("secret_file", read.map_err(named)?)
         }
-        (Some(_), Some(_)) => return wrong("secret", "stands in place of secret_file, not beside it"),
+        (Some(_), Some(_)) => {
+            return wrong("secret", "stands in place of secret_file, not beside it");
+        }
         (None, None) => return wrong("secret", "is missing, and so is secret_file"),
     };
     Secrets::parse(&text).map_err(|error: SecretError| (field, error.to_string()))
@@ -277,7 +276,9 @@ fn rooms(patterns: &[String]) -> Result<Vec<RoomPattern>, Wrong> {
         return wrong("rooms", "names none");
     }
     let parse = |text: &String| {
-        text.parse().map_err(|error| ("rooms", format!("{text:?}: {error}; or a pattern such as patient:*")))
+        text.parse().map_err(|error| {
+            ("rooms", format!("{text:?}: {error}; or a pattern such as patient:*"))
+        })
     };
     patterns.iter().map(parse).collect()
 }
@@ -289,6 +290,9 @@ fn events(names: Vec<String>) -> Result<Option<BTreeSet<String>>, Wrong> {
     if names.iter().any(|name| name == "*") {
         return Ok(None);
     }
+    if let Some(unknown) = names.iter().find(|name| !event::NAMES.contains(&name.as_str())) {
+        return wrong("events", format!("{unknown:?} is no event's name"));
+    }
     Ok(Some(names.into_iter().collect()))
 }
 
@@ -296,7 +300,8 @@ fn headers(headers: BTreeMap<String, String>) -> Result<HeaderMap, Wrong> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let bad = |reason: &str| ("headers", format!("{name:?}: {reason}"));
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("is no header's name"))?;
+        let key =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("is no header's name"))?;
         let ours = [CONTENT_TYPE, CONTENT_LENGTH, HOST].contains(&key);
         if ours || key.as_str().starts_with("webhook-") {
             return Err(bad("is for the server to say"));

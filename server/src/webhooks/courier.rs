@@ -19,7 +19,7 @@ use reqwest::Client;
 use tokio::{
     sync::Notify,
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     clock,
-    hub::{FollowError, Hub, RoomError},
+    hub::{EventPage, FollowError, Hub, RoomError},
     observe::TargetMetrics,
 };
 
@@ -88,7 +88,11 @@ impl Courier {
     /// Delivers until it is stopped.
     pub async fn run(self: Arc<Self>) {
         while let Err(error) = self.work().await {
-            tracing::error!(webhook = self.target.name, code = error.code(), "deliveries begin anew");
+            tracing::error!(
+                webhook = self.target.name,
+                code = error.code(),
+                "deliveries begin anew"
+            );
             // A nudge may cut it short.
             let _ = timeout(RESTART_AFTER, self.nudge.notified()).await;
             if self.is_stopping() {
@@ -139,6 +143,8 @@ impl Courier {
         let watch = self.hub.watch();
         self.begin().await?;
         let mut visits = JoinSet::new();
+        let mut save = interval(SAVE_EVERY);
+        save.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_stopping() {
             self.start_visits(&mut visits);
             self.show_standing();
@@ -149,7 +155,7 @@ impl Courier {
                 rooms = watch.next() => self.hear(rooms),
                 Some(ended) = visits.join_next() => self.visited(ended)?,
                 () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
-                () = sleep(SAVE_EVERY), if unsaved => self.save().await,
+                _ = save.tick(), if unsaved => self.save().await,
                 () = self.nudge.notified() => {}
             }
         }
@@ -250,19 +256,20 @@ impl Courier {
     /// the log's end.
     async fn read(&self, room: &RoomName) -> Result<Vec<Event>, FollowError> {
         let position = self.position(room);
-        let events = self.hub.bare_events(room, position, SCAN).await?.events;
-        if let Some(first) = events.first() {
-            let missed = first.seq - position - 1;
-            if missed > 0 {
-                tracing::warn!(webhook = self.target.name, missed, "retention dropped events first");
-                self.metrics.missed.inc_by(missed);
-            }
+        let EventPage { events, last } = self.hub.bare_events(room, position, SCAN).await?;
+        let kept_after = events.first().map_or(last, |event| event.seq - 1);
+        if kept_after > position {
+            let missed = kept_after - position;
+            tracing::warn!(webhook = self.target.name, missed, "retention dropped events first");
+            self.metrics.missed.inc_by(missed);
+            self.handled(room, kept_after);
         }
         let Some(wanted) = events.iter().find(|event| self.target.wants(event)) else {
             return Ok(events);
         };
-        self.handled(room, wanted.seq - 1);
-        Ok(self.hub.events(room, wanted.seq - 1, VISIT_EVENTS).await?.events)
+        let position = wanted.seq - 1;
+        self.handled(room, position);
+        Ok(self.hub.events(room, position, VISIT_EVENTS).await?.events)
     }
 
     /// Delivers one event, or gives it up for good; otherwise how the visit ends.
@@ -292,7 +299,12 @@ impl Courier {
         let behind = ledger::position(&letter.target, &letter.room, letter.seq);
         self.ledger.note(vec![ledger::buried(&letter), behind]).await?;
         self.metrics.dead.inc();
-        tracing::warn!(webhook = letter.target, id = letter.id, error = letter.error, "an event was given up");
+        tracing::warn!(
+            webhook = letter.target,
+            id = letter.id,
+            error = letter.error,
+            "an event was given up"
+        );
         Ok(())
     }
 
@@ -326,8 +338,9 @@ impl Courier {
         let (rooms, facts) = {
             let mut positions = self.positions.lock();
             let rooms = std::mem::take(&mut positions.unsaved);
-            let fact = |(room, seq)| ledger::position(&self.target.name, room, *seq);
-            let facts = rooms.iter().filter_map(|room| positions.seqs.get_key_value(room)).map(fact);
+            let fact = |(room, seq): (&_, &u64)| ledger::position(&self.target.name, room, *seq);
+            let facts =
+                rooms.iter().filter_map(|room| positions.seqs.get_key_value(room)).map(fact);
             let facts: Vec<_> = facts.collect();
             (rooms, facts)
         };

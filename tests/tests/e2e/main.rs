@@ -13,6 +13,7 @@ mod http;
 mod import;
 mod people;
 mod rooms;
+mod webhooks;
 
 use chartroom_engine::DocumentId;
 use chartroom_tests::{client::Client, server::Server};

@@ -39,12 +39,14 @@ use crate::{
 const SCAN: usize = 500;
 /// Events delivered in one visit before other rooms have their turn.
 const VISIT_EVENTS: usize = 16;
+/// Facts written at once when a target begins.
+const FACTS_MAX: usize = 1000;
 /// How long a position may wait to be saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait before a task that failed begins anew.
 const RESTART_AFTER: Duration = Duration::from_secs(5);
 /// How long attempts under way may take once the server closes.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// One target and all that is known of it.
 pub struct Courier {
@@ -175,8 +177,8 @@ impl Courier {
         let now_ms = clock::now_ms();
         let heard = self.ledger.heard(name).await?;
         let mut seqs = self.ledger.positions(name).await?;
-        let mut schedule = Schedule::default();
-        let mut facts = vec![ledger::hears(name, rooms)];
+        let mut schedule = Schedule::begun();
+        let mut facts = Vec::new();
         for record in self.hub.list().await? {
             let room = record.id.name;
             if !self.target.hears(&room) {
@@ -193,7 +195,11 @@ impl Courier {
                 schedule.news(room, now_ms);
             }
         }
-        self.ledger.note(facts).await?;
+        facts.push(ledger::hears(name, rooms));
+        // In pieces: people's changes wait for the same disk.
+        for facts in facts.chunks(FACTS_MAX) {
+            self.ledger.note(facts.to_vec()).await?;
+        }
         *self.positions.lock() = Positions { seqs, unsaved: BTreeSet::new() };
         *self.schedule.lock() = schedule;
         Ok(())

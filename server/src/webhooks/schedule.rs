@@ -19,6 +19,7 @@ pub struct Schedule {
     /// Those not being visited, by when they are due.
     due: BTreeSet<(u64, RoomName)>,
     paused: bool,
+    begun: bool,
 }
 
 /// What is known of a room with events to deliver.
@@ -64,7 +65,7 @@ pub enum Visit {
 /// How a target stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// `idle`, `delivering`, `failing` or `paused`.
+    /// `starting`, `idle`, `delivering`, `failing` or `paused`.
     pub state: &'static str,
     /// Rooms with events to deliver.
     pub rooms_waiting: usize,
@@ -73,6 +74,11 @@ pub struct Standing {
 }
 
 impl Schedule {
+    /// One that knows from where the target goes on.
+    pub fn begun() -> Self {
+        Self { begun: true, ..Self::default() }
+    }
+
     /// A room has new events. One that waits behind a failure goes on waiting.
     pub fn news(&mut self, room: RoomName, now_ms: u64) {
         match self.rooms.get_mut(&room) {
@@ -128,7 +134,9 @@ impl Schedule {
 
     /// How the target stands.
     pub fn standing(&self) -> Standing {
-        let state = if self.paused {
+        let state = if !self.begun {
+            "starting"
+        } else if self.paused {
             "paused"
         } else if self.rooms.is_empty() {
             "idle"
@@ -177,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_room_is_visited_by_one_at_a_time_and_again_for_what_came_meanwhile() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::begun();
         schedule.news(room(1), 10);
         schedule.news(room(1), 11);
         assert_eq!(schedule.next(11), Some((room(1), 0)));
@@ -192,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_failing_room_waits_and_holds_up_no_other() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::begun();
         schedule.news(room(1), 10);
         schedule.next(10).unwrap();
         schedule.visited(room(1), failed(Failure::Status(500), 1, 1000), 20);
@@ -212,7 +220,7 @@ mod tests {
 
     #[test]
     fn only_so_many_rooms_are_visited_at_once() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::begun();
         for n in 0..=VISITS_MAX {
             schedule.news(room(n), 10);
         }
@@ -224,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_target_that_is_back_hears_at_once_from_rooms_that_could_not_reach_it() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::begun();
         for (n, failure) in [(1, Failure::Unreachable), (2, Failure::Status(500))] {
             schedule.news(room(n), 10);
             schedule.next(10).unwrap();
@@ -239,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_target_that_is_gone_is_paused_until_it_is_resumed() {
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::begun();
         schedule.news(room(1), 10);
         schedule.next(10).unwrap();
         schedule.visited(room(1), failed(Failure::Status(410), 1, 20), 15);

@@ -25,6 +25,7 @@ const STAGES = [
   { name: "client", about: "the npm package: types and tests", counts: "vitest", run: (onOutput) => packageTests("client-wasm", onOutput) },
   { name: "web", about: "the workspace: types, tests, build", counts: "vitest", run: webTests },
   { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
+  { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
   { name: "durability", about: "SIGKILL, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
@@ -125,6 +126,10 @@ async function toolTests(onOutput) {
   await run("node", ["--test", "scripts/counts.test.mjs"], { onOutput });
 }
 
+async function events(onOutput) {
+  await run("node", ["--test", "tests/events/import.test.mjs"], { env: await serverBinary(), onOutput });
+}
+
 async function foreign(onOutput) {
   await buildModule();
   await endToEnd("foreign", onOutput);
@@ -149,6 +154,9 @@ async function browser(onOutput) {
 
 async function endToEnd(folder, onOutput) {
   await npmCi(`tests/${folder}`);
-  const env = { CHARTROOM_BIN: process.env.CHARTROOM_BIN ?? (await buildServer("dev")) };
-  await run("npm", ["test", "--silent"], { cwd: join(ROOT, "tests", folder), env, onOutput });
+  await run("npm", ["test", "--silent"], { cwd: join(ROOT, "tests", folder), env: await serverBinary(), onOutput });
+}
+
+async function serverBinary() {
+  return { CHARTROOM_BIN: process.env.CHARTROOM_BIN ?? (await buildServer("dev")) };
 }

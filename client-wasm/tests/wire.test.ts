@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { connect, type RefusedEdit } from "chartroom";
+import { connect, type FollowEnd, type RefusedEdit } from "chartroom";
 import WebSocket from "ws";
 import { connectAs, until } from "./server.js";
 import { StubServer } from "./stub.js";
@@ -98,6 +98,41 @@ test("credentials that are not accepted are not offered again", async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(client).toMatchObject({ status: "offline", error: { code: "authentication" } });
   expect(stub.connections).toBe(1);
+});
+
+test("numbered events are asked for again from the last one, and late answers are passed over", async () => {
+  stub = await emptyServer();
+  const client = await connectAs("Alice", stub.url);
+  const room = await client.open(ROOM);
+  const heard: (number | undefined)[] = [];
+  const ends: FollowEnd[] = [];
+  room.on("*", ({ seq }) => heard.push(seq), { after: 7, onEnd: (end) => ends.push(end) });
+  const live = stub;
+  const asked = () => live.received.filter(({ type }) => type === "follow");
+  const send = (id: unknown, ...numbers: number[]) =>
+    live.send({ type: "events", id, events: numbers.map((seq) => JSON.stringify({ seq, event: "RESOURCE_CREATED", changes: [] })) });
+  await until(() => asked().length === 1);
+  expect(asked()[0]).toMatchObject({ documentId: await documentId(), after: 7 });
+  send(asked()[0]!.id, 8, 9);
+  await until(() => heard.length === 2);
+  stub.hangUp(1001);
+  await until(() => asked().length === 2);
+  expect(asked()[1]).toMatchObject({ after: 9 });
+  send(asked()[0]!.id, 9, 10);
+  send(asked()[1]!.id, 10);
+  await until(() => heard.length > 2);
+  expect(heard).toEqual([8, 9, 10]);
+  stub.send({ type: "follow-ended", id: asked()[1]!.id, code: "events-gone", message: "not kept", first: 12 });
+  await until(() => ends.length > 0);
+  expect(ends).toEqual([{ code: "events-gone", message: "not kept", first: 12 }]);
+  send(asked()[1]!.id, 12);
+  room.on("*", ({ seq }) => heard.push(seq), { after: 11 });
+  await until(() => asked().length === 3);
+  send(asked()[2]!.id, 12);
+  await until(() => heard.length > 3);
+  expect(heard).toEqual([8, 9, 10, 12]);
+  room.close();
+  await until(() => live.received.some(({ type, id }) => type === "unfollow" && id === asked()[2]!.id));
 });
 
 test("bytes that are no message break the connection, not the client", async () => {

@@ -20,6 +20,8 @@ export class Client {
   readonly #emitter = new Emitter<{ status: ConnectionStatus }>();
   readonly #rooms = new Map<string, Held>();
   readonly #link: SessionLink;
+  /** How often events were asked for; each asking has its number, so that late answers are told apart. */
+  #follows = 0;
   readonly #ticker: ReturnType<typeof setInterval>;
   readonly #forgetHints: Unsubscribe;
 
@@ -33,6 +35,12 @@ export class Client {
       person: options.person,
       send: ({ documentId }, data) => this.#connection.send({ type: "sync", documentId, data }),
       enter: ({ name }) => this.#connection.send({ type: "room", name }),
+      follow: ({ documentId }, after) => {
+        const id = (this.#follows += 1);
+        this.#connection.send({ type: "follow", documentId, id, after });
+        return id;
+      },
+      unfollow: (id) => this.#connection.send({ type: "unfollow", id }),
       reconnect: (reason) => this.#connection.drop(reason),
       drained: ({ name }) => this.#endIfUnused(name),
     };
@@ -118,7 +126,7 @@ export class Client {
   }
 
   #statusChanged(status: ConnectionStatus): void {
-    const sessions = [...this.#rooms.values()].map((held) => held.session);
+    const sessions = this.#sessions();
     if (status === "online") sessions.forEach((session) => this.#link.enter(session));
     if (status === "offline") sessions.forEach((session) => session.left());
     this.#emitter.emit("status", status);
@@ -138,6 +146,10 @@ export class Client {
         return this.#session(frame.documentId)?.introduced(frame.authors);
       case "refused":
         return this.#session(frame.documentId)?.refusedChanges(frame.hashes, new ChartroomError(frame.code, frame.message));
+      case "events":
+        return this.#sessions().forEach((session) => session.followed(frame.id, frame.events));
+      case "follow-ended":
+        return this.#sessions().forEach(({ follows }) => follows.ended(frame.id, frame.end));
       case "peer":
       case "error":
       case "other":
@@ -146,13 +158,16 @@ export class Client {
   }
 
   #session(documentId: string): RoomSession | undefined {
-    for (const { session } of this.#rooms.values()) if (session.documentId === documentId) return session;
-    return undefined;
+    return this.#sessions().find((session) => session.documentId === documentId);
+  }
+
+  #sessions(): RoomSession[] {
+    return [...this.#rooms.values()].map(({ session }) => session);
   }
 
   #tick(): void {
     this.#connection.tick();
-    for (const { session } of [...this.#rooms.values()]) session.tick();
+    for (const session of this.#sessions()) session.tick();
   }
 }
 

@@ -21,13 +21,18 @@ export class Emitter<Events> {
 
   emit<K extends keyof Events>(name: K, value: Events[K]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])] as Listener<Events[K]>[]) {
-      try {
-        listener(value);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+      call(() => listener(value));
     }
+  }
+}
+
+/** A listener's fault is nobody else's: it is thrown where no caller is. */
+export function call(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -8,11 +8,14 @@ export { RoomShell };
 /** Where the WebAssembly module is read from. */
 export type ModuleSource = URL | string | BufferSource | WebAssembly.Module;
 
+/** An event as the engine writes it, here or at the server. */
+export type EngineEvent = Omit<ChartEvent, "local">;
+
 /** What a call of the engine had to say; `drive.rs` writes it. */
 export interface Report {
   edit: { hash: string | null } | null;
   adopted: boolean;
-  events: Omit<ChartEvent, "local">[];
+  events: EngineEvent[];
   saved: string[];
   givenBack: string[];
   closed: string | null;

@@ -4,7 +4,7 @@
  * Codes of commands come from the engine (`unknown-resource-type`, `not-found`, `bad-id`,
  * `bad-shape`, `wrong-patient`, `too-large`, `read-only`); codes of the connection are the server's
  * (`room-name-invalid`, `room-unreadable`) or begin with what is at fault here: `client-closed`,
- * `room-closed`, `websocket-missing`, `authentication`, `protocol`, `engine-failed`.
+ * `room-closed`, `bad-number`, `websocket-missing`, `authentication`, `protocol`, `engine-failed`.
  */
 export class ChartroomError extends Error {
   override readonly name = "ChartroomError";

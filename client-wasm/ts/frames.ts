@@ -1,6 +1,7 @@
 import { Encoder } from "cbor-x";
+import type { EngineEvent } from "./engine.js";
 import { ChartroomError } from "./errors.js";
-import type { Person } from "./types.js";
+import type { FollowEnd, Person } from "./types.js";
 
 /** Messages from the server that a client acts on; others are `other` and are passed over. */
 export type ServerFrame =
@@ -12,13 +13,17 @@ export type ServerFrame =
   | { type: "room-refused"; name: string; code: string; message: string }
   | { type: "authors"; documentId: string; authors: { actor: Uint8Array; id: string; name: string }[] }
   | { type: "refused"; documentId: string; hashes: Uint8Array[]; code: string; message: string }
+  | { type: "events"; id: number; events: EngineEvent[] }
+  | { type: "follow-ended"; id: number; end: FollowEnd }
   | { type: "other" };
 
 /** Messages to the server behind the first, without the peers' names. */
 export type ClientFrame =
   | { type: "sync"; documentId: string; data: Uint8Array }
   | { type: "room"; name: string }
-  | { type: "leave-room"; documentId: string };
+  | { type: "leave-room"; documentId: string }
+  | { type: "follow"; documentId: string; id: number; after: number }
+  | { type: "unfollow"; id: number };
 
 // Plain maps and plain byte strings, as automerge-repo writes them.
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
@@ -75,6 +80,19 @@ export function decodeFrame(bytes: Uint8Array): ServerFrame {
       };
     case "refused":
       return { type: "refused", documentId: documentId(), hashes: list(map.hashes).map(bytesOf), code: text(map, "code"), message: text(map, "message") };
+    case "events":
+      return { type: "events", id: Number(map.id), events: list(map.events).map(event) };
+    case "follow-ended":
+      return {
+        type: "follow-ended",
+        id: Number(map.id),
+        end: {
+          code: text(map, "code"),
+          message: text(map, "message"),
+          ...(map.first != null && { first: Number(map.first) }),
+          ...(map.last != null && { last: Number(map.last) }),
+        },
+      };
     default:
       return { type: "other" };
   }
@@ -103,6 +121,14 @@ function text(map: Record<string, unknown>, name: string): string {
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw malformed("bytes");
+}
+
+function event(value: unknown): EngineEvent {
+  try {
+    return JSON.parse(String(value)) as EngineEvent;
+  } catch {
+    throw malformed("JSON as an event");
+  }
 }
 
 function malformed(expected: string): ChartroomError {

@@ -17,6 +17,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
 export type { Client } from "./client.js";
 export type { Room } from "./room.js";
 export { ChartroomError } from "./errors.js";
+export { eventIdentity } from "./identity.js";
 export type {
   Action,
   Backoff,
@@ -28,6 +29,8 @@ export type {
   ConnectOptions,
   Edit,
   EditState,
+  FollowEnd,
+  FollowOptions,
   Json,
   Person,
   RefusedEdit,

@@ -1,6 +1,6 @@
 import { ChartroomError } from "./errors.js";
 import type { RoomSession } from "./session.js";
-import type { ChartEvent, Conflict, Edit, Json, Resource, RoomEvents, RoomStatus, Unsubscribe } from "./types.js";
+import type { ChartEvent, Conflict, Edit, FollowOptions, Json, Resource, RoomEvents, RoomStatus, Unsubscribe } from "./types.js";
 
 /**
  * An open room: a patient's chart, read and written as FHIR resources. Every edit shows at once and
@@ -84,16 +84,21 @@ export class Room {
 
   /** Subscribes to what the room tells; see {@link RoomEvents}. */
   on<K extends keyof RoomEvents>(event: K, listener: (value: RoomEvents[K]) => void): Unsubscribe;
-  /** Subscribes to clinical events by name, such as `RESOURCE_CREATED`, or to all of them with `*`. */
-  on(event: string, listener: (event: ChartEvent) => void): Unsubscribe;
-  on(name: string, listener: (value: never) => void): Unsubscribe {
-    const { emitter } = this.#open();
+  /**
+   * Subscribes to clinical events by name, such as `RESOURCE_CREATED`, or to all of them with `*`.
+   *
+   * They come as this client derives them: at once, without a number, and none for what happened
+   * while it was away. With `after` they come from the server's log instead: numbered, durable,
+   * from the number behind `after` on, and after a break from where it was, none missed or repeated.
+   */
+  on(event: string, listener: (event: ChartEvent) => void, options?: FollowOptions): Unsubscribe;
+  on(name: string, listener: (value: never) => void, options?: FollowOptions): Unsubscribe {
+    const { emitter, follows } = this.#open();
     const told = listener as (value: unknown) => void;
-    const unsubscribe = isRoomEvent(name)
-      ? emitter.on(name, told)
-      : emitter.on("event", (event) => {
-          if (name === "*" || name === event.event) told(event);
-        });
+    const heard = (event: ChartEvent) => {
+      if (name === "*" || name === event.event) told(event);
+    };
+    const unsubscribe = isRoomEvent(name) ? emitter.on(name, told) : options ? follows.add(options, heard) : emitter.on("event", heard);
     const once = () => {
       unsubscribe();
       this.#subscriptions.delete(once);

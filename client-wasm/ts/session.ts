@@ -2,7 +2,8 @@ import { Collections } from "./collections.js";
 import { Deferred } from "./deferred.js";
 import { LocalEdit } from "./edit.js";
 import { Emitter } from "./emitter.js";
-import { newShell, readOutputs, type Report, type RoomShell } from "./engine.js";
+import { Follows } from "./follows.js";
+import { newShell, readOutputs, type EngineEvent, type Report, type RoomShell } from "./engine.js";
 import { ChartroomError, fromEngine } from "./errors.js";
 import type { ChartEvent, Command, Conflict, Person, RefusedEdit, Resource, RoomEvents, RoomStatus } from "./types.js";
 import type { Outputs } from "./wasm/chartroom.js";
@@ -14,6 +15,10 @@ export interface SessionLink {
   send(session: RoomSession, message: Uint8Array): void;
   /** Asks the server for the room again, after the session started afresh. */
   enter(session: RoomSession): void;
+  /** Asks for the room's numbered events behind `after`; gives the number that answers carry. */
+  follow(session: RoomSession, after: number): number;
+  /** Those events are not wanted any more. */
+  unfollow(id: number): void;
   /** The connection has delivered what cannot be: make it anew. */
   reconnect(reason: ChartroomError): void;
   /** The session has nothing unsaved any more. */
@@ -29,6 +34,8 @@ type SessionEvents = RoomEvents & { event: ChartEvent };
  */
 export class RoomSession {
   readonly emitter = new Emitter<SessionEvents>();
+  /** Listeners to the server's log. */
+  readonly follows: Follows;
   documentId: string;
   #shell: RoomShell;
   #epoch = 1;
@@ -50,6 +57,7 @@ export class RoomSession {
   ) {
     this.#shell = this.#call(() => newShell(name, this.#epoch, link.person));
     this.documentId = this.#shell.documentId();
+    this.follows = new Follows({ follow: (after) => link.follow(this, after), unfollow: (id) => link.unfollow(id) });
   }
 
   get status(): RoomStatus {
@@ -103,6 +111,7 @@ export class RoomSession {
     if (this.#online) return;
     this.#online = true;
     this.#feed(() => this.#shell.joined(Date.now()), { sends: false });
+    this.follows.online();
   }
 
   /** The server does not serve this room. */
@@ -113,6 +122,7 @@ export class RoomSession {
 
   left(): void {
     this.#firstAnswer.resolve();
+    this.follows.offline();
     if (!this.#online) return;
     this.#online = false;
     for (const edit of this.#edits.values()) edit.markUnsent();
@@ -132,6 +142,11 @@ export class RoomSession {
     this.#conflictsStale = true;
     this.emitter.emit("authors", undefined);
     this.#tellConflicts();
+  }
+
+  /** Numbered events came for one of the listeners, perhaps of this room. */
+  followed(id: number, events: EngineEvent[]): void {
+    this.follows.events(id, events, (event) => this.#told(event));
   }
 
   refusedChanges(hashes: Uint8Array[], reason: ChartroomError): void {
@@ -199,11 +214,15 @@ export class RoomSession {
       this.#touch(event.resource_type, event.resource_id);
       if (event.event_type.startsWith("conflict.")) this.#conflictsStale = true;
     }
-    const told = events.map((event): ChartEvent => ({ ...event, local: event.changes.some((hash) => this.#mine.has(hash)) }));
+    const told = events.map((event) => this.#told(event));
     if (adopted) this.emitter.emit("change", []);
     if (told.length > 0) this.emitter.emit("change", told);
     for (const event of told) this.emitter.emit("event", event);
     this.#tellConflicts();
+  }
+
+  #told(event: EngineEvent): ChartEvent {
+    return { ...event, local: event.changes.some((hash) => this.#mine.has(hash)) };
   }
 
   /** A resource may have changed; its conflicts too, which are costly to look for everywhere. */

@@ -72,8 +72,14 @@ export type Unsubscribe = () => void;
 /** What happened to a resource. */
 export type Action = "created" | "updated" | "deleted";
 
-/** One clinical event, derived from one change of one resource. */
+/**
+ * One clinical event, derived from one change of one resource.
+ *
+ * Its identity is `changes`, resource and `event`, wherever it was derived: see `eventIdentity`.
+ */
 export interface ChartEvent {
+  /** Its number in the room's log at the server, from 1 without gaps; 0 or absent where this client derived it itself. */
+  seq?: number;
   /** Upper-case name, such as `RESOURCE_CREATED`. */
   event: string;
   /** Dotted name, such as `resource.created`. */
@@ -91,7 +97,7 @@ export interface ChartEvent {
   changed: string[];
   /** Who is responsible, where known. */
   author: Person | null;
-  /** When this client received the change, in RFC 3339. */
+  /** When the server received the change, or this client where it derived the event itself; in RFC 3339. */
   time: string;
   /** What the change claims as its time, in RFC 3339. */
   authored: string;
@@ -101,8 +107,29 @@ export interface ChartEvent {
   import: boolean;
   /** What the event's rule adds. */
   details: Json;
+  /** In a facility room: the event of a patient's room that this one repeats. */
+  source?: { room: string; seq: number };
   /** Whether the change was made through this client's room. */
   local: boolean;
+}
+
+/** How a listener hears the server's numbered events. */
+export interface FollowOptions {
+  /** The number of the last event that is known; 0 for none, which gives the whole log first. */
+  after: number;
+  /** The log cannot be followed from there; without it, that is thrown as an error nobody catches. */
+  onEnd?: (end: FollowEnd) => void;
+}
+
+/** Why a listener hears no more numbered events. */
+export interface FollowEnd {
+  /** `events-gone`: older ones are not kept; `events-ahead`: the log has not come so far; or why the room is not served. */
+  code: string;
+  message: string;
+  /** The oldest number that is kept, with `events-gone`. */
+  first?: number;
+  /** The log's last number, with `events-ahead`. */
+  last?: number;
 }
 
 /** One of the values that stand at the same place. */

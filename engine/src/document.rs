@@ -14,6 +14,7 @@ mod genesis;
 pub(crate) mod history;
 mod list_diff;
 mod plan;
+mod refound;
 mod resource_types;
 mod safety;
 mod view;
@@ -38,6 +39,7 @@ pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
 use history::LogOrder;
 pub use history::People;
+pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
 pub(crate) use safety::blocks_acts;
 use view::Reader;
@@ -182,7 +184,7 @@ impl Document {
     }
 
     /// A resource as it stood at `heads`; `None` where it was absent or deleted.
-    fn resource_at(&self, heads: &[ChangeHash], name: &str, id: &str) -> Option<Value> {
+    pub(crate) fn resource_at(&self, heads: &[ChangeHash], name: &str, id: &str) -> Option<Value> {
         let resource_type = resource_types::resource_type(name)?;
         let reader = Reader { doc: &self.doc, heads: Some(heads) };
         let read = conflicts::read_with(reader, &self.order, resource_type, id)?;

@@ -17,7 +17,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{Author, RoomName};
+use chartroom_engine::{Author, RoomId, RoomName};
 
 use crate::{
     error::ApiError,
@@ -65,6 +65,17 @@ impl Caller {
     /// A room that something was written to, or that every facility has.
     pub async fn room(&self, name: &str) -> Result<Arc<RoomHandle>, ApiError> {
         Ok(self.hub().open_latest(&self.known_name(name).await?).await?)
+    }
+
+    /// An epoch of a room, the latest unless another is asked for.
+    pub async fn epoch(&self, name: &str, epoch: Option<u32>) -> Result<Arc<RoomHandle>, ApiError> {
+        let Some(epoch) = epoch else { return self.room(name).await };
+        let id = RoomId { name: parse_name(name)?, epoch };
+        let known = self.hub().epochs(&id.name).await?;
+        if !known.iter().any(|known| known.id == id) {
+            return Err(ApiError::RoomNotFound);
+        }
+        Ok(self.hub().open(&id)?)
     }
 
     /// A room, whether or not anything was written to it.

@@ -4,6 +4,7 @@ mod bundle;
 mod export;
 mod import;
 mod progress;
+mod refound;
 mod target;
 
 use std::{
@@ -12,7 +13,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -21,26 +21,18 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use crate::{
     config::{Options, ServerConfig, Task},
     hub::{Hub, HubConfig},
-    retention::Retention,
     serve::{refuse_exposed, run_with_storage},
     shutdown::Shutdown,
     storage::{Sled, StorageError},
-    webhooks::read_targets,
 };
 
 /// Does what the command line asks.
 pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let data = options.data;
     match options.command {
-        Task::Serve { listen, web, room_idle, events_keep, events_days, webhooks } => {
-            let mut config = ServerConfig::new(required(data)?);
-            config.web = web;
-            config.hub.room_idle = Duration::from_secs(room_idle);
-            config.retention = Retention { events_max: events_keep, days_max: events_days };
-            if let Some(file) = webhooks {
-                config.webhooks = read_targets(&file)?;
-            }
-            serve(config, listen)
+        Task::Serve(options) => {
+            let listen = options.listen;
+            serve(options.config(required(data)?)?, listen)
         }
         Task::Import { files, server: Some(url) } => {
             import::import(&files, &target::Target::server(&url)?)
@@ -51,6 +43,8 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
             target.close();
             Ok(code)
         }
+        Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
+        Task::Refound { room, server: None } => refound::in_store(&room, &required(data)?),
         Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
         Task::Export { room, server: None } => export::from_store(&room, &required(data)?),
     }

@@ -1,10 +1,16 @@
 //! The command line, and what can be set with it.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use clap::{Parser, Subcommand};
+use anyhow::Context;
+use chartroom_engine::{Rules, event::CriticalTable};
+use clap::{Args, Parser, Subcommand};
 
-use crate::{hub::HubConfig, retention::Retention, webhooks::Target};
+use crate::{
+    hub::HubConfig,
+    retention::Retention,
+    webhooks::{Target, read_targets},
+};
 
 /// Where the web app stands when nothing else is said.
 const WEB_DEFAULT: &str = "web/dist";
@@ -28,32 +34,21 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 pub enum Task {
     /// Serve rooms over WebSocket and HTTP
-    Serve {
-        /// Address to listen on; without sign-in only loopback is possible
-        #[arg(long, env = "CHARTROOM_LISTEN", default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
-        /// Folder of the built web app
-        #[arg(long, env = "CHARTROOM_WEB", value_name = "DIR", default_value = WEB_DEFAULT)]
-        web: PathBuf,
-        /// Seconds after which a room without members is unloaded
-        #[arg(long, env = "CHARTROOM_ROOM_IDLE", value_name = "SECONDS", default_value_t = 60)]
-        room_idle: u64,
-        /// Newest events kept in each room
-        #[arg(long, env = "CHARTROOM_EVENTS_KEEP", value_name = "N", default_value_t = 100_000)]
-        events_keep: u64,
-        /// Days for which events are kept
-        #[arg(long, env = "CHARTROOM_EVENTS_DAYS", value_name = "DAYS", default_value_t = 3650)]
-        events_days: u64,
-        /// List of targets to tell of events, a JSON file
-        #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
-        webhooks: Option<PathBuf>,
-    },
+    Serve(ServeOptions),
     /// Import FHIR Bundles, .json or .json.gz: each patient into a room of its own
     Import {
         /// The bundles
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Through a running server, such as http://127.0.0.1:8080
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
+    /// Found a room anew: what stands now without its history; the old epoch stays readable
+    Refound {
+        /// The room's name, such as patient:123
+        room: String,
+        /// In a running server, such as http://127.0.0.1:8080
         #[arg(long, value_name = "URL")]
         server: Option<String>,
     },
@@ -65,6 +60,60 @@ pub enum Task {
         #[arg(long, value_name = "URL")]
         server: Option<String>,
     },
+}
+
+/// How the server serves.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// Address to listen on; without sign-in only loopback is possible
+    #[arg(long, env = "CHARTROOM_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Folder of the built web app
+    #[arg(long, env = "CHARTROOM_WEB", value_name = "DIR", default_value = WEB_DEFAULT)]
+    pub web: PathBuf,
+    /// Seconds after which a room without members is unloaded
+    #[arg(long, env = "CHARTROOM_ROOM_IDLE", value_name = "SECONDS", default_value_t = 60)]
+    pub room_idle: u64,
+    /// Newest events kept in each room
+    #[arg(long, env = "CHARTROOM_EVENTS_KEEP", value_name = "N", default_value_t = 100_000)]
+    pub events_keep: u64,
+    /// Days for which events are kept
+    #[arg(long, env = "CHARTROOM_EVENTS_DAYS", value_name = "DAYS", default_value_t = 3650)]
+    pub events_days: u64,
+    /// Table of critical values in place of the shipped one (docs/events.md)
+    #[arg(long, env = "CHARTROOM_CRITICAL_VALUES", value_name = "FILE")]
+    pub critical_values: Option<PathBuf>,
+    /// Hours after which a critical value alerts in its own chart only
+    #[arg(long, env = "CHARTROOM_CRITICAL_HOURS", value_name = "HOURS", default_value_t = 72)]
+    pub critical_hours: u64,
+    /// List of the systems that are told of events (docs/operations.md)
+    #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
+    pub webhooks: Option<PathBuf>,
+}
+
+impl ServeOptions {
+    /// What a server over this store is run with; reads the files that the options name.
+    pub fn config(self, data: PathBuf) -> anyhow::Result<ServerConfig> {
+        let critical = match &self.critical_values {
+            None => CriticalTable::shipped(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                let table = text.map_err(anyhow::Error::from);
+                table
+                    .and_then(|text| Ok(CriticalTable::parse(&text)?))
+                    .with_context(|| format!("critical values in {}", path.display()))?
+            }
+        };
+        let late_after_ms = self.critical_hours.saturating_mul(60 * 60 * 1000);
+        let hub = HubConfig {
+            room_idle: Duration::from_secs(self.room_idle),
+            rules: Arc::new(Rules { late_after_ms, critical }),
+            ..HubConfig::default()
+        };
+        let retention = Retention { events_max: self.events_keep, days_max: self.events_days };
+        let webhooks = self.webhooks.as_deref().map(read_targets).transpose()?.unwrap_or_default();
+        Ok(ServerConfig { data, web: self.web, hub, retention, webhooks })
+    }
 }
 
 /// What a server is run with.

@@ -6,11 +6,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{CommandError, RoomNameError};
+use chartroom_engine::{CommandError, RoomNameError, document::RefoundError};
 use serde_json::{Value, json};
 
 use crate::{
-    hub::{FollowError, RoomError},
+    hub::{FollowError, RefoundingError, RoomError},
     webhooks::WebhookError,
 };
 
@@ -26,6 +26,9 @@ pub(crate) enum ApiError {
     /// The room does not do it (data, environment).
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// The room is not founded anew as it stands (caller).
+    #[error(transparent)]
+    Refound(RefoundError),
     /// The events asked for are not in the log (caller).
     #[error(transparent)]
     Events(FollowError),
@@ -51,6 +54,14 @@ pub(crate) enum ApiError {
     /// A query parameter has a wrong value (caller).
     #[error("the query is not understood: {0}")]
     Query(String),
+    /// One parameter has a wrong value (caller).
+    #[error("{field} {reason}")]
+    Parameter {
+        /// Its name.
+        field: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The person header has another form (caller).
     #[error("the header X-Chartroom-Person is written id;name")]
     Person,
@@ -68,11 +79,14 @@ pub(crate) enum ApiError {
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::RoomName(_) | Self::Body(_) | Self::Query(_) | Self::Person => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::RoomName(_)
+            | Self::Body(_)
+            | Self::Query(_)
+            | Self::Parameter { .. }
+            | Self::Person => StatusCode::BAD_REQUEST,
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
+            Self::Refound(_) => StatusCode::CONFLICT,
             Self::Room(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -82,16 +96,18 @@ impl ApiError {
         }
     }
 
-    fn code(&self) -> &'static str {
+    /// Stable code for clients.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
             Self::Room(error) => error.code(),
             Self::Events(error) => error.code(),
+            Self::Refound(error) => error.code(),
             Self::Body(_) => "bad-body",
             Self::BodyTooLarge { .. } => "too-large",
             Self::Command { error, .. } => error.code(),
-            Self::Query(_) => "bad-query",
+            Self::Query(_) | Self::Parameter { .. } => "bad-query",
             Self::Person => "bad-person",
             Self::ForeignOrigin => "foreign-origin",
             Self::Webhook(error) => error.code(),
@@ -107,6 +123,15 @@ impl ApiError {
             return Self::BodyTooLarge { limit };
         }
         Self::Body(rejection.body_text())
+    }
+}
+
+impl From<RefoundingError> for ApiError {
+    fn from(error: RefoundingError) -> Self {
+        match error {
+            RefoundingError::Refused(error) => Self::Refound(error),
+            RefoundingError::Room(error) => Self::Room(error),
+        }
     }
 }
 
@@ -138,11 +163,16 @@ impl IntoResponse for ApiError {
             insert(&mut error, "room", json!(room.name));
             insert(&mut error, "key", json!(key));
         }
-        if let Self::Events(FollowError::Gone { first }) = &self {
-            insert(&mut error, "first", json!(first));
+        if let Self::Events(events) = &self {
+            let (first, last) = events.numbers();
+            for (key, number) in [("first", first), ("last", last)] {
+                if let Some(number) = number {
+                    insert(&mut error, key, json!(number));
+                }
+            }
         }
-        if let Self::Events(FollowError::Ahead { last }) = &self {
-            insert(&mut error, "last", json!(last));
+        if let Self::Parameter { field, .. } = &self {
+            insert(&mut error, "field", json!(field));
         }
         if let Self::Command { index, edits, .. } = &self {
             insert(&mut error, "index", json!(index));

@@ -1,13 +1,16 @@
 //! One endpoint per file. A handler reaches rooms through [`crate::auth::Caller`] alone.
 
+pub(crate) mod api_ws;
 pub(crate) mod commands;
 pub(crate) mod conflicts;
 pub(crate) mod document;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod metrics;
+pub(crate) mod refound;
 pub(crate) mod room;
 pub(crate) mod rooms;
+mod socket;
 pub(crate) mod sync;
 pub(crate) mod web;
 pub(crate) mod webhooks;

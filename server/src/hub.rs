@@ -14,6 +14,7 @@ mod load;
 mod outbox;
 mod replay;
 mod room_task;
+mod socket;
 mod watch;
 mod writer;
 
@@ -42,14 +43,16 @@ use crate::{
 
 pub use connection::{Connection, FRAME_BYTES_MAX};
 pub use feed::{FollowEnd, FollowError, Follower};
-pub use handle::{RoomError, RoomHandle};
-pub use outbox::{Closing, Outbox, Outgoing};
+pub use handle::{RefoundingError, RoomError, RoomHandle};
+pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
+pub(crate) use socket::Socket;
 pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
 use link::Link;
 use room_task::RoomTask;
+use socket::Listeners;
 use watch::Watchers;
 
 /// Mail that may wait in front of one room before those who write to it wait themselves.
@@ -62,6 +65,8 @@ pub struct HubConfig {
     pub room_idle: Duration,
     /// Bytes that may wait for one connection before it is closed as too slow.
     pub queue_bytes: usize,
+    /// Events that may wait for one reader of a room's events before it ends as too slow.
+    pub queue_events: usize,
     /// What can be set about the rules of events.
     pub rules: Arc<Rules>,
 }
@@ -71,6 +76,7 @@ impl Default for HubConfig {
         Self {
             room_idle: Duration::from_secs(60),
             queue_bytes: outbox::BYTES_MAX,
+            queue_events: feed::WAITING_MAX,
             rules: Rules::shipped(),
         }
     }
@@ -89,6 +95,7 @@ pub struct Hub {
     /// Outboxes of sockets by their numbers, those that have not said who they are included.
     sockets: Mutex<BTreeMap<u64, Arc<Outbox>>>,
     socket_closed: Notify,
+    listeners: Listeners,
     numbers: AtomicU64,
     watchers: Watchers,
     metrics: Metrics,
@@ -118,6 +125,7 @@ impl Hub {
             connections: Mutex::default(),
             sockets: Mutex::default(),
             socket_closed: Notify::new(),
+            listeners: Listeners::default(),
             numbers: AtomicU64::new(1),
             watchers: Watchers::default(),
             metrics: Metrics::new(),
@@ -185,6 +193,12 @@ impl Hub {
             None => RoomId::first(name.clone()),
         };
         self.open(&id)
+    }
+
+    /// Founds a room anew: its next epoch says what stands now and has none of its history; the old
+    /// one is sealed and stays readable. Members are told, and events are numbered on.
+    pub async fn refound(self: &Arc<Self>, name: &RoomName) -> Result<RoomId, RefoundingError> {
+        self.open_latest(name).await?.refound().await
     }
 
     /// Hears from now on which rooms have new events.

@@ -42,6 +42,8 @@ pub(crate) struct Metrics {
     pub batches: Counter,
     /// Events derived.
     pub events: Counter,
+    /// Results whose unit the table of critical values does not have.
+    pub values_unchecked: Counter,
     /// Times that old events of a room were dropped.
     pub event_trims: Counter,
     /// Changes of peers that were refused.
@@ -74,6 +76,7 @@ impl Metrics {
             changes: Counter::default(),
             batches: Counter::default(),
             events: Counter::default(),
+            values_unchecked: Counter::default(),
             event_trims: Counter::default(),
             changes_refused: Counter::default(),
             frames_foreign: Counter::default(),
@@ -112,6 +115,8 @@ impl Metrics {
         r.register("changes", "Changes persisted or being so", self.changes.clone());
         r.register("batches", "Batches persisted or being so", self.batches.clone());
         r.register("events", "Events derived", self.events.clone());
+        let unchecked = self.values_unchecked.clone();
+        r.register("values_unchecked", "Results whose unit is not in the table", unchecked);
         r.register("event_trims", "Old events of a room dropped", self.event_trims.clone());
         r.register("changes_refused", "Changes refused", self.changes_refused.clone());
         r.register("frames_foreign", "Frames of another sender", self.frames_foreign.clone());

@@ -141,7 +141,7 @@ mod tests {
         visit(&hub, Retention { events_max: 5, days_max: 36_500 }).await.unwrap();
         let name = room("patient:1").name;
         let gone = hub.bare_events(&name, 6, 10).await;
-        assert!(matches!(gone, Err(FollowError::Gone { first: 8 })));
+        assert!(matches!(gone, Err(FollowError::Gone { first: 8, .. })));
         assert_eq!(hub.bare_events(&name, 7, 10).await.unwrap().events.len(), 5);
     }
 }

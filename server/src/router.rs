@@ -13,7 +13,8 @@ use tower_http::compression::CompressionLayer;
 use crate::{
     auth::{HubRef, loopback_only},
     handlers::{
-        commands, conflicts, document, events, health, metrics, room, rooms, sync, web, webhooks,
+        api_ws, commands, conflicts, document, events, health, metrics, refound, room, rooms, sync,
+        web, webhooks,
     },
     webhooks::Webhooks,
 };
@@ -41,7 +42,10 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path, hooks: Arc<Webhooks>) -> Rou
             "/rooms/{room}/commands",
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
+        .route("/rooms/{room}/refound", post(refound::refound))
         .route("/sync", get(sync::upgrade))
+        .route("/api/ws", get(api_ws::upgrade))
+        .route("/ws", get(api_ws::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -74,7 +74,7 @@ impl Webhooks {
         let mut couriers = Vec::new();
         let mut tasks = JoinSet::new();
         if !targets.is_empty() {
-            let client = post::client()?;
+            let client = post::client(&targets)?;
             for target in targets {
                 let courier = Arc::new(Courier::new(hub, client.clone(), target));
                 tasks.spawn(Arc::clone(&courier).run());
@@ -119,7 +119,7 @@ impl Webhooks {
         let page = self.hub.events(&letter.room, letter.seq - 1, 1).await?;
         let event = page.events.first().filter(|event| event.seq == letter.seq);
         let first = event.map_or(page.last + 1, |event| event.seq);
-        let event = event.ok_or(FollowError::Gone { first })?;
+        let event = event.ok_or(FollowError::Gone { first, last: page.last })?;
         let Err(failure) = courier.attempt(event).await else {
             return self.note(ledger::settled(id)).await;
         };

@@ -111,6 +111,22 @@ impl Client {
         Ok(())
     }
 
+    /// As [`reconnect`](Self::reconnect), where a room has moved on meanwhile: it is asked for by its
+    /// name, and the answer is left for [`move_on`](Self::move_on).
+    pub async fn reconnect_elsewhere(
+        &mut self,
+        server: SocketAddr,
+        document: DocumentId,
+    ) -> anyhow::Result<()> {
+        self.socket = open_socket(server).await?;
+        self.closed = None;
+        self.heard.clear();
+        self.join().await?;
+        let name = self.chart(document).room.id().name.to_string();
+        let (sender, target) = self.peer_ids();
+        self.send(&Frame::Room { sender, target, name }).await
+    }
+
     /// Opens a room by its name, and waits until server and client know what the other has.
     pub async fn open(&mut self, name: &str) -> anyhow::Result<DocumentId> {
         let id = self.find(name).await?;
@@ -134,6 +150,25 @@ impl Client {
         self.rooms.insert(document, chart);
         self.drive(document).await?;
         self.until("met", |me| me.chart(document).met).await?;
+        Ok(document)
+    }
+
+    /// Goes with a room into its next epoch, once the server has said so, and makes unsaved edits
+    /// again there; the new document.
+    pub async fn move_on(&mut self, document: DocumentId) -> anyhow::Result<DocumentId> {
+        let id = self.chart(document).room.id().clone();
+        let moved = |frame: &Frame| match frame {
+            Frame::RoomFound { name, epoch, .. } => *name == id.name.as_str() && *epoch > id.epoch,
+            _ => false,
+        };
+        self.until("room founded anew", |me| me.heard.iter().any(moved)).await?;
+        self.heard.retain(|frame| !moved(frame));
+        let edits = self.chart_mut(&document)?.room.take_pending();
+        self.rooms.remove(&document);
+        let document = self.open(id.name.as_str()).await?;
+        for edit in edits {
+            self.edit(document, edit.command).await?;
+        }
         Ok(document)
     }
 
@@ -365,9 +400,14 @@ pub async fn open_socket(server: SocketAddr) -> anyhow::Result<Socket> {
 
 /// Opens a socket whose end of the wire holds little, so that who does not read is soon felt.
 pub async fn open_narrow_socket(server: SocketAddr) -> anyhow::Result<Socket> {
+    upgrade(server, connect_narrow(server).await?).await
+}
+
+/// The connection under such a socket.
+pub(crate) async fn connect_narrow(server: SocketAddr) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(NARROW_BYTES)?;
-    upgrade(server, socket.connect(server).await?).await
+    Ok(socket.connect(server).await?)
 }
 
 async fn upgrade(server: SocketAddr, stream: TcpStream) -> anyhow::Result<Socket> {

@@ -6,5 +6,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "a client takes what it knows")]
 
 pub mod client;
+pub mod event_source;
 pub mod fuzz;
+pub mod json_client;
 pub mod server;

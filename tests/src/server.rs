@@ -102,13 +102,17 @@ impl Server {
 
     /// Sends a body, whatever it is, to a room's commands.
     pub async fn post(&self, room: &str, body: String) -> anyhow::Result<Answer> {
-        let url = format!("{}/rooms/{room}/commands", self.http());
-        post(url, body).await
+        self.post_path(&format!("/rooms/{room}/commands"), body).await
     }
 
-    /// Asks for something to be done, without a body.
-    pub async fn act(&self, path: &str) -> anyhow::Result<Answer> {
-        post(self.http() + path, String::new()).await
+    /// Posts JSON in the name of Alice.
+    pub async fn post_path(&self, path: &str, body: String) -> anyhow::Result<Answer> {
+        let url = self.http() + path;
+        call(move |agent| {
+            let request = agent.post(url).header("content-type", "application/json");
+            request.header("x-chartroom-person", "alice;Alice").send(body)
+        })
+        .await
     }
 
     async fn answering(self) -> anyhow::Result<Self> {
@@ -134,14 +138,6 @@ async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
 async fn ended(stopped: oneshot::Receiver<()>) {
     // A test that drops its server wants it to end too.
     let _ = stopped.await;
-}
-
-async fn post(url: String, body: String) -> anyhow::Result<Answer> {
-    call(move |agent| {
-        let request = agent.post(url).header("content-type", "application/json");
-        request.header("x-chartroom-person", "alice;Alice").send(body)
-    })
-    .await
 }
 
 async fn call(

@@ -7,7 +7,7 @@
 
 use std::io::Read;
 
-use automerge::ObjType;
+use automerge::{ObjType, transaction::Transactable};
 use serde_json::{Value, json};
 
 use super::*;
@@ -301,4 +301,46 @@ fn wrong_commands_are_refused_with_their_reason() {
         "wrong-patient"
     );
     assert_eq!(code(json!({"resourceType": "Patient", "id": "2"})), "wrong-patient");
+}
+
+#[test]
+fn a_room_founded_anew_says_the_same_and_has_another_history() {
+    let mut first = document("patient:1", 1);
+    put(&mut first, allergy("a", json!({"onsetString": "2001", "meta": {"versionId": "7"}})));
+    put(&mut first, allergy("gone", json!({})));
+    for onset in ["2002", "2003"] {
+        patch(&mut first, "a", json!({"onsetString": onset}));
+    }
+    let delete =
+        Command::Delete { resource_type: "AllergyIntolerance".to_owned(), id: "gone".to_owned() };
+    first.command(&delete, Writer::Person(None), 0).unwrap();
+    let texts = super::genesis::collection(TEXTS).unwrap();
+    let mut tx = first.doc.transaction();
+    let text = tx.put_object(&texts, "Composition/n/text", ObjType::Text).unwrap();
+    tx.splice_text(&text, 0, 0, "Stable 🫀.").unwrap();
+    tx.commit();
+
+    let second = first.refound(1_700_000_000_000).unwrap();
+    assert_eq!(second.room().epoch, 2);
+    assert_eq!(second.export(), first.export());
+    assert_eq!(second.change_count(), 3, "genesis, the resources, the texts");
+    assert!(!second.has(&first.genesis()));
+    let log = second.log().into_iter().map(|change| change.bytes.to_vec());
+    let loaded = Document::load(second.room(), second.actor().clone(), None, log).unwrap();
+    assert_eq!((loaded.heads(), loaded.export()), (second.heads(), second.export()));
+    assert_eq!(second.refound(0).unwrap().room().epoch, 3);
+}
+
+#[test]
+fn a_room_with_an_open_conflict_is_not_founded_anew() {
+    let mut alice = document("patient:1", 1);
+    put(&mut alice, allergy("a", json!({"onsetString": "2001"})));
+    let mut bob = document("patient:1", 2);
+    exchange(&mut alice, &mut bob);
+    patch(&mut alice, "a", json!({"onsetString": "2002"}));
+    patch(&mut bob, "a", json!({"onsetString": "2003"}));
+    exchange(&mut alice, &mut bob);
+    assert_eq!(alice.refound(0).unwrap_err(), RefoundError::ConflictsOpen { count: 1 });
+    patch(&mut alice, "a", json!({"onsetString": "2003"}));
+    alice.refound(0).unwrap();
 }

@@ -6,6 +6,7 @@
 
 mod conditions;
 mod critical;
+mod docs_events;
 mod names;
 
 use serde_json::{Value, json};

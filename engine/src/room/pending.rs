@@ -6,8 +6,8 @@ use automerge::ChangeHash;
 
 use super::{Role, Room};
 use crate::{
-    Document,
-    change::metadata::Ledger,
+    Command, Document,
+    change::{metadata::Ledger, operations},
     room::io::{Edit, Output},
 };
 
@@ -35,6 +35,36 @@ impl Room {
             self.document.mark_acknowledged(*hash);
         }
         self.outputs.push_back(Output::Saved { hashes: saved });
+    }
+
+    /// Client role: takes the local edits out that the server does not hold, to be made again in
+    /// the room's next epoch. A put of a resource that stood becomes a patch of what it wrote, so
+    /// that it takes nothing back that others wrote meanwhile.
+    pub fn take_pending(&mut self) -> Vec<Edit> {
+        let pending = std::mem::take(&mut self.pending);
+        pending.into_iter().map(|(hash, edit)| self.narrowed(hash, edit)).collect()
+    }
+
+    fn narrowed(&self, hash: ChangeHash, edit: Edit) -> Edit {
+        let patch = || {
+            let Command::Put { resource } = &edit.command else { return None };
+            let change = self.document.change(&hash)?;
+            let touched = operations::touched(&self.document, &self.staged, &change).ok()?.0;
+            let [touched] = touched.as_slice() else { return None };
+            let (resource_type, id) = (touched.collection.clone(), touched.id.clone());
+            self.document.resource_at(change.deps(), &resource_type, &id)?;
+            let values = |name: &String| {
+                let sibling = format!("_{name}");
+                let value = resource.get(name).cloned().unwrap_or_default();
+                let beside = resource.get(&sibling).cloned();
+                [(name.clone(), Some(value)), (sibling, beside)]
+            };
+            let elements = touched.elements.iter().filter(|name| !name.starts_with('$'));
+            let elements =
+                elements.flat_map(values).filter_map(|(name, value)| Some((name, value?)));
+            Some(Command::Patch { resource_type, id, elements: elements.collect() })
+        };
+        Edit { command: patch().unwrap_or_else(|| edit.command.clone()), ..edit }
     }
 
     /// Client role: the server refused changes. The document goes back to what it was without them

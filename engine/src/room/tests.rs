@@ -450,3 +450,28 @@ fn edits_that_arrive_together_are_shown_in_the_order_of_the_log() {
         }
     }
 }
+
+#[test]
+fn edits_made_again_in_the_next_epoch_take_nothing_back() {
+    let mut world = World::with("patient:1", &[1]);
+    let condition = |text: &str, note: &str| {
+        json!({
+            "resourceType": "Condition", "id": "c", "code": {"text": text},
+            "note": [{"text": note}], "subject": {"reference": "Patient/1"},
+        })
+    };
+    world.edit(1, Command::Put { resource: condition("Asthma", "a") });
+    world.settle();
+    world.leave(1);
+    world.edit(1, Command::Put { resource: condition("Asthma", "b") });
+    let mut other = condition("Cough", "a");
+    other["id"] = json!("d");
+    world.edit(1, Command::Put { resource: other.clone() });
+    let edits = world.client(1).take_pending();
+    let commands: Vec<Command> = edits.into_iter().map(|edit| edit.command).collect();
+    let elements = json!({"note": [{"text": "b"}]}).as_object().unwrap().clone();
+    let patch =
+        Command::Patch { resource_type: "Condition".to_owned(), id: "c".to_owned(), elements };
+    assert_eq!(commands, [patch, Command::Put { resource: other }]);
+    assert_eq!(world.client(1).unsaved(), 0);
+}

@@ -104,19 +104,25 @@ impl Server {
         Ok((response.status().as_u16(), body))
     }
 
-    fn command(&self, room: &RoomName, command: &Command) -> anyhow::Result<Outcome> {
-        let url = format!("{}/rooms/{room}/commands", self.url);
+    /// Hands in JSON; the status and the body.
+    pub fn post(&self, path: &str, json: Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
         let mut response = self
             .agent
-            .post(&url)
+            .post(format!("{}{path}", self.url))
             .header("content-type", "application/json")
             .header("x-chartroom-person", format!("{PERSON_ID};{PERSON_NAME}"))
-            .send(serde_json::to_vec(command)?)
+            .send(json)
             .with_context(|| self.unreachable())?;
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
+        Ok((response.status().as_u16(), body))
+    }
+
+    fn command(&self, room: &RoomName, command: &Command) -> anyhow::Result<Outcome> {
+        let (status, body) =
+            self.post(&format!("/rooms/{room}/commands"), serde_json::to_vec(command)?)?;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
-        match response.status().as_u16() {
+        match status {
             200 => {
                 let hash = body.pointer("/edits/0/hash").unwrap_or(&Value::Null);
                 Ok(Outcome::Written { changed: !hash.is_null() })

@@ -27,16 +27,18 @@ pub(crate) enum Format {
 pub(crate) struct Parameters {
     #[serde(default)]
     format: Format,
+    epoch: Option<u32>,
 }
 
-/// Gives everything in a room.
+/// Gives everything in a room, or in an earlier epoch of it.
 pub(crate) async fn show(
     caller: Caller,
     Path(name): Path<String>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let room = caller.room(&name).await?;
-    let value = match query(parameters)?.format {
+    let Parameters { format, epoch } = query(parameters)?;
+    let room = caller.epoch(&name, epoch).await?;
+    let value = match format {
         Format::Document => room.read(by_type_and_id).await?,
         Format::Bundle => room.read(|room| room.document().export()).await?,
     };

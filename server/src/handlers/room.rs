@@ -2,19 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::Path};
+use axum::{
+    Json,
+    extract::{Path, Query, rejection::QueryRejection},
+};
 use chartroom_engine::Room;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::hex;
+use super::{hex, query};
 use crate::{auth::Caller, error::ApiError};
 
-/// Describes a room.
+/// The query.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Parameters {
+    epoch: Option<u32>,
+}
+
+/// Describes a room, or an earlier epoch of it.
 pub(crate) async fn show(
     caller: Caller,
     Path(name): Path<String>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let room = caller.room(&name).await?;
+    let room = caller.epoch(&name, query(parameters)?.epoch).await?;
     Ok(Json(room.read(describe).await?))
 }
 

@@ -1,60 +1,38 @@
 //! `GET /sync`: the socket of automerge-repo's protocol.
 //!
-//! Moves bytes between a WebSocket and a [`Connection`], in one task: reading never waits for
-//! writing, so two sides that both send cannot block each other. Keeps the socket alive with pings
-//! and ends it in order: what is queued, the reason, the close frame, and a short wait for the peer's.
+//! Moves bytes between a WebSocket and a [`Connection`], and keeps the socket alive with pings.
 
 use std::{ops::ControlFlow, time::Duration};
 
 use axum::{
-    body::Bytes,
-    extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    extract::ws::{Message, WebSocketUpgrade},
     response::Response,
 };
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tokio_tungstenite::tungstenite;
 
+use super::socket;
 use crate::{
     auth::Caller,
-    hub::{Closing, Connection, FRAME_BYTES_MAX, Outbox},
+    hub::{Closing, Connection, FRAME_BYTES_MAX},
 };
 
-/// Read buffer of a socket. The default of 128 KiB is zeroed for every read, which with many
-/// sockets costs more than anything else the process does.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Frames a little over the limit are read, so that the peer gets to hear the reason.
 const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX + 1024 * 1024;
 /// How often a peer must show that it is there; automerge-repo's interval.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a socket may take to say who it is.
 const JOIN_WAIT: Duration = Duration::from_secs(10);
-/// How long a peer may take to read the last words and answer the close frame.
-const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {
-    upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .max_message_size(MESSAGE_BYTES_MAX)
-        .max_frame_size(MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| serve(socket, Connection::new(caller.hub().clone())))
-}
-
-async fn serve(socket: WebSocket, connection: Connection) {
-    let outbox = connection.outbox().clone();
-    let (sink, stream) = socket.split();
-    let overdue = async {
-        outbox.closing().await;
-        sleep(CLOSE_GRACE).await;
-    };
-    tokio::select! {
-        // Ends when the peer's side has ended.
-        () = read(stream, connection) => {}
-        // Ends only if the socket failed; behind a close frame the reader waits for the peer's.
-        () = write(sink, &outbox) => {}
-        () = overdue => {}
-    }
+    socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
+        let connection = Connection::new(caller.hub().clone());
+        let outbox = connection.outbox().clone();
+        let message = |bytes| Some(Message::Binary(bytes));
+        let read = |stream| read(stream, connection);
+        socket::run(socket, &outbox, message, read).await;
+    })
 }
 
 async fn read(
@@ -105,40 +83,9 @@ async fn take(
         }
         Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {}
         Err(error) => {
-            let closing = match error.into_inner().downcast::<tungstenite::Error>() {
-                Ok(error) if matches!(*error, tungstenite::Error::Capacity(_)) => {
-                    Closing::too_large(format!("a frame is over {FRAME_BYTES_MAX} bytes"))
-                }
-                _ => Closing::protocol("the bytes are no WebSocket frames"),
-            };
-            connection.fail(closing);
+            connection.fail(socket::broken(error, FRAME_BYTES_MAX));
             return ControlFlow::Break(());
         }
     }
     ControlFlow::Continue(())
-}
-
-async fn write(mut sink: impl Sink<Message, Error = axum::Error> + Unpin, outbox: &Outbox) {
-    loop {
-        let outgoing = outbox.next().await;
-        let mut messages: Vec<Message> = outgoing.frames.into_iter().map(Message::Binary).collect();
-        if outgoing.ping {
-            messages.push(Message::Ping(Bytes::new()));
-        }
-        if let Some(Closing { code, message }) = &outgoing.closing {
-            let reason = message.as_ref().into();
-            messages.push(Message::Close(Some(CloseFrame { code: *code, reason })));
-        }
-        for message in messages {
-            if sink.feed(message).await.is_err() {
-                return;
-            }
-        }
-        if sink.flush().await.is_err() {
-            return;
-        }
-        if outgoing.closing.is_some() {
-            return std::future::pending().await;
-        }
-    }
 }

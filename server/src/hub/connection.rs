@@ -4,6 +4,7 @@
 //! [`Connection::receive`], and leave through the [`Outbox`]. What a peer does wrong ends its own
 //! connection, with a reason, and touches nobody else.
 
+mod follow;
 mod membership;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chartroom_engine::{Author, DocumentId, RoomId, RoomName, limits};
 
 use super::{
-    Closing, Hub, Outbox, RoomError, RoomHandle,
+    Closing, Hub, Outbox, RoomError, RoomHandle, Socket,
     ephemeral::{self, Ephemeral},
     link::{Link, fail},
     room_task::Mail,
@@ -20,6 +21,7 @@ use crate::{
     auth,
     wire::frame::{ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode},
 };
+use follow::Follows;
 use membership::Membership;
 
 /// Largest frame: a sync message at its limit, and the fields round it.
@@ -32,8 +34,7 @@ const EXTENSIONS_VERSION: u64 = 1;
 /// The server's end of one socket.
 pub struct Connection {
     hub: Arc<Hub>,
-    number: u64,
-    outbox: Arc<Outbox>,
+    socket: Socket,
     session: Option<Session>,
 }
 
@@ -45,23 +46,20 @@ struct Session {
     known: BTreeMap<DocumentId, Arc<RoomHandle>>,
     /// Rooms that it is in.
     joined: BTreeMap<DocumentId, Membership>,
+    /// Rooms whose events it gets.
+    follows: Follows,
 }
 
 impl Connection {
     /// A socket that was just accepted.
     pub fn new(hub: Arc<Hub>) -> Self {
-        let (number, outbox) = (hub.next_number(), Arc::new(Outbox::new(hub.config.queue_bytes)));
-        hub.sockets.lock().insert(number, Arc::clone(&outbox));
         hub.metrics.connections.inc();
-        if hub.rooms.lock().closed {
-            outbox.close(Closing::going_away());
-        }
-        Self { hub, number, outbox, session: None }
+        Self { socket: Socket::open(Arc::clone(&hub)), hub, session: None }
     }
 
     /// What waits to be written to the socket.
     pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+        self.socket.outbox()
     }
 
     /// Whether the peer has said who it is.
@@ -71,7 +69,7 @@ impl Connection {
 
     /// Takes one binary frame; waits while its room is behind.
     pub async fn receive(&mut self, bytes: &[u8]) {
-        if self.outbox.is_closing() {
+        if self.outbox().is_closing() {
             return;
         }
         if let Err(closing) = self.try_receive(bytes).await {
@@ -82,7 +80,7 @@ impl Connection {
     /// Tells the peer why, then ends the connection.
     pub fn fail(&self, closing: Closing) {
         let peer_id = self.session.as_ref().map(|session| session.link.peer_id.as_str());
-        fail(&self.outbox, &self.hub.peer_id, peer_id, closing);
+        fail(self.outbox(), &self.hub.peer_id, peer_id, closing);
     }
 
     async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
@@ -125,7 +123,7 @@ impl Connection {
             self.hub.leave(&old.link);
         }
         let extensions = metadata.chartroom.is_some();
-        let link = Arc::new(Link::new(sender, extensions, Arc::clone(&self.outbox)));
+        let link = Arc::new(Link::new(sender, extensions, Arc::clone(self.outbox())));
         self.hub.enter(&link);
         link.send(&Frame::Peer {
             sender: self.hub.peer_id.clone(),
@@ -142,8 +140,13 @@ impl Connection {
             version: PROTOCOL_VERSION.to_owned(),
         });
         let author = metadata.person.unwrap_or_else(auth::anonymous);
-        self.session =
-            Some(Session { link, author, known: BTreeMap::new(), joined: BTreeMap::new() });
+        self.session = Some(Session {
+            link,
+            author,
+            known: BTreeMap::new(),
+            joined: BTreeMap::new(),
+            follows: Follows::default(),
+        });
         Ok(())
     }
 }
@@ -153,8 +156,6 @@ impl Drop for Connection {
         if let Some(session) = self.session.take() {
             self.hub.leave(&session.link);
         }
-        self.hub.sockets.lock().remove(&self.number);
-        self.hub.socket_closed.notify_one();
         self.hub.metrics.connections.dec();
     }
 }
@@ -176,6 +177,15 @@ impl Session {
             Frame::LeaveRoom { document, .. } => {
                 self.joined.remove(&document);
                 self.known.remove(&document);
+                Ok(())
+            }
+            Frame::Follow { document, id, after, .. } => {
+                let room = self.room(&document).map(|room| room.id().name.clone());
+                self.follows.begin(hub, &self.link, id, room, after);
+                Ok(())
+            }
+            Frame::Unfollow { id, .. } => {
+                self.follows.end(id);
                 Ok(())
             }
             Frame::RemoteSubscriptionChange { add, remove, .. } => {
@@ -203,6 +213,8 @@ impl Session {
             | Frame::RoomRefused { .. }
             | Frame::Authors { .. }
             | Frame::Refused { .. }
+            | Frame::Events { .. }
+            | Frame::FollowEnded { .. }
             | Frame::Join { .. }
             | Frame::Ephemeral { .. }
             | Frame::Unknown { .. } => Ok(()),
@@ -299,6 +311,12 @@ impl Session {
         membership.room().send(mail).await.map_err(|error| closing_for(&error))
     }
 
+    /// A room that the peer has open.
+    fn room(&self, document: &DocumentId) -> Option<&RoomHandle> {
+        let joined = self.joined.get(document).map(Membership::room);
+        joined.or_else(|| self.known.get(document).map(Arc::as_ref))
+    }
+
     fn has_space(&self) -> bool {
         self.known.len() + self.joined.len() < ROOMS_MAX
     }
@@ -321,7 +339,11 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
         | Frame::RoomRefused { sender, .. }
         | Frame::Authors { sender, .. }
         | Frame::Refused { sender, .. }
-        | Frame::LeaveRoom { sender, .. } => Some(sender),
+        | Frame::LeaveRoom { sender, .. }
+        | Frame::Follow { sender, .. }
+        | Frame::Unfollow { sender, .. }
+        | Frame::Events { sender, .. }
+        | Frame::FollowEnded { sender, .. } => Some(sender),
         Frame::Error { sender, .. } => sender.as_deref(),
         Frame::Unknown { .. } => None,
     }
@@ -330,7 +352,9 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
 fn closing_for(error: &RoomError) -> Closing {
     match error {
         RoomError::ShuttingDown => Closing::going_away(),
-        RoomError::Ended => Closing::try_again("the room is loaded again; connect anew"),
+        RoomError::Ended | RoomError::Refounded => {
+            Closing::try_again("the room is loaded again; connect anew")
+        }
         RoomError::Storage => Closing::try_again("the store failed; connect anew"),
         RoomError::Unreadable { .. } => Closing::try_again("the room cannot be read"),
     }

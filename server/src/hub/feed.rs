@@ -8,13 +8,15 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use chartroom_engine::{Event, RoomName};
+use futures_util::{Stream, StreamExt, stream};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::{Hub, RoomError, RoomHandle, room_task::Mail};
 
-/// Live events that may wait for one follower: those of a whole imported chart, and some.
-const WAITING_MAX: usize = 16 * 1024;
+/// Live events that may wait for one follower unless set otherwise: those of a whole imported chart,
+/// and some.
+pub(super) const WAITING_MAX: usize = 16 * 1024;
 /// Events read from the log at once.
 const PAGE: usize = 500;
 
@@ -29,6 +31,8 @@ pub enum FollowError {
     Gone {
         /// The oldest number still kept.
         first: u64,
+        /// The last number.
+        last: u64,
     },
     /// The log has not come that far (caller).
     #[error("the room's last event has number {last}")]
@@ -47,6 +51,15 @@ impl FollowError {
             Self::Ahead { .. } => "events-ahead",
         }
     }
+
+    /// The oldest and the last number of the log, where they matter.
+    pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::Room(_) => (None, None),
+            Self::Gone { first, last } => (Some(*first), Some(*last)),
+            Self::Ahead { last } => (None, Some(*last)),
+        }
+    }
 }
 
 /// Why a follower ended.
@@ -61,6 +74,16 @@ pub enum FollowEnd {
     /// It cannot go on from where it is.
     #[error(transparent)]
     Lost(#[from] FollowError),
+}
+
+impl FollowEnd {
+    /// Stable code for clients.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Slow { .. } => "too-slow",
+            Self::Lost(error) => error.code(),
+        }
+    }
 }
 
 /// One reader of one room's events.
@@ -89,7 +112,7 @@ impl Hub {
             return Err(FollowError::Ahead { last });
         }
         if let Some(first) = self.oldest_event(name).await?.filter(|first| position + 1 < *first) {
-            return Err(FollowError::Gone { first });
+            return Err(FollowError::Gone { first, last });
         }
         Ok(Follower {
             hub: Arc::clone(self),
@@ -126,6 +149,11 @@ impl Follower {
         self.position
     }
 
+    /// The number of the room's last event when it began to be followed.
+    pub fn live_from(&self) -> u64 {
+        self.replay_through
+    }
+
     /// Waits for the next events, in the order of the log; never gives none.
     ///
     /// Safe to cancel: what was not given comes with the next call.
@@ -152,6 +180,18 @@ impl Follower {
         }
     }
 
+    /// The events one by one, then why there are no more.
+    pub fn stream(self) -> impl Stream<Item = Result<Arc<Event>, FollowEnd>> + Send {
+        stream::unfold(Some(self), async |follower| {
+            let mut follower = follower?;
+            Some(match follower.next().await {
+                Ok(events) => (events.into_iter().map(Ok).collect(), Some(follower)),
+                Err(end) => (vec![Err(end)], None),
+            })
+        })
+        .flat_map(stream::iter)
+    }
+
     async fn replayed(&mut self) -> Result<Vec<Arc<Event>>, FollowError> {
         let page = self.hub.events(&self.name, self.position, PAGE).await?;
         let through = self.replay_through;
@@ -173,12 +213,17 @@ impl Drop for Follower {
 }
 
 /// Those who listen to one loaded room.
-#[derive(Default)]
 pub(super) struct Feed {
     queues: Vec<Arc<Queue>>,
+    waiting_max: usize,
 }
 
 impl Feed {
+    /// Nobody listens; so many events may wait for each who will.
+    pub fn new(waiting_max: usize) -> Self {
+        Self { queues: Vec::new(), waiting_max }
+    }
+
     /// A new listener's queue.
     pub fn listen(&mut self) -> Arc<Queue> {
         let queue = Arc::new(Queue::default());
@@ -194,7 +239,7 @@ impl Feed {
         }
         let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
         for queue in &self.queues {
-            queue.push(&events);
+            queue.push(&events, self.waiting_max);
         }
     }
 }
@@ -229,9 +274,9 @@ enum Ended {
 }
 
 impl Queue {
-    fn push(&self, events: &[Arc<Event>]) {
+    fn push(&self, events: &[Arc<Event>], waiting_max: usize) {
         let mut state = self.state.lock();
-        if state.events.len() + events.len() > WAITING_MAX {
+        if state.events.len() + events.len() > waiting_max {
             state.events.clear();
             state.ended = Some(Ended::Slow);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chartroom_engine::{
     Author, Edit, Peer, Room, RoomId,
-    document::{Command, CommandError},
+    document::{Command, CommandError, RefoundError},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,6 +30,9 @@ pub enum RoomError {
     /// The room's task ended before it answered; the next request loads the room (environment).
     #[error("the room is loaded again")]
     Ended,
+    /// The epoch is sealed: the room goes on in another (caller).
+    #[error("the room was just founded anew; try again")]
+    Refounded,
     /// The server goes down (environment).
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -42,6 +45,7 @@ impl RoomError {
             Self::Unreadable { .. } => "room-unreadable",
             Self::Storage => "storage-failed",
             Self::Ended => "room-reloading",
+            Self::Refounded => "re-founded",
             Self::ShuttingDown => "shutting-down",
         }
     }
@@ -66,6 +70,17 @@ impl From<StorageError> for RoomError {
             }
         }
     }
+}
+
+/// Why a room was not founded anew.
+#[derive(Debug, thiserror::Error)]
+pub enum RefoundingError {
+    /// It does not stand to it (caller).
+    #[error(transparent)]
+    Refused(#[from] RefoundError),
+    /// The room or the storage failed (data, environment).
+    #[error(transparent)]
+    Room(#[from] RoomError),
 }
 
 /// What each command of a request came to.
@@ -121,6 +136,13 @@ impl RoomHandle {
     ) -> Result<Edits, RoomError> {
         let (done, answered) = oneshot::channel();
         self.send(Mail::Commands { author, commands, done }).await?;
+        answered.await.map_err(|_| RoomError::Ended)?
+    }
+
+    /// Has the next epoch founded and this one sealed; gives the next one.
+    pub(super) async fn refound(&self) -> Result<RoomId, RefoundingError> {
+        let (done, answered) = oneshot::channel();
+        self.send(Mail::Refound { done }).await?;
         answered.await.map_err(|_| RoomError::Ended)?
     }
 

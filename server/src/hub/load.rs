@@ -10,6 +10,8 @@ use crate::storage::Storage;
 /// A room that was loaded, and how its log stands.
 pub(super) struct Loaded {
     pub room: Room,
+    /// Whether a later epoch took this one's place.
+    pub sealed: bool,
     /// Number of the log's last change.
     pub seq: u64,
     /// Bytes of the newest snapshot.
@@ -34,7 +36,7 @@ pub(super) fn load(
     let Some(stored) = storage.load(id)? else {
         let document = Document::found(id, server_actor);
         let room = Room::new(config, document);
-        return Ok(Loaded { room, seq: 0, snapshot_bytes: 0, tail_bytes: 0 });
+        return Ok(Loaded { room, sealed: false, seq: 0, snapshot_bytes: 0, tail_bytes: 0 });
     };
     let changes = stored.changes.iter().map(|change| change.bytes.to_vec());
     let document =
@@ -54,6 +56,7 @@ pub(super) fn load(
     };
     Ok(Loaded {
         room: Room::new(config, document),
+        sealed: stored.sealed,
         seq: stored.seq,
         snapshot_bytes: stored.snapshot.map_or(0, |bytes| bytes.len() as u64),
         tail_bytes: stored.tail_bytes,

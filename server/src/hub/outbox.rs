@@ -13,8 +13,13 @@ use tokio::sync::Notify;
 const FRAMES_MAX: usize = 4096;
 /// Bytes that may wait for one connection unless set otherwise: a few first syncs of large charts.
 pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What may wait before a producer that can wait does so; the rest of the queue is for answers.
+const SPACE_BYTES: usize = 256 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
 const DRAIN_BYTES: usize = 256 * 1024;
+
+/// The close code that asks the peer to come back.
+pub const TRY_AGAIN: u16 = 1013;
 
 /// Why, and with which WebSocket code, the server ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +48,7 @@ impl Closing {
 
     /// The peer should come back and sync anew.
     pub fn try_again(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: 1013, message: message.into() }
+        Self { code: TRY_AGAIN, message: message.into() }
     }
 
     /// The server goes down.
@@ -63,6 +68,7 @@ pub struct Outbox {
     bytes_max: usize,
     state: Mutex<State>,
     ready: Notify,
+    taken: Notify,
     ended: Notify,
 }
 
@@ -88,7 +94,13 @@ pub struct Outgoing {
 impl Outbox {
     /// An empty queue for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, state: Mutex::default(), ready: Notify::new(), ended: Notify::new() }
+        Self {
+            bytes_max,
+            state: Mutex::default(),
+            ready: Notify::new(),
+            taken: Notify::new(),
+            ended: Notify::new(),
+        }
     }
 
     /// Queues one frame, or closes the connection where it does not fit.
@@ -112,6 +124,23 @@ impl Outbox {
         self.ready.notify_one();
     }
 
+    /// Whether little enough waits for more to be produced.
+    pub fn has_space(&self) -> bool {
+        let state = self.state.lock();
+        state.frames.len() < FRAMES_MAX / 2 && state.bytes < SPACE_BYTES.min(self.bytes_max / 2)
+    }
+
+    /// Waits until the queue [has space](Self::has_space).
+    pub async fn space(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if self.has_space() {
+                return;
+            }
+            taken.await;
+        }
+    }
+
     /// Ends the connection after what is queued; the first reason stands.
     pub fn close(&self, closing: Closing) {
         self.state.lock().closing.get_or_insert(closing);
@@ -125,12 +154,12 @@ impl Outbox {
         self.ready.notify_one();
     }
 
-    /// Waits until the connection is about to end.
-    pub async fn closing(&self) {
+    /// Waits until the connection is about to end, and says why.
+    pub async fn closing(&self) -> Closing {
         loop {
             let ended = self.ended.notified();
-            if self.is_closing() {
-                return;
+            if let Some(closing) = self.state.lock().closing.clone() {
+                return closing;
             }
             ended.await;
         }
@@ -162,6 +191,7 @@ impl Outbox {
             frames.push(frame);
         }
         state.bytes -= bytes;
+        self.taken.notify_waiters();
         let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
         let ping = std::mem::take(&mut state.ping);
         let some = !frames.is_empty() || ping || closing.is_some();
@@ -195,6 +225,22 @@ mod tests {
         let outgoing = outbox.next().await;
         assert_eq!(outgoing.frames, [Bytes::from_static(b"frame")]);
         assert_eq!(outgoing.closing, Some(Closing::going_away()));
+    }
+
+    #[tokio::test]
+    async fn who_can_wait_does_not_fill_the_queue() {
+        let outbox = Outbox::new(BYTES_MAX);
+        let frame = Bytes::from(vec![0; SPACE_BYTES]);
+        outbox.space().await;
+        outbox.push(frame);
+        let mut second = std::pin::pin!(outbox.space());
+        tokio::select! {
+            biased;
+            () = &mut second => panic!("it did not wait"),
+            () = std::future::ready(()) => {}
+        }
+        assert_eq!(outbox.next().await.frames.len(), 1);
+        second.await;
     }
 
     #[tokio::test]

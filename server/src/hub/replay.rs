@@ -44,7 +44,8 @@ impl Hub {
     ) -> Result<EventPage, FollowError> {
         let epochs = self.epochs(name).await?;
         if let Some(first) = oldest(&epochs).filter(|first| after + 1 < *first) {
-            return Err(FollowError::Gone { first });
+            let last = epochs.last().map_or(0, |epoch| epoch.event_last);
+            return Err(FollowError::Gone { first, last });
         }
         let mut page = EventPage { events: Vec::new(), last: 0 };
         for epoch in epochs {
@@ -59,7 +60,7 @@ impl Hub {
     }
 
     /// Puts each event's resource into it, as it stood when the event was logged.
-    async fn with_resources(
+    pub async fn with_resources(
         self: &Arc<Self>,
         mut events: Vec<Event>,
     ) -> Result<Vec<Event>, RoomError> {
@@ -118,7 +119,7 @@ impl Hub {
     }
 
     /// The room's epochs, oldest first.
-    pub(super) async fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
+    pub(crate) async fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, RoomError> {
         let name = name.clone();
         self.read_storage(move |storage| storage.epochs(&name)).await
     }

@@ -7,6 +7,7 @@ mod compaction;
 mod live;
 mod mail;
 mod members;
+mod refound;
 mod summary;
 
 use std::{sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use tokio::{
 
 use super::{
     Hub, RoomError,
+    feed::Feed,
     handle::Edits,
     load::{Loaded, load},
 };
@@ -60,6 +62,8 @@ enum Flow {
     Go,
     /// It is not to be trusted: close its peers and load it again.
     Reload,
+    /// The room goes on in another epoch: this one is read from now on, and loaded for that.
+    Sealed,
 }
 
 impl RoomTask {
@@ -72,6 +76,7 @@ impl RoomTask {
     pub async fn run(mut self) {
         loop {
             let ended = match self.load().await {
+                Ok(loaded) if loaded.sealed => self.serve_sealed(loaded).await,
                 Ok(loaded) => self.serve(loaded).await,
                 Err(error) => self.refuse(error).await,
             };
@@ -95,9 +100,10 @@ impl RoomTask {
         if let Err(error) = &loaded {
             let key = match error {
                 RoomError::Unreadable { key, reason, .. } => format!("{key} {reason}"),
-                RoomError::Storage | RoomError::Ended | RoomError::ShuttingDown => {
-                    error.to_string()
-                }
+                RoomError::Storage
+                | RoomError::Ended
+                | RoomError::Refounded
+                | RoomError::ShuttingDown => error.to_string(),
             };
             tracing::error!(document = %self.id.document_id(), %key, "a room cannot be loaded");
             self.hub.metrics.load_failures.inc();
@@ -107,7 +113,7 @@ impl RoomTask {
 
     /// Drives the room; true when the task ends, false when the room is to be loaded again.
     async fn serve(&mut self, loaded: Loaded) -> bool {
-        let mut live = Live::new(loaded);
+        let mut live = Live::new(loaded, Feed::new(self.hub.config.queue_events));
         let mut tick = self.ticks();
         let mut mail = Vec::with_capacity(MAIL_BATCH);
         loop {
@@ -120,7 +126,7 @@ impl RoomTask {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
                 }
-                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH) => {
+                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.refounding.is_none() => {
                     self.idle_ticks = 0;
                     if count == 0 {
                         self.closing.get_or_insert(false);
@@ -130,11 +136,17 @@ impl RoomTask {
             for mail in mail.drain(..) {
                 match flow {
                     Flow::Go => flow = self.take_mail(&mut live, mail),
-                    Flow::Reload => mail.refuse(&RoomError::Storage),
+                    Flow::Reload | Flow::Sealed => mail.refuse(&RoomError::Storage),
                 }
             }
             if matches!(flow, Flow::Go) {
                 flow = self.advance(&mut live);
+            }
+            if matches!(flow, Flow::Go) {
+                flow = self.refound_if_asked(&mut live).await;
+            }
+            if matches!(flow, Flow::Sealed) {
+                return false;
             }
             if matches!(flow, Flow::Reload) {
                 self.hub.metrics.reloads.inc();
@@ -197,6 +209,10 @@ impl RoomTask {
             Mail::Listen { listening } => {
                 // Who no longer waits needs no answer.
                 let _ = listening.send(Ok((live.feed.listen(), live.event_seq)));
+                return Flow::Go;
+            }
+            Mail::Refound { done } => {
+                live.refounding = Some(done);
                 return Flow::Go;
             }
             Mail::Close { compact } => {
@@ -285,6 +301,9 @@ impl RoomTask {
                 Output::Persist(batch) => self.persist(live, batch),
                 Output::Events(events) => {
                     self.hub.metrics.events.inc_by(events.len() as u64);
+                    let unchecked =
+                        events.iter().filter(|event| event.details.get("unchecked").is_some());
+                    self.hub.metrics.values_unchecked.inc_by(unchecked.count() as u64);
                     live.event_seq = events.last().map_or(live.event_seq, |event| event.seq);
                     live.feed.publish(events);
                     self.hub.watchers.tell(&self.id.name);

@@ -58,7 +58,7 @@ pub struct WriterCounts {
 }
 
 enum Request {
-    Commit(RoomBatch, Done),
+    Commit(Box<RoomBatch>, Done),
     Shorten(RoomId, Shortening, Done),
     Stop,
 }
@@ -101,7 +101,7 @@ impl Writer {
         batch: RoomBatch,
         done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
     ) {
-        self.send(Request::Commit(batch, Done::new(done)));
+        self.send(Request::Commit(Box::new(batch), Done::new(done)));
     }
 
     /// Has a room's changes up to `through_seq` replaced by a snapshot, between commits.
@@ -213,7 +213,7 @@ impl Desk {
     fn take(&mut self, request: Request) {
         match request {
             _ if self.stopping => {}
-            Request::Commit(batch, done) => self.commits.push_back((batch, done)),
+            Request::Commit(batch, done) => self.commits.push_back((*batch, done)),
             Request::Shorten(room, shortening, done) => {
                 self.shortenings.push_back((room, shortening, done));
             }

@@ -199,6 +199,56 @@ pub enum Frame {
         /// Which document.
         document: DocumentId,
     },
+    /// Extension, client: send me the room's numbered events, those behind `after` first.
+    Follow {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// A document that the connection has open.
+        document: DocumentId,
+        /// The client's number for this; one in use is replaced.
+        id: u64,
+        /// The number of the last event that the client has; 0 for none.
+        after: u64,
+    },
+    /// Extension, client: no more of these events.
+    Unfollow {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// From [`Frame::Follow`].
+        id: u64,
+    },
+    /// Extension, server: the next events, in the order of the log.
+    Events {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// From [`Frame::Follow`].
+        id: u64,
+        /// Each an event as JSON.
+        events: Vec<String>,
+    },
+    /// Extension, server: the events cannot be followed from where it was asked.
+    FollowEnded {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// From [`Frame::Follow`].
+        id: u64,
+        /// Stable code, such as `events-gone`.
+        code: String,
+        /// For people.
+        message: String,
+        /// The oldest number that is kept, where older ones were asked for.
+        first: Option<u64>,
+        /// The log's last number, where later ones were asked for.
+        last: Option<u64>,
+    },
     /// A message of a type that this version does not know; to be ignored.
     Unknown {
         /// Its `type`, cut to at most 64 bytes.

@@ -61,3 +61,16 @@ fn no_log_line_names_a_patient() {
     assert!(!said.contains("canary"), "{said}");
     assert!(run(&store, &["export", "patient:canary-7f3a"]).status.success());
 }
+
+#[test]
+fn a_bad_table_of_critical_values_stops_the_start_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, file) = (folder.path().join("store"), folder.path().join("critical.json"));
+    std::fs::write(&file, r#"{"rows": [{"codes": ["2823-3"], "what": "potassium"}]}"#).unwrap();
+    let path = file.to_str().unwrap();
+    let ended = run(&store, &["serve", "--listen", "127.0.0.1:0", "--critical-values", path]);
+    assert_eq!(ended.status.code(), Some(2));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("critical.json") && said.contains("row 1"), "{said}");
+    assert!(!store.exists(), "nothing is left behind");
+}

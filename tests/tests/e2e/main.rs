@@ -9,9 +9,13 @@
 
 mod bad_input;
 mod durability;
+mod events;
+mod follow;
 mod http;
 mod import;
+mod json_wire;
 mod people;
+mod refound;
 mod rooms;
 mod webhooks;
 

@@ -3,11 +3,16 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use chartroom_engine::{CommandError, Edit, Room};
+use chartroom_engine::{CommandError, Edit, Room, RoomId};
 use tokio::sync::oneshot;
 
 use super::{compaction::Log, mail::Read, members::Members};
-use crate::hub::{Closing, Hub, RoomError, feed::Feed, handle::Edits, load::Loaded};
+use crate::hub::{
+    Closing, Hub, RoomError,
+    feed::Feed,
+    handle::{Edits, RefoundingError},
+    load::Loaded,
+};
 
 /// What is gone when a room is loaded again.
 pub(super) struct Live {
@@ -22,6 +27,8 @@ pub(super) struct Live {
     tickets: BTreeMap<u64, (u64, usize)>,
     next_ticket: u64,
     pub reads: Vec<Read>,
+    /// Who asked for the room to be founded anew.
+    pub refounding: Option<oneshot::Sender<Result<RoomId, RefoundingError>>>,
     /// The batch at the storage thread.
     pub persisting: Option<Persisting>,
 }
@@ -44,19 +51,20 @@ pub(super) struct Request {
 
 impl Live {
     /// A room as it was loaded, with nobody in it.
-    pub fn new(loaded: Loaded) -> Self {
+    pub fn new(loaded: Loaded, feed: Feed) -> Self {
         let log = Log::new(&loaded);
         let event_seq = loaded.room.event_seq();
         Self {
             room: loaded.room,
             log,
             members: Members::default(),
-            feed: Feed::default(),
+            feed,
             event_seq,
             requests: BTreeMap::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,
             reads: Vec::new(),
+            refounding: None,
             persisting: None,
         }
     }

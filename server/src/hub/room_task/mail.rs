@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, Command, Peer, Room};
+use chartroom_engine::{Author, Command, Peer, Room, RoomId};
 use tokio::sync::oneshot;
 
-use crate::hub::{RoomError, ephemeral::Ephemeral, feed::Queue, handle::Edits, link::Link};
+use crate::hub::{
+    RoomError,
+    ephemeral::Ephemeral,
+    feed::Queue,
+    handle::{Edits, RefoundingError},
+    link::Link,
+};
 
 /// What looks at a room, or hears why it cannot.
 pub(crate) type Read = Box<dyn FnOnce(Result<&Room, RoomError>) + Send>;
@@ -35,6 +41,8 @@ pub(crate) enum Mail {
     Read(Read),
     /// Hear of events from now on; answered with the number of the last one before.
     Listen { listening: oneshot::Sender<Result<(Arc<Queue>, u64), RoomError>> },
+    /// Found the next epoch, and seal this one.
+    Refound { done: oneshot::Sender<Result<RoomId, RefoundingError>> },
     /// End when everything is durable.
     Close { compact: bool },
 }
@@ -45,6 +53,7 @@ impl Mail {
         match self {
             // Who no longer waits needs no answer.
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
+            Self::Refound { done } => drop(done.send(Err(error.clone().into()))),
             Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
             Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
             Self::Read(read) => read(Err(error.clone())),

@@ -57,6 +57,20 @@ impl Members {
         }
     }
 
+    /// Lets everybody out of an epoch that is sealed, with word of where the room is now; a client
+    /// that does not understand that hears that the document is not to be had.
+    pub fn send_away(&mut self, us: &str, sealed: &RoomId, now: &RoomId) {
+        for link in std::mem::take(&mut self.links).into_values() {
+            let (sender, target) = (us.to_owned(), link.peer_id.clone());
+            link.send(&if link.extensions {
+                let (name, epoch, document) = (now.name.to_string(), now.epoch, now.document_id());
+                Frame::RoomFound { sender, target, name, epoch, document }
+            } else {
+                Frame::DocUnavailable { sender, target, document: sealed.document_id() }
+            });
+        }
+    }
+
     /// Ends all connections, and says how many.
     pub fn close_all(&mut self, us: &str, closing: &Closing) -> u64 {
         let links = std::mem::take(&mut self.links);

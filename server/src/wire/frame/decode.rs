@@ -106,6 +106,28 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, FrameError> {
             target: target(&fields)?,
             document: document(&fields)?,
         },
+        "follow" => Frame::Follow {
+            sender: sender(&fields)?,
+            target: target(&fields)?,
+            document: document(&fields)?,
+            id: fields.number("id")?,
+            after: fields.number("after")?,
+        },
+        "unfollow" => Frame::Unfollow {
+            sender: sender(&fields)?,
+            target: target(&fields)?,
+            id: fields.number("id")?,
+        },
+        "events" => events(&fields)?,
+        "follow-ended" => Frame::FollowEnded {
+            sender: sender(&fields)?,
+            target: target(&fields)?,
+            id: fields.number("id")?,
+            code: fields.text("code", ID_BYTES_MAX)?,
+            message: fields.text("message", usize::MAX)?,
+            first: fields.optional("first", |v| v.number("first"))?,
+            last: fields.optional("last", |v| v.number("last"))?,
+        },
         _ => Frame::Unknown { kind: cut(kind) },
     })
 }
@@ -220,6 +242,20 @@ fn refused(fields: &Fields<'_>) -> Result<Frame, FrameError> {
         hashes,
         code: fields.text("code", ID_BYTES_MAX)?,
         message: fields.text("message", usize::MAX)?,
+    })
+}
+
+fn events(fields: &Fields<'_>) -> Result<Frame, FrameError> {
+    let mut events = Vec::new();
+    fields.required("events")?.each("events", LIST_MAX, |item| {
+        events.push(item.text("events", usize::MAX)?);
+        Ok(())
+    })?;
+    Ok(Frame::Events {
+        sender: sender(fields)?,
+        target: target(fields)?,
+        id: fields.number("id")?,
+        events,
     })
 }
 

@@ -117,7 +117,11 @@ impl MapWriter {
             | Frame::RoomRefused { .. }
             | Frame::Authors { .. }
             | Frame::Refused { .. }
-            | Frame::LeaveRoom { .. } => self.extension(frame),
+            | Frame::LeaveRoom { .. }
+            | Frame::Follow { .. }
+            | Frame::Unfollow { .. }
+            | Frame::Events { .. }
+            | Frame::FollowEnded { .. } => self.extension(frame),
             Frame::Unknown { kind } => self.text("type", kind),
         }
     }
@@ -162,6 +166,29 @@ impl MapWriter {
             Frame::LeaveRoom { sender, target, document } => {
                 self.addressed("leave-room", sender, target)?;
                 self.document(document)
+            }
+            Frame::Follow { sender, target, document, id, after } => {
+                self.addressed("follow", sender, target)?;
+                self.document(document)?;
+                self.number("id", *id)?;
+                self.number("after", *after)
+            }
+            Frame::Unfollow { sender, target, id } => {
+                self.addressed("unfollow", sender, target)?;
+                self.number("id", *id)
+            }
+            Frame::Events { sender, target, id, events } => {
+                self.addressed("events", sender, target)?;
+                self.number("id", *id)?;
+                self.texts("events", events)
+            }
+            Frame::FollowEnded { sender, target, id, code, message, first, last } => {
+                self.addressed("follow-ended", sender, target)?;
+                self.number("id", *id)?;
+                self.text("code", code)?;
+                self.text("message", message)?;
+                first.map_or(Ok(()), |first| self.number("first", first))?;
+                last.map_or(Ok(()), |last| self.number("last", last))
             }
             Frame::Join { .. }
             | Frame::Peer { .. }

@@ -145,6 +145,29 @@ fn expected(name: &str) -> Frame {
         "leave-room" => {
             Frame::LeaveRoom { sender: alice(), target: server(), document: document() }
         }
+        "follow" => Frame::Follow {
+            sender: alice(),
+            target: server(),
+            document: document(),
+            id: 3,
+            after: 5_000_000_000,
+        },
+        "unfollow" => Frame::Unfollow { sender: alice(), target: server(), id: 3 },
+        "events" => Frame::Events {
+            sender: server(),
+            target: alice(),
+            id: 3,
+            events: vec![r#"{"seq":8}"#.to_owned(), r#"{"seq":9}"#.to_owned()],
+        },
+        "follow-gone" | "follow-ahead" => Frame::FollowEnded {
+            sender: server(),
+            target: alice(),
+            id: 3,
+            code: if name == "follow-gone" { "events-gone" } else { "events-ahead" }.to_owned(),
+            message: "no".to_owned(),
+            first: (name == "follow-gone").then_some(17),
+            last: (name == "follow-ahead").then_some(17),
+        },
         "unknown" => Frame::Unknown { kind: "sync-state-v9".to_owned() },
         other => panic!("no expectation for {other}"),
     }

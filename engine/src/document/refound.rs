@@ -1,0 +1,118 @@
+//! Re-founding: the document of a room's next epoch, written from the state that is kept.
+//!
+//! What history holds beside that state stays behind in the old epoch: redaction, a history cut and
+//! a change of schema are all this. A conflict is two states of which a person has to choose one, so
+//! a room with open conflicts is not re-founded.
+
+use automerge::{ObjType, ReadDoc, transaction::CommitOptions, transaction::Transactable};
+use serde_json::Value;
+
+use super::{Command, Document, TEXTS, Writer, genesis, history::Message};
+use crate::{LoggedChange, RoomId, document::People, limits};
+
+/// Bytes of JSON in one change of the new document, beside the last resource's.
+const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Why a room is not founded anew; it is as before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefoundError {
+    /// Somebody has to choose first.
+    #[error("{count} conflicts are open; resolve them first, since only one state is carried over")]
+    ConflictsOpen {
+        /// How many there are.
+        count: usize,
+    },
+    /// The new document does not say what the old one says, which is our error.
+    #[error("the new document would not be equal to the old one")]
+    Unequal,
+}
+
+impl RefoundError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ConflictsOpen { .. } => "conflict-open",
+            Self::Unequal => "internal",
+        }
+    }
+}
+
+impl Document {
+    /// The room's next epoch: its genesis, then every resource that stands and every text, written by
+    /// the actor of this document as an import. Deleted resources stay behind.
+    pub fn refound(&self, now_ms: u64) -> Result<Self, RefoundError> {
+        let texts = self.texts();
+        let doubled = texts.iter().filter(|(_, values)| values.len() > 1).count();
+        let count = self.conflicts(&People::default()).len() + doubled;
+        if count > 0 {
+            return Err(RefoundError::ConflictsOpen { count });
+        }
+        let id = RoomId { epoch: self.room.epoch + 1, ..self.room.clone() };
+        let mut next = Self::found(&id, self.actor().clone());
+        let export = self.export();
+        let entries = export.get("entry").and_then(Value::as_array).into_iter().flatten();
+        let resources = entries.filter_map(|entry| entry.get("resource").cloned());
+        for chunk in chunks(resources) {
+            let command = Command::Import { resources: chunk };
+            let written = next.command(&command, Writer::Server { import: true }, now_ms);
+            written.map_err(|_| RefoundError::Unequal)?;
+        }
+        next.write_texts(&texts)?;
+        if next.export() != export || next.texts() != texts {
+            return Err(RefoundError::Unequal);
+        }
+        Ok(next)
+    }
+
+    /// Every change behind genesis, as the log of a room with this document begins.
+    pub fn log(&self) -> Vec<LoggedChange> {
+        let changes = self.changes_since(&[self.genesis]);
+        let logged = changes.iter().zip(1..);
+        logged.map(|(change, seq)| LoggedChange { seq, ..LoggedChange::from(change) }).collect()
+    }
+
+    /// The texts that people write together, by key; several where they were begun apart.
+    fn texts(&self) -> Vec<(String, Vec<String>)> {
+        let Some(texts) = genesis::collection(TEXTS) else { return Vec::new() };
+        let all = |key: String| {
+            let values = self.doc.get_all(&texts, &key).unwrap_or_default();
+            let text = |(_, text)| self.doc.text(&text).unwrap_or_default();
+            (key, values.into_iter().map(text).collect())
+        };
+        self.doc.keys(&texts).map(all).collect()
+    }
+
+    fn write_texts(&mut self, texts: &[(String, Vec<String>)]) -> Result<(), RefoundError> {
+        let Some(collection) = genesis::collection(TEXTS).filter(|_| !texts.is_empty()) else {
+            return Ok(());
+        };
+        let message = Message { by: None, import: true };
+        let mut tx = self.doc.transaction();
+        for (key, text) in texts.iter().filter_map(|(key, values)| Some((key, values.first()?))) {
+            tx.put_object(&collection, key, ObjType::Text)
+                .and_then(|object| tx.splice_text(&object, 0, 0, text))
+                .map_err(|_| RefoundError::Unequal)?;
+        }
+        tx.commit_with(CommitOptions::default().with_message(message.text().unwrap_or_default()));
+        Ok(())
+    }
+}
+
+/// Resources in changes of a bearable size.
+fn chunks(resources: impl Iterator<Item = Value>) -> Vec<Vec<Value>> {
+    let mut chunks: Vec<Vec<Value>> = Vec::new();
+    let mut bytes = 0;
+    for resource in resources {
+        match chunks.last_mut() {
+            Some(last) if last.len() < limits::IMPORT_CHUNK_RESOURCES && bytes < CHUNK_BYTES => {
+                bytes += resource.to_string().len();
+                last.push(resource);
+            }
+            _ => {
+                bytes = resource.to_string().len();
+                chunks.push(vec![resource]);
+            }
+        }
+    }
+    chunks
+}

@@ -1,0 +1,91 @@
+//! What the sockets have in common: one task each that moves what waits to the peer while it reads,
+//! so two sides that both send cannot block each other, and an end in order: what is queued, the
+//! reason, the close frame, and a short wait for the peer's.
+
+use std::time::Duration;
+
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+};
+use futures_util::{Sink, SinkExt, StreamExt, stream::SplitStream};
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite;
+
+use crate::hub::{Closing, Outbox, TRY_AGAIN};
+
+/// Read buffer of a socket. The default of 128 KiB is zeroed for every read, which with many
+/// sockets costs more than anything else the process does.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// How long a peer may take to read the last words and answer the close frame.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+/// The same for one that is to come back, perhaps because it reads slowly.
+const RETURN_GRACE: Duration = Duration::from_secs(3);
+
+/// An upgrade to a socket that takes messages up to a limit.
+pub(super) fn limited(upgrade: WebSocketUpgrade, message_bytes_max: usize) -> WebSocketUpgrade {
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(message_bytes_max)
+        .max_frame_size(message_bytes_max)
+}
+
+/// Runs a socket to its end: `read` takes in what the peer sends, and ends when the peer's side has.
+pub(super) async fn run<R: Future<Output = ()>>(
+    socket: WebSocket,
+    outbox: &Outbox,
+    message: fn(Bytes) -> Option<Message>,
+    read: impl FnOnce(SplitStream<WebSocket>) -> R,
+) {
+    let (sink, stream) = socket.split();
+    let overdue = async {
+        let returns = outbox.closing().await.code == TRY_AGAIN;
+        sleep(if returns { RETURN_GRACE } else { CLOSE_GRACE }).await;
+    };
+    tokio::select! {
+        () = read(stream) => {}
+        // Ends only if the socket failed; behind a close frame the reader waits for the peer's.
+        () = write(sink, outbox, message) => {}
+        () = overdue => {}
+    }
+}
+
+/// Why a socket ends whose bytes cannot be read.
+pub(super) fn broken(error: axum::Error, bytes_max: usize) -> Closing {
+    match error.into_inner().downcast::<tungstenite::Error>() {
+        Ok(error) if matches!(*error, tungstenite::Error::Capacity(_)) => {
+            Closing::too_large(format!("a frame is over {bytes_max} bytes"))
+        }
+        _ => Closing::protocol("the bytes are no WebSocket frames"),
+    }
+}
+
+async fn write(
+    mut sink: impl Sink<Message, Error = axum::Error> + Unpin,
+    outbox: &Outbox,
+    message: fn(Bytes) -> Option<Message>,
+) {
+    loop {
+        let outgoing = outbox.next().await;
+        let mut messages: Vec<Message> = outgoing.frames.into_iter().filter_map(message).collect();
+        if outgoing.ping {
+            messages.push(Message::Ping(Bytes::new()));
+        }
+        if let Some(Closing { code, message }) = &outgoing.closing {
+            let reason = message.as_ref().into();
+            messages.push(Message::Close(Some(CloseFrame { code: *code, reason })));
+        }
+        for message in messages {
+            if sink.feed(message).await.is_err() {
+                return;
+            }
+        }
+        if sink.flush().await.is_err() {
+            return;
+        }
+        if outgoing.closing.is_some() {
+            return std::future::pending().await;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Founding a room anew: the next epoch is written and this one sealed in one step of the storage,
+//! and everybody here is told where the room is now.
+//!
+//! It waits until everything is durable and takes no mail meanwhile. A crash leaves either this
+//! epoch as it was, or both.
+
+use chartroom_engine::{Batch, RoomId};
+use tokio::sync::oneshot;
+
+use super::{Flow, Live, RoomTask};
+use crate::{
+    clock,
+    hub::{Hub, RoomError, handle::RefoundingError, load::Loaded, room_task::Mail},
+    storage::RoomBatch,
+};
+
+impl RoomTask {
+    /// Founds the next epoch if that was asked for and nothing is under way.
+    pub(super) async fn refound_if_asked(&self, live: &mut Live) -> Flow {
+        let quiet = live.room.settled() && !live.room.has_work() && !live.log.is_busy();
+        let Some(done) = live.refounding.take_if(|_| quiet) else { return Flow::Go };
+        let outcome = self.refound(live).await;
+        let flow = match &outcome {
+            Ok(_) => Flow::Sealed,
+            Err(RefoundingError::Refused(_)) => Flow::Go,
+            // Nobody knows what became of it; the storage does.
+            Err(RefoundingError::Room(_)) => Flow::Reload,
+        };
+        // Who no longer waits needs no answer.
+        let _ = done.send(outcome);
+        flow
+    }
+
+    async fn refound(&self, live: &mut Live) -> Result<RoomId, RefoundingError> {
+        let (document, now_ms) = (live.room.document().clone(), clock::now_ms());
+        let founding = tokio::task::spawn_blocking(move || document.refound(now_ms)).await;
+        let next = founding.map_err(|_| RoomError::Ended)??;
+        let id = next.room().clone();
+        let record = self.hub.stored(&id.name).await?;
+        let batch = Batch { number: 1, changes: next.log(), ..Batch::default() };
+        let first = RoomBatch {
+            summary: record.map(|record| record.summary),
+            ..RoomBatch::new(id.clone(), batch, now_ms)
+        };
+        let sealing = RoomBatch {
+            successor: Some(Box::new(first)),
+            ..RoomBatch::new(self.id.clone(), Batch::default(), now_ms)
+        };
+        let (tell, told) = oneshot::channel();
+        self.hub.writer.commit(sealing, move |outcome| {
+            // The task that asked may be gone with its server.
+            let _ = tell.send(outcome);
+        });
+        told.await.map_err(|_| RoomError::ShuttingDown)?.map_err(RoomError::from)?;
+        let document = self.id.document_id();
+        tracing::info!(%document, epoch = id.epoch, next = %id.document_id(), "a room was founded anew");
+        live.members.send_away(&self.hub.peer_id, &self.id, &id);
+        Ok(id)
+    }
+
+    /// Answers for a sealed epoch, which is read and never written, until nobody asks for a while.
+    pub(super) async fn serve_sealed(&mut self, loaded: Loaded) -> bool {
+        let mut tick = self.ticks();
+        loop {
+            tokio::select! {
+                mail = self.mailbox.recv() => {
+                    self.idle_ticks = 0;
+                    match mail {
+                        None | Some(Mail::Close { .. }) => return true,
+                        Some(Mail::Read(read)) => read(Ok(&loaded.room)),
+                        Some(Mail::Join { peer, link, joined, .. }) => {
+                            let latest = latest(&self.hub, &self.id).await;
+                            let mut members = super::members::Members::default();
+                            members.enter(peer, link);
+                            members.send_away(&self.hub.peer_id, &self.id, &latest);
+                            // A connection that ended meanwhile needs no answer.
+                            let _ = joined.send(Ok(()));
+                        }
+                        Some(mail) => mail.refuse(&RoomError::Refounded),
+                    }
+                }
+                _ = tick.tick() => self.idle_ticks += 1,
+            }
+            if self.is_idle() && self.retire() {
+                return true;
+            }
+        }
+    }
+}
+
+/// The epoch that the room is in now; where the storage does not say, the one behind `sealed`.
+async fn latest(hub: &Hub, sealed: &RoomId) -> RoomId {
+    match hub.stored(&sealed.name).await {
+        Ok(Some(record)) => record.id,
+        Ok(None) | Err(_) => RoomId { epoch: sealed.epoch + 1, ..sealed.clone() },
+    }
+}

@@ -1,0 +1,80 @@
+//! Open sockets of any kind: closed when the server closes, and told what other clients say.
+//!
+//! What a client says to the others in a patient's room is no event of the log: it goes at once to
+//! those who hear that room now, and to nobody whose queue is full.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use chartroom_engine::RoomName;
+use parking_lot::Mutex;
+
+use super::{Closing, Hub, Outbox};
+
+/// The outboxes, by socket, of those who hear each room.
+pub(super) type Listeners = Mutex<BTreeMap<RoomName, BTreeMap<u64, Arc<Outbox>>>>;
+
+/// The server's end of one socket; the hub knows it while this exists.
+pub(crate) struct Socket {
+    hub: Arc<Hub>,
+    number: u64,
+    outbox: Arc<Outbox>,
+    hears: BTreeSet<RoomName>,
+}
+
+impl Socket {
+    /// A socket that was just accepted.
+    pub fn open(hub: Arc<Hub>) -> Self {
+        let (number, outbox) = (hub.next_number(), Arc::new(Outbox::new(hub.config.queue_bytes)));
+        hub.sockets.lock().insert(number, Arc::clone(&outbox));
+        if hub.rooms.lock().closed {
+            outbox.close(Closing::going_away());
+        }
+        Self { hub, number, outbox, hears: BTreeSet::new() }
+    }
+
+    /// What waits to be written.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// From now on gets exactly what is said in these rooms.
+    pub fn hear(&mut self, rooms: BTreeSet<RoomName>) {
+        let mut listeners = self.hub.listeners.lock();
+        for room in self.hears.difference(&rooms) {
+            if let Some(sockets) = listeners.get_mut(room) {
+                sockets.remove(&self.number);
+                if sockets.is_empty() {
+                    listeners.remove(room);
+                }
+            }
+        }
+        for room in rooms.difference(&self.hears) {
+            let sockets = listeners.entry(room.clone()).or_default();
+            sockets.insert(self.number, Arc::clone(&self.outbox));
+        }
+        drop(listeners);
+        self.hears = rooms;
+    }
+
+    /// Says something to the others who hear a room.
+    pub fn say(&self, room: &RoomName, frame: &Bytes) {
+        let listeners = self.hub.listeners.lock();
+        for (number, outbox) in listeners.get(room).into_iter().flatten() {
+            if *number != self.number && outbox.has_space() {
+                outbox.push(frame.clone());
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.hear(BTreeSet::new());
+        self.hub.sockets.lock().remove(&self.number);
+        self.hub.socket_closed.notify_one();
+    }
+}

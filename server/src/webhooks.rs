@@ -117,9 +117,8 @@ impl Webhooks {
         let mut letter = self.letter(id).await?;
         let courier = self.courier(&letter.target)?;
         let page = self.hub.events(&letter.room, letter.seq - 1, 1).await?;
-        let event = page.events.first().filter(|event| event.seq == letter.seq);
-        let first = event.map_or(page.last + 1, |event| event.seq);
-        let event = event.ok_or(FollowError::Gone { first, last: page.last })?;
+        // Unless retention dropped it, which is an error of its own, it is there.
+        let event = page.events.first().ok_or(FollowError::Ahead { last: page.last })?;
         let Err(failure) = courier.attempt(event).await else {
             return self.note(ledger::settled(id)).await;
         };

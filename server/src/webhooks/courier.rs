@@ -31,13 +31,13 @@ use super::{
 };
 use crate::{
     clock,
-    hub::{EventPage, FollowError, Hub, RoomError},
+    hub::{FollowError, Hub, RoomError},
     observe::TargetMetrics,
 };
 
 /// Events read at once to find one that the target wants.
 const SCAN: usize = 500;
-/// Events delivered in one visit before other rooms have their turn.
+/// Most events delivered in one visit before other rooms have their turn.
 const VISIT_EVENTS: usize = 16;
 /// Facts written at once when a target begins.
 const FACTS_MAX: usize = 1000;
@@ -68,6 +68,14 @@ pub struct Courier {
 struct Positions {
     seqs: BTreeMap<RoomName, u64>,
     unsaved: BTreeSet<RoomName>,
+}
+
+/// Part of a room's log.
+struct Stretch {
+    /// The events in it that the target wants, with their resources.
+    wanted: Vec<Event>,
+    /// The number of its last event.
+    through: u64,
 }
 
 impl Courier {
@@ -234,48 +242,55 @@ impl Courier {
     /// of it has failed.
     async fn visit(&self, room: &RoomName, mut failures: u32) -> Visit {
         loop {
-            let events = match self.read(room).await {
-                Ok(events) if events.is_empty() => return Visit::Done,
-                Ok(events) => events,
+            let Stretch { wanted, through } = match self.read(room).await {
+                Ok(Some(stretch)) => stretch,
+                Ok(None) => return Visit::Done,
                 Err(error) => return self.unread(failures, &error),
             };
-            let mut delivered = false;
-            for event in events {
-                if self.target.wants(&event) {
-                    if self.is_stopping() {
-                        return Visit::More;
-                    }
-                    if let Err(failed) = self.deliver(&event, failures).await {
-                        return failed;
-                    }
-                    (failures, delivered) = (0, true);
+            let delivers = !wanted.is_empty();
+            for event in wanted {
+                if self.is_stopping() {
+                    return Visit::More;
                 }
+                if let Err(failed) = self.deliver(&event, failures).await {
+                    return failed;
+                }
+                failures = 0;
                 self.handled(room, event.seq);
             }
-            if delivered {
+            self.handled(room, through);
+            if delivers {
                 return Visit::More;
             }
         }
     }
 
-    /// Some events behind the position, with their resources where one of them is wanted; none at
-    /// the log's end.
-    async fn read(&self, room: &RoomName) -> Result<Vec<Event>, FollowError> {
-        let position = self.position(room);
-        let EventPage { events, last } = self.hub.bare_events(room, position, SCAN).await?;
-        let kept_after = events.first().map_or(last, |event| event.seq - 1);
-        if kept_after > position {
-            let missed = kept_after - position;
-            tracing::warn!(webhook = self.target.name, missed, "retention dropped events first");
-            self.metrics.missed.inc_by(missed);
-            self.handled(room, kept_after);
-        }
-        let Some(wanted) = events.iter().find(|event| self.target.wants(event)) else {
-            return Ok(events);
+    /// What follows the position; `None` at the log's end.
+    async fn read(&self, room: &RoomName) -> Result<Option<Stretch>, FollowError> {
+        let events = match self.hub.bare_events(room, self.position(room), SCAN).await {
+            Err(FollowError::Gone { first, .. }) => {
+                self.miss(room, first);
+                self.hub.bare_events(room, first - 1, SCAN).await?.events
+            }
+            page => page?.events,
         };
-        let position = wanted.seq - 1;
-        self.handled(room, position);
-        Ok(self.hub.events(room, position, VISIT_EVENTS).await?.events)
+        let Some(mut through) = events.last().map(|event| event.seq) else { return Ok(None) };
+        let mut wanted: Vec<Event> =
+            events.into_iter().filter(|event| self.target.wants(event)).collect();
+        if let Some(later) = wanted.get(VISIT_EVENTS) {
+            through = later.seq - 1;
+            wanted.truncate(VISIT_EVENTS);
+        }
+        let wanted = self.hub.with_resources(wanted).await?;
+        Ok(Some(Stretch { wanted, through }))
+    }
+
+    /// Retention dropped what comes before event `first`, unseen.
+    fn miss(&self, room: &RoomName, first: u64) {
+        let missed = first - 1 - self.position(room);
+        tracing::warn!(webhook = self.target.name, missed, "events were dropped undelivered");
+        self.metrics.missed.inc_by(missed);
+        self.handled(room, first - 1);
     }
 
     /// Delivers one event, or gives it up for good; otherwise how the visit ends.
@@ -289,7 +304,7 @@ impl Courier {
         Err(self.failed(failures, failure, Some(event.time_ms)))
     }
 
-    /// Makes a dead letter of an event, in one step with the position behind it.
+    /// Makes a dead letter of an event.
     async fn bury(&self, event: &Event, attempts: u32, failure: Failure) -> Result<(), RoomError> {
         let letter = DeadLetter {
             id: message_id(&self.target.name, event),
@@ -302,8 +317,7 @@ impl Courier {
             attempts,
             error: failure.code().into_owned(),
         };
-        let behind = ledger::position(&letter.target, &letter.room, letter.seq);
-        self.ledger.note(vec![ledger::buried(&letter), behind]).await?;
+        self.ledger.note(vec![ledger::buried(&letter)]).await?;
         self.metrics.dead.inc();
         tracing::warn!(
             webhook = letter.target,

@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chartroom_engine::RoomId;
 use chartroom_server::{
     config::ServerConfig,
-    storage::Memory,
+    storage::{Memory, Storage},
     webhooks::{Target, read_targets},
 };
 use chartroom_tests::server::{Answer, Server};
@@ -313,5 +314,25 @@ async fn a_new_target_begins_at_the_logs_end_or_where_it_is_told_to() {
     let seen = receiver.until(|seen| seen.len() == 6).await;
     let replayed: Vec<u64> = seen[2..].iter().map(Delivery::seq).collect();
     assert_eq!(replayed, [1, 2, 3, 4]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_retention_dropped_is_counted_and_not_waited_for() {
+    let receiver = Receiver::start(|_| 200).await;
+    let storage = Arc::new(Memory::new());
+    let server = Server::start_over(storage.clone()).await.unwrap();
+    write(&server, "p1", "a1").await;
+    write(&server, "p1", "a2").await;
+    server.stop().await.unwrap();
+    storage.trim_events(&RoomId::first(ROOM.parse().unwrap()), 3).unwrap();
+
+    let webhooks = target(&receiver, &json!({ "from": "start" }));
+    let config = ServerConfig { webhooks, ..ServerConfig::new("unused") };
+    let server = Server::start_over_with(storage, config).await.unwrap();
+    let seen = receiver.until(|seen| count(seen) == 1).await;
+    assert_eq!(delivered(&seen)[ROOM], [4]);
+    let metrics = server.text("/metrics").await.unwrap();
+    assert!(metrics.contains(r#"chartroom_webhook_missed_total{target="lab"} 3"#), "{metrics}");
     server.stop().await.unwrap();
 }

@@ -404,7 +404,8 @@ impl Document {
         Some(path)
     }
 
-    fn ids(&self, resource_type: &str) -> Vec<String> {
+    /// The ids of one type, deleted ones included.
+    pub(crate) fn ids(&self, resource_type: &str) -> Vec<String> {
         genesis::collection(resource_type)
             .map_or_else(Vec::new, |collection| self.doc.keys(collection).collect())
     }

@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::{Author, RoomName, time};
 
 pub use critical::CriticalTable;
+pub(crate) use fields::PHARMACY_STATUS_URLS;
 pub use fields::pharmacy_status;
 pub use names::{NAMES, dotted};
 pub(crate) use rules::derive;
@@ -108,6 +109,15 @@ pub struct Event {
     /// In a facility room: the event of a patient's room that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<EventSource>,
+}
+
+impl Event {
+    /// The event as a facility room repeats it, with where it comes from.
+    #[must_use]
+    pub fn repeated(self) -> Self {
+        let source = EventSource { room: self.room.clone(), seq: self.seq };
+        Self { source: Some(source), ..self }
+    }
 }
 
 /// Where an event of a facility room comes from.

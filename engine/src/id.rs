@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::limits;
 
-/// The namespace of every document id: UUIDv5 of `{room}#{epoch}` in it.
-const DOCUMENT_NAMESPACE: Uuid = Uuid::from_u128(0x8f1d_0a52_7c1b_5e0e_9a33_c4a7_2b1e_66d0);
+/// The namespace of every id made of names: a document's is UUIDv5 of `{room}#{epoch}` in it.
+const NAMESPACE: Uuid = Uuid::from_u128(0x8f1d_0a52_7c1b_5e0e_9a33_c4a7_2b1e_66d0);
 
 /// First byte of every actor id that Chartroom mints, so that new actors sort behind old ones.
 const ACTOR_PREFIX: u8 = 0xff;
@@ -48,9 +48,19 @@ impl RoomName {
         Self("facility:directory".to_owned())
     }
 
+    /// The room of alerts and announcements for everyone.
+    pub fn alerts() -> Self {
+        Self("facility:alerts".to_owned())
+    }
+
+    /// The room of every open prescription of the facility.
+    pub fn pharmacy() -> Self {
+        Self("pharmacy:queue".to_owned())
+    }
+
     /// Whether this is one of the rooms that every facility has, written to or not.
     pub fn is_facility(&self) -> bool {
-        ["facility:alerts", "facility:directory", "pharmacy:queue"].contains(&self.as_str())
+        [Self::alerts(), Self::directory(), Self::pharmacy()].contains(self)
     }
 
     /// The part before the colon.
@@ -130,7 +140,7 @@ impl RoomId {
 
     /// The id of the Automerge document of this epoch: UUIDv5 of `{name}#{epoch}`.
     pub fn document_id(&self) -> DocumentId {
-        DocumentId(*Uuid::new_v5(&DOCUMENT_NAMESPACE, self.to_string().as_bytes()).as_bytes())
+        DocumentId(*Uuid::new_v5(&NAMESPACE, self.to_string().as_bytes()).as_bytes())
     }
 }
 
@@ -168,6 +178,11 @@ impl fmt::Debug for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The id of a resource that follows from others: the UUIDv5 of what names it.
+pub(crate) fn named_uuid(name: &str) -> String {
+    Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
 }
 
 /// Mints an actor id: byte FF, the low 7 bytes of `now_ms` big-endian, 8 random bytes.

@@ -35,7 +35,7 @@
 //!
 //! The engine reads no clock, draws no entropy, blocks on nothing and spawns nothing: time, random
 //! bytes and ids are arguments. Modules in reading order: [`id`], [`document`], [`change`],
-//! [`event`], [`sync`], [`room`].
+//! [`event`], [`sync`], [`room`]; [`pharmacy`] and [`alerts`] are what facility rooms hold.
 #![deny(missing_docs)]
 #![cfg_attr(
     test,
@@ -47,14 +47,17 @@
     )
 )]
 
+pub mod alerts;
 pub mod change;
 pub mod document;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod pharmacy;
 pub mod room;
 pub mod sync;
 pub mod time;
+pub mod wording;
 
 pub use automerge::{ActorId, ChangeHash};
 pub use document::{Command, CommandError, Conflict, Document};

@@ -44,10 +44,15 @@ fn time_of_day(text: &str) -> Option<i64> {
     };
     let mut parts = clock.splitn(3, ':');
     let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
-    let second: f64 = parts.next().map_or(Some(0.0), |part| part.parse().ok())?;
-    // Rounded down to a millisecond; f64 holds seconds of a day exactly enough.
-    #[allow(clippy::cast_possible_truncation, reason = "below 100,000")]
-    let ms = (second.clamp(0.0, 60.0) * 1000.0 + 1e-6) as i64;
+    let (second, fraction) =
+        parts.next().map_or(("00", ""), |part| part.split_once('.').unwrap_or((part, "")));
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    // Rounded down to a millisecond.
+    let milli = fraction.bytes().chain(*b"000").take(3);
+    let milli = milli.fold(0, |milli, digit| milli * 10 + i64::from(digit - b'0'));
+    let ms = digits(second, 2)?.min(60) * 1000 + milli;
     Some((hour * 60 + minute - offset_min) * 60_000 + ms)
 }
 
@@ -127,6 +132,9 @@ mod tests {
             ("2024-03-09", Some("2024-03-09T00:00:00.000Z")),
             ("2024-03-09T10:15:00-05:00", Some("2024-03-09T15:15:00.000Z")),
             ("2024-03-09T10:15:00.25+01:30", Some("2024-03-09T08:45:00.250Z")),
+            ("2024-03-09T10:15:07.9999Z", Some("2024-03-09T10:15:07.999Z")),
+            ("2024-03-09T10:15:07.9x", None),
+            ("2024-03-09T10:15:7", None),
             ("2024-03-09T10:15", Some("2024-03-09T10:15:00.000Z")),
             ("2024-13-09", None),
             ("24-1-1", None),

@@ -3,6 +3,7 @@
 mod bundle;
 mod export;
 mod import;
+mod pharmacy;
 mod progress;
 mod refound;
 mod target;
@@ -19,7 +20,7 @@ use anyhow::{Context, bail};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::{
-    config::{Options, ServerConfig, Task},
+    config::{Options, PharmacyTask, ServerConfig, Task},
     hub::{Hub, HubConfig},
     serve::{refuse_exposed, run_with_storage},
     shutdown::Shutdown,
@@ -45,6 +46,12 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
         }
         Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
         Task::Refound { room, server: None } => refound::in_store(&room, &required(data)?),
+        Task::Pharmacy { task: PharmacyTask::Rebuild { server: Some(url) } } => {
+            pharmacy::rebuild_in_server(&url)
+        }
+        Task::Pharmacy { task: PharmacyTask::Rebuild { server: None } } => {
+            pharmacy::rebuild_in_store(&required(data)?)
+        }
         Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
         Task::Export { room, server: None } => export::from_store(&room, &required(data)?),
     }

@@ -7,6 +7,7 @@ use chartroom_engine::{Rules, event::CriticalTable};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    facility::FacilityConfig,
     hub::HubConfig,
     retention::Retention,
     webhooks::{Target, read_targets},
@@ -52,11 +53,28 @@ pub enum Task {
         #[arg(long, value_name = "URL")]
         server: Option<String>,
     },
+    /// The pharmacy's queue
+    Pharmacy {
+        /// What to do with it
+        #[command(subcommand)]
+        task: PharmacyTask,
+    },
     /// Write a room as a FHIR Bundle to standard output
     Export {
         /// The room's name, such as patient:123
         room: String,
         /// From a running server, such as http://127.0.0.1:8080
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+    },
+}
+
+/// What can be done with the pharmacy's queue.
+#[derive(Debug, Subcommand)]
+pub enum PharmacyTask {
+    /// Make the queue anew from the patients' rooms; raises no events
+    Rebuild {
+        /// In a running server, such as http://127.0.0.1:8080
         #[arg(long, value_name = "URL")]
         server: Option<String>,
     },
@@ -86,6 +104,23 @@ pub struct ServeOptions {
     /// Hours after which a critical value alerts in its own chart only
     #[arg(long, env = "CHARTROOM_CRITICAL_HOURS", value_name = "HOURS", default_value_t = 72)]
     pub critical_hours: u64,
+    /// Minutes after which an alert that nobody acknowledged goes to the next role
+    #[arg(
+        long,
+        env = "CHARTROOM_ALERT_ESCALATE_MINUTES",
+        value_name = "MINUTES",
+        default_value_t = 15
+    )]
+    pub alert_escalate_minutes: u64,
+    /// Roles that an alert goes to, one after another
+    #[arg(
+        long,
+        env = "CHARTROOM_ALERT_ROLES",
+        value_name = "ROLE,…",
+        value_delimiter = ',',
+        default_value = "charge-nurse,supervisor"
+    )]
+    pub alert_roles: Vec<String>,
     /// List of the systems that are told of events (docs/operations.md)
     #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
     pub webhooks: Option<PathBuf>,
@@ -112,7 +147,12 @@ impl ServeOptions {
         };
         let retention = Retention { events_max: self.events_keep, days_max: self.events_days };
         let webhooks = self.webhooks.as_deref().map(read_targets).transpose()?.unwrap_or_default();
-        Ok(ServerConfig { data, web: self.web, hub, retention, webhooks })
+        let facility = FacilityConfig {
+            escalate_after: Duration::from_secs(self.alert_escalate_minutes.saturating_mul(60)),
+            escalate_to: self.alert_roles,
+            ..FacilityConfig::default()
+        };
+        Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks })
     }
 }
 
@@ -127,6 +167,8 @@ pub struct ServerConfig {
     pub hub: HubConfig,
     /// Which events are kept.
     pub retention: Retention,
+    /// How facility rooms are written.
+    pub facility: FacilityConfig,
     /// Who is told of events.
     pub webhooks: Vec<Target>,
 }
@@ -139,6 +181,7 @@ impl ServerConfig {
             web: WEB_DEFAULT.into(),
             hub: HubConfig::default(),
             retention: Retention::default(),
+            facility: FacilityConfig::default(),
             webhooks: Vec::new(),
         }
     }

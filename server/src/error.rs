@@ -10,6 +10,7 @@ use chartroom_engine::{CommandError, RoomNameError, document::RefoundError};
 use serde_json::{Value, json};
 
 use crate::{
+    facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
     webhooks::WebhookError,
 };
@@ -131,6 +132,15 @@ impl From<RefoundingError> for ApiError {
         match error {
             RefoundingError::Refused(error) => Self::Refound(error),
             RefoundingError::Room(error) => Self::Room(error),
+        }
+    }
+}
+
+impl From<FacilityError> for ApiError {
+    fn from(error: FacilityError) -> Self {
+        match error {
+            FacilityError::Events(error) => error.into(),
+            FacilityError::Room(error) => error.into(),
         }
     }
 }

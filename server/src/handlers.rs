@@ -1,5 +1,6 @@
 //! One endpoint per file. A handler reaches rooms through [`crate::auth::Caller`] alone.
 
+pub(crate) mod alerts;
 pub(crate) mod api_ws;
 pub(crate) mod commands;
 pub(crate) mod conflicts;
@@ -7,6 +8,7 @@ pub(crate) mod document;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod metrics;
+pub(crate) mod pharmacy;
 pub(crate) mod refound;
 pub(crate) mod room;
 pub(crate) mod rooms;

@@ -5,9 +5,11 @@
 //! under one lock, so a task that sees no handle but the hub's own can have no mail on its way.
 
 mod connection;
+pub(crate) mod consumer;
 mod ephemeral;
 mod facts;
 mod feed;
+mod glance;
 mod handle;
 mod link;
 mod load;
@@ -27,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, Rules, mint_actor};
+use chartroom_engine::{ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules, mint_actor};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -43,7 +45,7 @@ use crate::{
 
 pub use connection::{Connection, FRAME_BYTES_MAX};
 pub use feed::{FollowEnd, FollowError, Follower};
-pub use handle::{RefoundingError, RoomError, RoomHandle};
+pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
 pub(crate) use socket::Socket;
@@ -203,7 +205,12 @@ impl Hub {
 
     /// Hears from now on which rooms have new events.
     pub fn watch(&self) -> Watch {
-        self.watchers.watch()
+        self.watch_for(|_| true)
+    }
+
+    /// Hears from now on which rooms have new events of a kind.
+    pub fn watch_for(&self, wanted: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Watch {
+        self.watchers.watch(wanted)
     }
 
     /// Drops a room's events up to and including `through`.

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod error;
+pub mod facility;
 mod handlers;
 pub mod hub;
 mod observe;

@@ -34,7 +34,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Rooms in memory.
     pub rooms_loaded: Gauge,
-    /// Sockets on `/sync`.
+    /// Open WebSockets.
     pub connections: Gauge,
     /// Changes handed to the storage thread.
     pub changes: Counter,
@@ -111,7 +111,7 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("rooms_loaded", "Rooms in memory", self.rooms_loaded.clone());
-        r.register("connections", "Sockets on /sync", self.connections.clone());
+        r.register("connections", "Open WebSockets", self.connections.clone());
         r.register("changes", "Changes persisted or being so", self.changes.clone());
         r.register("batches", "Batches persisted or being so", self.batches.clone());
         r.register("events", "Events derived", self.events.clone());

@@ -12,21 +12,29 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{HubRef, loopback_only},
+    facility::pharmacy::Queue,
     handlers::{
-        api_ws, commands, conflicts, document, events, health, metrics, refound, room, rooms, sync,
-        web, webhooks,
+        alerts, api_ws, commands, conflicts, document, events, health, metrics, pharmacy, refound,
+        room, rooms, sync, web, webhooks,
     },
     webhooks::Webhooks,
 };
 
 /// Everything the server answers.
-pub(crate) fn build(hub: HubRef, web_folder: &Path, hooks: Arc<Webhooks>) -> Router {
+pub(crate) fn build(
+    hub: HubRef,
+    queue: Arc<Queue>,
+    targets: Arc<Webhooks>,
+    web_folder: &Path,
+) -> Router {
     let json = Router::new()
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(room::show))
         .route("/rooms/{room}/document", get(document::show))
         .route("/rooms/{room}/conflicts", get(conflicts::list))
         .route("/rooms/{room}/events", get(events::list))
+        .route("/rooms/{room}/queue", get(pharmacy::queue))
+        .route("/rooms/{room}/active", get(alerts::active))
         .layer(CompressionLayer::new());
     let webhooks = Router::new()
         .route("/webhooks", get(webhooks::list))
@@ -34,7 +42,7 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path, hooks: Arc<Webhooks>) -> Rou
         .route("/webhooks/dead-letters", get(webhooks::dead_letters))
         .route("/webhooks/dead-letters/{id}", delete(webhooks::discard))
         .route("/webhooks/dead-letters/{id}/retry", post(webhooks::retry))
-        .layer(Extension(hooks));
+        .layer(Extension(targets));
     Router::new()
         .merge(json)
         .merge(webhooks)
@@ -43,6 +51,7 @@ pub(crate) fn build(hub: HubRef, web_folder: &Path, hooks: Arc<Webhooks>) -> Rou
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
         )
         .route("/rooms/{room}/refound", post(refound::refound))
+        .route("/rooms/{room}/rebuild", post(pharmacy::rebuild).layer(Extension(queue)))
         .route("/sync", get(sync::upgrade))
         .route("/api/ws", get(api_ws::upgrade))
         .route("/ws", get(api_ws::upgrade))

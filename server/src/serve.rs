@@ -8,6 +8,7 @@ use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use crate::{
     auth::HubRef,
     config::ServerConfig,
+    facility::Facility,
     hub::Hub,
     retention, router,
     storage::{Sled, Storage, StorageError},
@@ -75,7 +76,13 @@ pub async fn run_with_storage(
         }
     });
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
-    let app = router::build(HubRef(Arc::clone(&hub)), &config.web, Arc::clone(&webhooks));
+    let facility = Facility::start(&hub, config.facility);
+    let app = router::build(
+        HubRef(Arc::clone(&hub)),
+        facility.queue(),
+        Arc::clone(&webhooks),
+        &config.web,
+    );
     let (stop, stopping) = oneshot::channel();
     let signal = async move {
         shutdown.await;
@@ -91,6 +98,7 @@ pub async fn run_with_storage(
     tracing::info!("shutting down");
     keeping.abort();
     let closing = async {
+        facility.stop().await;
         webhooks.stop().await;
         hub.close(false).await;
         hub.sockets_closed().await;

@@ -73,13 +73,10 @@ impl Webhooks {
     pub fn start(hub: &Arc<Hub>, targets: Vec<Target>) -> Result<Self, reqwest::Error> {
         let mut couriers = Vec::new();
         let mut tasks = JoinSet::new();
-        if !targets.is_empty() {
-            let client = post::client(&targets)?;
-            for target in targets {
-                let courier = Arc::new(Courier::new(hub, client.clone(), target));
-                tasks.spawn(Arc::clone(&courier).run());
-                couriers.push(courier);
-            }
+        for target in targets {
+            let courier = Arc::new(Courier::new(hub, post::client(&target)?, target));
+            tasks.spawn(Arc::clone(&courier).run());
+            couriers.push(courier);
         }
         let ledger = Ledger(Arc::clone(hub));
         Ok(Self { hub: Arc::clone(hub), ledger, couriers, tasks: Mutex::new(tasks) })

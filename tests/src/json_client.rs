@@ -2,6 +2,8 @@
 //!
 //! Frames are kept in the order they came; a method that waits for one gives up after ten seconds.
 
+#![allow(clippy::indexing_slicing, reason = "a JSON value gives null for what it lacks")]
+
 use std::net::SocketAddr;
 
 use anyhow::{Context, bail};

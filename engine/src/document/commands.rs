@@ -110,6 +110,15 @@ pub enum CommandError {
     /// This author may read here, not write.
     #[error("this person may read this room, not change it")]
     ReadOnly,
+    /// Drug, dose, to whom, whether active, an allergy or the code status is disputed.
+    #[error("concurrent values that matter for safety stand there; a person has to choose first")]
+    ConflictOpen,
+    /// The prescription is no order that stands.
+    #[error("the prescription is not an active order")]
+    NotActive,
+    /// Another act comes first, or this one was done.
+    #[error("the prescription is at another step of the pharmacy's work")]
+    WrongStatus,
     /// Automerge refused the write, which is our error.
     #[error("the change could not be written")]
     Write,
@@ -128,6 +137,9 @@ impl CommandError {
             Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
             Self::Twice => "twice",
             Self::ReadOnly => "read-only",
+            Self::ConflictOpen => "conflict-open",
+            Self::NotActive => "not-active",
+            Self::WrongStatus => "wrong-status",
             Self::Write => "internal",
         }
     }

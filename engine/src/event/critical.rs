@@ -18,7 +18,7 @@ pub use table::{CriticalRow, CriticalTable};
 /// Whether a number of the Observation could not be compared: the table has its code, but not its
 /// unit.
 pub fn unchecked(table: &CriticalTable, observation: &Value) -> bool {
-    parts(observation).any(|part| matches!(read(table, part), Reading::Unchecked))
+    parts(observation).into_iter().any(|part| matches!(read(table, part), Reading::Unchecked))
 }
 
 /// The details of the alert, where a part of the Observation becomes critical with a change: it was
@@ -89,32 +89,30 @@ impl Finding<'_> {
         let part = |name| self.part.get(name);
         let quantity = |name| part("valueQuantity").and_then(|quantity| quantity.get(name));
         let other = || part("valueString").or_else(|| part("valueCodeableConcept"));
-        let text = |text: &str| Value::from(text);
         let row = self.row;
-        let limit = match self.direction {
-            Some(Direction::Low) => row.and_then(|row| row.low()),
-            Some(Direction::High) => row.and_then(|row| row.high()),
-            None => None,
+        let (direction, limit) = match self.direction {
+            Some(Direction::Low) => (Some("low"), row.and_then(CriticalRow::low)),
+            Some(Direction::High) => (Some("high"), row.and_then(CriticalRow::high)),
+            None => (None, None),
         };
-        let direction = self.direction.map(|direction| match direction {
-            Direction::Low => text("low"),
-            Direction::High => text("high"),
-        });
+        let mut details = Map::new();
+        let mut tell = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                details.insert(name.to_owned(), value);
+            }
+        };
         let display = self.coding.and_then(|coding| coding.get("display"));
-        let named = display.or_else(|| part("code")?.get("text"));
-        let members = [
-            ("code", self.code().cloned()),
-            ("display", named.cloned().or_else(|| row.map(|row| text(row.what())))),
-            ("value", quantity("value").or_else(other).cloned()),
-            ("comparator", quantity("comparator").cloned()),
-            ("unit", quantity("unit").or_else(|| quantity("code")).cloned()),
-            ("threshold", limit.and_then(|limit| limit.parse().ok()).map(Value::Number)),
-            ("direction", direction),
-            ("interpretation", self.interpretation.map(text)),
-            ("adultsOnly", row.filter(|row| row.adults_only()).map(|_| true.into())),
-        ];
-        let known = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        known.collect()
+        let display = display.or_else(|| part("code")?.get("text")).cloned();
+        tell("code", self.code().cloned());
+        tell("display", display.or_else(|| row.map(|row| row.what().into())));
+        tell("value", quantity("value").or_else(other).cloned());
+        tell("comparator", quantity("comparator").cloned());
+        tell("unit", quantity("unit").or_else(|| quantity("code")).cloned());
+        tell("threshold", limit.and_then(|limit| limit.parse().ok()).map(Value::Number));
+        tell("direction", direction.map(Value::from));
+        tell("interpretation", self.interpretation.map(Value::from));
+        tell("adultsOnly", row.filter(|row| row.adults_only()).map(|_| true.into()));
+        details
     }
 }
 
@@ -123,15 +121,18 @@ fn findings<'a>(table: &'a CriticalTable, observation: &'a Value) -> Vec<Finding
         Reading::Critical(finding) => Some(finding),
         Reading::Unremarkable | Reading::Unchecked => None,
     };
-    parts(observation).filter_map(critical).collect()
+    parts(observation).into_iter().filter_map(critical).collect()
 }
 
 /// The Observation and its components; nothing where its status makes no statement yet, or no more.
-fn parts(observation: &Value) -> impl Iterator<Item = &Value> {
+fn parts(observation: &Value) -> Vec<&Value> {
     let status = observation.get("status").and_then(Value::as_str).unwrap_or_default();
-    let stated = matches!(status, "preliminary" | "final" | "amended" | "corrected");
-    let components = observation.get("component").and_then(Value::as_array).into_iter().flatten();
-    stated.then_some(observation).into_iter().chain(components.filter(move |_| stated))
+    if !matches!(status, "preliminary" | "final" | "amended" | "corrected") {
+        return Vec::new();
+    }
+    let mut parts = vec![observation];
+    parts.extend(observation.get("component").and_then(Value::as_array).into_iter().flatten());
+    parts
 }
 
 fn read<'a>(table: &'a CriticalTable, part: &'a Value) -> Reading<'a> {

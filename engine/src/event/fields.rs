@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::table::PHARMACY_STATUS;
 
 /// Both hosts under which the extension is in use.
-const PHARMACY_STATUS_URLS: [&str; 2] = [
+pub(crate) const PHARMACY_STATUS_URLS: [&str; 2] = [
     "http://wintehr.local/fhir/StructureDefinition/pharmacy-status",
     "http://wintehr.com/fhir/StructureDefinition/pharmacy-status",
 ];
@@ -44,8 +44,8 @@ pub(super) fn observations(message: &Value) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for reference in references {
         let mut segments = reference.split('/').skip_while(|segment| *segment != "Observation");
-        if let (Some(kind), Some(id)) = (segments.next(), segments.next()) {
-            let observation = [kind, id].join("/");
+        if let Some(id) = segments.nth(1) {
+            let observation = String::from("Observation/") + id;
             if !found.contains(&observation) {
                 found.push(observation);
             }

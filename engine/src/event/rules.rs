@@ -129,14 +129,16 @@ impl Case<'_> {
 
 /// What a conflict event says; names of our own, such as `$deleted`, are the kind of the conflict.
 fn conflict(resource_type: &str, names: &[String]) -> Value {
-    let (own, elements): (Vec<&String>, Vec<&String>) =
-        names.iter().partition(|name| name.starts_with('$'));
-    let kind = own.last().map_or("element", |name| name.trim_start_matches('$'));
-    json!({
-        "elements": elements,
-        "kind": kind,
-        "safety": document::blocks_acts(resource_type, names),
-    })
+    let mut kind = "element";
+    let mut elements: Vec<Value> = Vec::new();
+    for name in names {
+        match name.strip_prefix('$') {
+            Some(own) => kind = own,
+            None => elements.push(name.as_str().into()),
+        }
+    }
+    let safety = document::blocks_acts(resource_type, names);
+    json!({ "elements": elements, "kind": kind, "safety": safety })
 }
 
 fn is_text(content_type: &str) -> bool {

@@ -5,6 +5,7 @@
     reason = "tests read files and look at the outputs they care for"
 )]
 
+mod clinical;
 mod server_writes;
 mod stock;
 

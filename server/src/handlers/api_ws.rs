@@ -21,8 +21,8 @@ use session::Session;
 
 /// Largest frame that is read.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
-/// How often a client must show that it is there. Its own pings come every 30 s.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a client must show that it is there; as often as it asks the same of the server.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {

@@ -4,36 +4,40 @@ use axum::{
     Json,
     extract::{Path, rejection::JsonRejection},
 };
-use chartroom_engine::{Command, CommandError, Edit};
+use chartroom_engine::{Command, CommandError, Edit, RoomName};
 use serde_json::{Value, json};
 
-use super::hex;
-use crate::{auth::Caller, error::ApiError};
+use super::{hex, pharmacy};
+use crate::{auth::Caller, error::ApiError, hub::Edits};
 
 /// Largest body: several chunks of an import.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Applies one command or an array of them. Each stands for itself: one that is refused stops no
 /// other, and the answer is then 422 with what became of each.
+///
+/// What the pharmacy's queue takes are acts.
 pub(crate) async fn apply(
     caller: Caller,
     Path(name): Path<String>,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(body) = body.map_err(|rejection| ApiError::body(&rejection, BODY_BYTES_MAX))?;
-    let commands = parse(body)?;
-    let room = caller.room_or_new(&name).await?;
-    let results = room.command(caller.author().clone(), commands).await?;
-    let edits: Value = results.iter().map(edit).collect();
-    let refused = results.into_iter().enumerate().find_map(|(index, r)| Some((index, r.err()?)));
-    if let Some((index, error)) = refused {
-        return Err(ApiError::Command { index, error, edits });
+    if name == RoomName::pharmacy().as_str() {
+        return pharmacy::act(caller, body).await;
     }
+    let commands = several(body, parse)?;
+    let room = caller.room_or_new(&name).await?;
+    let edits = answer(room.command(caller.author().clone(), commands).await?)?;
     let heads = room.read(|room| hex(&room.document().heads())).await?;
     Ok(Json(json!({ "edits": edits, "heads": heads })))
 }
 
-fn parse(body: Value) -> Result<Vec<Command>, ApiError> {
+/// Reads a body of one element or an array of them.
+pub(super) fn several<T>(
+    body: Value,
+    parse: impl Fn(Value) -> Result<T, String>,
+) -> Result<Vec<T>, ApiError> {
     let several = match body {
         Value::Array(several) => several,
         one @ (Value::Object(_)
@@ -45,11 +49,25 @@ fn parse(body: Value) -> Result<Vec<Command>, ApiError> {
     several
         .into_iter()
         .enumerate()
-        .map(|(index, command)| {
-            serde_json::from_value(command)
-                .map_err(|error| ApiError::Body(format!("command {index}: {error}")))
+        .map(|(index, one)| {
+            parse(one).map_err(|error| ApiError::Body(format!("command {index}: {error}")))
         })
         .collect()
+}
+
+/// Reads a command.
+pub(super) fn parse(command: Value) -> Result<Command, String> {
+    serde_json::from_value(command).map_err(|error| error.to_string())
+}
+
+/// What became of each command, or the error that names the first that was refused.
+pub(super) fn answer(results: Edits) -> Result<Value, ApiError> {
+    let edits: Value = results.iter().map(edit).collect();
+    let refused = results.into_iter().enumerate().find_map(|(index, r)| Some((index, r.err()?)));
+    match refused {
+        Some((index, error)) => Err(ApiError::Command { index, error, edits }),
+        None => Ok(edits),
+    }
 }
 
 fn edit(result: &Result<Edit, CommandError>) -> Value {

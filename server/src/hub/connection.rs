@@ -53,7 +53,6 @@ struct Session {
 impl Connection {
     /// A socket that was just accepted.
     pub fn new(hub: Arc<Hub>) -> Self {
-        hub.metrics.connections.inc();
         Self { socket: Socket::open(Arc::clone(&hub)), hub, session: None }
     }
 
@@ -156,7 +155,6 @@ impl Drop for Connection {
         if let Some(session) = self.session.take() {
             self.hub.leave(&session.link);
         }
-        self.hub.metrics.connections.dec();
     }
 }
 

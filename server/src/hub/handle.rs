@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use chartroom_engine::{
-    Author, Edit, Peer, Room, RoomId,
+    Author, Edit, Event, Peer, Plan, Room, RoomId,
     document::{Command, CommandError, RefoundError},
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::{link::Link, room_task::Mail};
-use crate::storage::StorageError;
+use crate::storage::{Fact, StorageError};
 
 /// Why a room does not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -83,6 +83,19 @@ pub enum RefoundingError {
     Room(#[from] RoomError),
 }
 
+/// What the server itself writes into a facility room, in one step.
+#[derive(Debug, Default)]
+pub struct Mirror {
+    /// One change, all or none of it.
+    pub commands: Vec<Command>,
+    /// Events of patients' rooms to repeat behind the change's own.
+    pub events: Vec<Event>,
+    /// What is written stood before: it is logged and raised nowhere.
+    pub import: bool,
+    /// What is noted with it.
+    pub facts: Vec<Fact>,
+}
+
 /// What each command of a request came to.
 pub type Edits = Vec<Result<Edit, CommandError>>;
 
@@ -146,6 +159,24 @@ impl RoomHandle {
         answered.await.map_err(|_| RoomError::Ended)?
     }
 
+    /// Applies an edit that is decided when its turn comes; answers when it is durable.
+    pub async fn plan(
+        &self,
+        author: Author,
+        plan: Plan,
+    ) -> Result<Result<Edit, CommandError>, RoomError> {
+        let (done, answered) = oneshot::channel();
+        self.send(Mail::Plan { author, plan, done }).await?;
+        one_of(answered.await.map_err(|_| RoomError::Ended)??)
+    }
+
+    /// Writes into a facility room what follows from patients' rooms; answers when it is durable.
+    pub async fn mirror(&self, mirror: Mirror) -> Result<Result<Edit, CommandError>, RoomError> {
+        let (done, answered) = oneshot::channel();
+        self.send(Mail::Mirror { mirror, done }).await?;
+        one_of(answered.await.map_err(|_| RoomError::Ended)??)
+    }
+
     /// Lets a peer in.
     pub(super) async fn join(
         &self,
@@ -181,4 +212,9 @@ impl RoomHandle {
         // A room that has ended is closed.
         let _ = self.send(Mail::Close { compact }).await;
     }
+}
+
+/// The answer to a request of one edit.
+fn one_of(edits: Edits) -> Result<Result<Edit, CommandError>, RoomError> {
+    edits.into_iter().next().ok_or(RoomError::Ended)
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    Hub, RoomError,
+    Hub, Mirror, RoomError,
     feed::Feed,
     handle::Edits,
     load::{Loaded, load},
@@ -202,6 +202,16 @@ impl RoomTask {
             Mail::Commands { author, commands, done } => {
                 return self.take_commands(live, &author, commands, done);
             }
+            Mail::Plan { author, plan, done } => {
+                let ticket = live.expect(1, done).start;
+                Input::Planned { ticket, author: Some(author), plan }
+            }
+            Mail::Mirror { mirror, done } => {
+                let ticket = live.expect(1, done).start;
+                let Mirror { commands, events, import, facts } = mirror;
+                live.facts.insert(ticket, facts);
+                Input::Mirror { ticket, commands, events, import }
+            }
             Mail::Read(read) => {
                 live.reads.push(read);
                 return Flow::Go;
@@ -305,8 +315,8 @@ impl RoomTask {
                         events.iter().filter(|event| event.details.get("unchecked").is_some());
                     self.hub.metrics.values_unchecked.inc_by(unchecked.count() as u64);
                     live.event_seq = events.last().map_or(live.event_seq, |event| event.seq);
+                    self.hub.watchers.tell(&self.id.name, &events);
                     live.feed.publish(events);
-                    self.hub.watchers.tell(&self.id.name);
                 }
                 Output::Answered { ticket, result } => live.answer_command(ticket, result),
                 Output::Refused { peer, hashes, reason } => {
@@ -338,8 +348,10 @@ impl RoomTask {
         self.hub.metrics.batches.inc();
         live.persisting = Some(Persisting { number, bytes, seq });
         let summary = summary_of(&self.id, &live.room, &batch);
+        let facts = batch.mirrors.iter().filter_map(|ticket| live.facts.remove(ticket));
+        let facts = facts.flatten().collect();
         let batch =
-            RoomBatch { summary, ..RoomBatch::new(self.id.clone(), batch, clock::now_ms()) };
+            RoomBatch { summary, facts, ..RoomBatch::new(self.id.clone(), batch, clock::now_ms()) };
         let (answer, at) = (self.answer.clone(), Instant::now());
         self.hub.writer.commit(batch, move |result| {
             // The channel holds more than a room has under way; a task that ended needs no answer.

@@ -30,6 +30,7 @@ impl Socket {
     pub fn open(hub: Arc<Hub>) -> Self {
         let (number, outbox) = (hub.next_number(), Arc::new(Outbox::new(hub.config.queue_bytes)));
         hub.sockets.lock().insert(number, Arc::clone(&outbox));
+        hub.metrics.connections.inc();
         if hub.rooms.lock().closed {
             outbox.close(Closing::going_away());
         }
@@ -75,6 +76,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.hear(BTreeSet::new());
         self.hub.sockets.lock().remove(&self.number);
+        self.hub.metrics.connections.dec();
         self.hub.socket_closed.notify_one();
     }
 }

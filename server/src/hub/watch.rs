@@ -5,16 +5,16 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use chartroom_engine::RoomName;
+use chartroom_engine::{Event, RoomName};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Rooms with new events that its owner has not heard of.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Watch(Arc<News>);
 
-#[derive(Default)]
 struct News {
+    wanted: Box<dyn Fn(&Event) -> bool + Send + Sync>,
     rooms: Mutex<BTreeSet<RoomName>>,
     ready: Notify,
 }
@@ -43,17 +43,20 @@ impl Watch {
 pub(super) struct Watchers(Mutex<Vec<Weak<News>>>);
 
 impl Watchers {
-    pub fn watch(&self) -> Watch {
-        let watch = Watch::default();
+    pub fn watch(&self, wanted: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Watch {
+        let (wanted, rooms, ready) = (Box::new(wanted), Mutex::default(), Notify::new());
+        let watch = Watch(Arc::new(News { wanted, rooms, ready }));
         self.0.lock().push(Arc::downgrade(&watch.0));
         watch
     }
 
     /// Says that a room has new events.
-    pub fn tell(&self, room: &RoomName) {
+    pub fn tell(&self, room: &RoomName, events: &[Event]) {
         self.0.lock().retain(|news| {
             let Some(news) = news.upgrade() else { return false };
-            Watch(news).mark(room.clone());
+            if events.iter().any(&news.wanted) {
+                Watch(news).mark(room.clone());
+            }
             true
         });
     }

@@ -150,7 +150,10 @@ impl Courier {
     }
 
     async fn work(self: &Arc<Self>) -> Result<(), RoomError> {
-        let watch = self.hub.watch();
+        let courier = Arc::clone(self);
+        let wanted =
+            move |event: &Event| courier.target.hears(&event.room) && courier.target.wants(event);
+        let watch = self.hub.watch_for(wanted);
         self.begin().await?;
         let mut visits = JoinSet::new();
         let mut save = interval(SAVE_EVERY);
@@ -216,7 +219,7 @@ impl Courier {
     fn hear(&self, rooms: BTreeSet<RoomName>) {
         let now_ms = clock::now_ms();
         let mut schedule = self.schedule.lock();
-        for room in rooms.into_iter().filter(|room| self.target.hears(room)) {
+        for room in rooms {
             schedule.news(room, now_ms);
         }
     }

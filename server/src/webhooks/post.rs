@@ -13,16 +13,19 @@ const ID_NAMESPACE: Uuid = Uuid::from_u128(0x3d0e_6f5b_92c4_4b1a_a8de_71c2_5f90_
 /// nobody's concern.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// The client of all targets. The system's certificate store says whom it trusts, and is needed
-/// only where one is reached by https.
-pub fn client(targets: &[Target]) -> Result<Client, reqwest::Error> {
+/// The client of a target. The system's certificate store says whom it trusts, and the environment
+/// what proxy it takes; what goes to this machine unencrypted needs neither.
+pub fn client(target: &Target) -> Result<Client, reqwest::Error> {
     // Somebody in this process may have chosen one before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder()
         .redirect(redirect::Policy::none())
         .user_agent(concat!("chartroom/", env!("CARGO_PKG_VERSION")));
-    let https = targets.iter().any(|target| target.url.scheme() == "https");
-    if https { client.build() } else { client.tls_certs_only([]).build() }
+    if target.url.scheme() == "https" {
+        client.build()
+    } else {
+        client.no_proxy().tls_certs_only([]).build()
+    }
 }
 
 /// The `webhook-id` of an event for a target: the same at every attempt, and another for every other

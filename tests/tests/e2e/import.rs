@@ -149,10 +149,12 @@ fn identity(resource: &Value) -> (String, String) {
     (text("resourceType"), text("id"))
 }
 
+/// The rooms that take resources; `pharmacy:queue` shows what stands in them.
 async fn room_names(server: &Server) -> Vec<String> {
     let rooms = server.get("/rooms").await.unwrap().body;
     let rooms = rooms["rooms"].as_array().unwrap();
-    rooms.iter().map(|room| room["room"].as_str().unwrap().to_owned()).collect()
+    let names = rooms.iter().map(|room| room["room"].as_str().unwrap().to_owned());
+    names.filter(|name| name != "pharmacy:queue").collect()
 }
 
 async fn all_heads(server: &Server) -> Vec<Value> {

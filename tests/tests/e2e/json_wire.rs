@@ -1,11 +1,13 @@
 //! JSON events over WebSocket, by the letter of both generations of the front end that speaks them.
 
+mod refused;
+mod replay;
+
 use chartroom_tests::{
     json_client::{Generation, JsonClient},
     server::Server,
 };
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::{ROOM, allergy, start};
 
@@ -180,59 +182,6 @@ async fn unsubscribing_leaves() {
 }
 
 #[tokio::test]
-async fn a_killed_socket_resumes_without_gap_or_repeat() {
-    let (_folder, server) = two_patients().await;
-    let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
-    alice.subscribe(of_p1("s")).await.unwrap();
-    put(&server, ROOM, condition("p1", "c1")).await;
-    alice.until_event("CONDITION_ADDED", "c1").await.unwrap();
-    let mut numbers = alice.numbers(ROOM);
-    drop(alice);
-    put(&server, ROOM, condition("p1", "c2")).await;
-
-    let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
-    let mut resume = of_p1("s");
-    resume["after"] = json!(numbers.last());
-    alice.subscribe(resume).await.unwrap();
-    put(&server, ROOM, condition("p1", "c3")).await;
-    alice.until_event("CONDITION_ADDED", "c3").await.unwrap();
-    numbers.extend(alice.numbers(ROOM));
-    assert_eq!(numbers, (4..=12).collect::<Vec<u64>>());
-    server.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_replay_reaches_who_asked_and_live_events_come_once() {
-    let (_folder, server) = two_patients().await;
-    let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
-    let conditions = json!({
-        "subscription_id": "live", "patient_ids": ["p1"], "resource_types": ["Condition"],
-    });
-    alice.subscribe(conditions).await.unwrap();
-    put(&server, ROOM, allergy("a", "latex")).await;
-    put(&server, ROOM, condition("p1", "c1")).await;
-    alice.until_event("CONDITION_ADDED", "c1").await.unwrap();
-    assert_eq!(alice.numbers(ROOM), [6, 7, 8]);
-    let replay = json!({
-        "subscription_id": "replay", "patient_ids": ["p1"], "after": { ROOM: 2 },
-        "resource_types": ["AllergyIntolerance"],
-    });
-    alice.subscribe(replay).await.unwrap();
-    put(&server, ROOM, condition("p1", "c2")).await;
-    alice.until_event("CONDITION_ADDED", "c2").await.unwrap();
-    assert_eq!(alice.numbers(ROOM), [6, 7, 8, 4, 5, 9, 10, 11]);
-    // The same once more, with everything.
-    let mut again = of_p1("replay");
-    again["after"] = json!(8);
-    alice.subscribe(again).await.unwrap();
-    alice.until(|data| data["seq"] == 11).await.unwrap();
-    put(&server, ROOM, condition("p1", "c3")).await;
-    alice.until_event("CONDITION_ADDED", "c3").await.unwrap();
-    assert_eq!(alice.numbers(ROOM)[8..], [9, 10, 11, 12, 13, 14]);
-    server.stop().await.unwrap();
-}
-
-#[tokio::test]
 async fn a_ping_is_answered_and_a_token_is_taken() {
     let (_folder, server) = start().await;
     let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
@@ -242,83 +191,6 @@ async fn a_ping_is_answered_and_a_token_is_taken() {
     alice.send(&json!({ "type": "ping" })).await.unwrap();
     let pong = alice.answer("pong").await.unwrap();
     assert!(pong["timestamp"].as_str().unwrap().ends_with('Z'));
-    server.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn what_is_wrong_is_named_and_the_connection_stays() {
-    let (_folder, server) = two_patients().await;
-    let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
-    let subscribe = |data: Value| json!({ "type": "subscribe", "data": data });
-    let after = |after: u64| {
-        let mut data = of_p1("s");
-        data["after"] = after.into();
-        subscribe(data)
-    };
-    for (frame, code, field) in [
-        (json!({ "type": "hello" }), "UNKNOWN_TYPE", json!("type")),
-        (json!([]), "BAD_FRAME", Value::Null),
-        (subscribe(json!({ "subscription_id": "s" })), "BAD_FIELD", json!("data.patient_ids")),
-        (
-            subscribe(json!({ "subscription_id": "s", "patient_ids": ["p1", "nobody"] })),
-            "ROOM_NOT_FOUND",
-            json!("data.patient_ids[1]"),
-        ),
-        (
-            subscribe(json!({ "subscription_id": "s", "room": "ward:unwritten" })),
-            "ROOM_NOT_FOUND",
-            json!("data.room"),
-        ),
-        (after(1000), "EVENTS_AHEAD", json!("data.after")),
-        (
-            json!({ "type": "note.typed", "payload": { "patientId": "nobody" } }),
-            "ROOM_NOT_FOUND",
-            json!("payload.patientId"),
-        ),
-    ] {
-        let error = alice.refused(&frame).await.unwrap();
-        assert_eq!((error["error"].as_str(), &error["field"]), (Some(code), &field), "{error}");
-        assert!(error["message"].is_string() && error["timestamp"].is_string());
-        if frame["type"] == "subscribe" {
-            assert_eq!(error["data"]["subscription_id"], "s");
-        }
-    }
-    let error = alice.refused(&after(1000)).await.unwrap();
-    assert_eq!(error["data"]["last"], 3);
-    alice.send_message(Message::binary(vec![1, 2, 3])).await.unwrap();
-    assert_eq!(alice.next_error().await.unwrap()["error"], "BAD_FRAME");
-    // None of it left a subscription behind, and the room of every facility can be followed.
-    put(&server, ROOM, condition("p1", "unheard")).await;
-    alice.subscribe(json!({ "subscription_id": "q", "room": "pharmacy:queue" })).await.unwrap();
-    alice.subscribe(of_p1("s")).await.unwrap();
-    put(&server, ROOM, condition("p1", "c")).await;
-    alice.until_event("CONDITION_ADDED", "c").await.unwrap();
-    assert_eq!(alice.numbers(ROOM), [7, 8, 9]);
-    server.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_frame_over_the_limit_ends_the_connection() {
-    let (_folder, server) = start().await;
-    let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
-    alice.send_message(Message::text("x".repeat(300_000))).await.unwrap();
-    assert_eq!(alice.until_closed().await.unwrap().0, 1009);
-    server.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn subscriptions_are_limited() {
-    let (_folder, server) = two_patients().await;
-    let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
-    for n in 0..256 {
-        alice.subscribe(of_p1(&n.to_string())).await.unwrap();
-    }
-    let one_more = json!({ "type": "subscribe", "data": of_p1("one more") });
-    let error = alice.refused(&one_more).await.unwrap();
-    assert_eq!(error["error"], "TOO_MANY_SUBSCRIPTIONS");
-    assert_eq!(error["field"], "data.subscription_id");
-    alice.unsubscribe("0").await.unwrap();
-    alice.subscribe(of_p1("one more")).await.unwrap();
     server.stop().await.unwrap();
 }
 
@@ -358,40 +230,6 @@ async fn a_clients_own_event_reaches_the_others_of_that_patient() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_is_told_where_to_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut config = chartroom_server::config::ServerConfig::new(folder.path());
-    config.hub.queue_events = 4;
-    let server = Server::start_with(config).await.unwrap();
-    put(&server, ROOM, condition("p1", "c")).await;
-    let mut slow = JsonClient::connect_narrow(server.address(), "alice").await.unwrap();
-    slow.subscribe(of_p1("s")).await.unwrap();
-    // More than the wire and the queues hold, while the slow one reads nothing.
-    for n in 0..10 {
-        let mut long = condition("p1", "c");
-        long["note"] = json!([{ "text": n.to_string().repeat(512 * 1024) }]);
-        put(&server, ROOM, long).await;
-    }
-    assert_eq!(slow.until_closed().await.unwrap().0, 1013);
-    let error = slow.errors.pop().unwrap();
-    assert_eq!(error["error"], "TOO_SLOW");
-    let mut numbers = slow.numbers(ROOM);
-    let after = error["data"]["resume_after"][ROOM].as_u64();
-    assert_eq!(after, numbers.last().copied());
-
-    let mut slow = JsonClient::connect(server.address(), "alice").await.unwrap();
-    let mut resume = of_p1("s");
-    resume["after"] = json!(after);
-    slow.subscribe(resume).await.unwrap();
-    put(&server, ROOM, condition("p1", "last")).await;
-    slow.until_event("CONDITION_ADDED", "last").await.unwrap();
-    numbers.extend(slow.numbers(ROOM));
-    let last = numbers.last().copied().unwrap();
-    assert_eq!(numbers, (4..=last).collect::<Vec<u64>>());
-    server.stop().await.unwrap();
-}
-
-#[tokio::test]
 async fn the_servers_end_closes_the_socket() {
     let (_folder, server) = two_patients().await;
     let mut alice = JsonClient::connect(server.address(), "alice").await.unwrap();
@@ -399,4 +237,51 @@ async fn the_servers_end_closes_the_socket() {
     let (stopped, closed) = tokio::join!(server.stop(), alice.until_closed());
     stopped.unwrap();
     assert_eq!(closed.unwrap().0, 1001);
+}
+
+/// An active prescription of a patient.
+fn prescription(patient: &str, id: &str) -> Value {
+    json!({
+        "resourceType": "MedicationRequest",
+        "id": id,
+        "status": "active",
+        "intent": "order",
+        "subject": { "reference": format!("Patient/{patient}") },
+        "medicationCodeableConcept": { "text": "metformin 500 mg" },
+    })
+}
+
+#[tokio::test]
+async fn the_pharmacy_hears_of_every_prescription_once() {
+    let (_folder, server) = two_patients().await;
+    let queue = "pharmacy:queue";
+    let to_queue = || json!({ "subscription_id": "q", "room": queue });
+    let mut pharmacist = JsonClient::connect(server.address(), "bob").await.unwrap();
+    let mut both = JsonClient::connect(server.address(), "charlie").await.unwrap();
+    pharmacist.subscribe(to_queue()).await.unwrap();
+    both.subscribe(to_queue()).await.unwrap();
+    both.subscribe(of_p1("chart")).await.unwrap();
+
+    put(&server, ROOM, prescription("p1", "m1")).await;
+    pharmacist.until_event("MEDICATION_PRESCRIBED", "m1").await.unwrap();
+    put(&server, "patient:p2", prescription("p2", "m2")).await;
+    both.until_event("MEDICATION_PRESCRIBED", "m2").await.unwrap();
+    pharmacist.until_event("MEDICATION_PRESCRIBED", "m2").await.unwrap();
+
+    let prescribed = |client: &JsonClient| -> Vec<Value> {
+        let all = client.delivered().into_iter();
+        all.filter(|(name, _)| name == "medication.prescribed").map(|(_, d)| d.clone()).collect()
+    };
+    let heard = prescribed(&pharmacist);
+    let patients: Vec<&Value> = heard.iter().map(|data| &data["patient_id"]).collect();
+    assert_eq!(patients, ["p1", "p2"]);
+    assert_eq!(heard[0]["room"], queue);
+    assert_eq!(heard[0]["source"]["room"], ROOM);
+    assert_eq!(heard[0]["resource"], prescription("p1", "m1"));
+    assert_eq!(heard[0]["medication"], heard[0]["resource"]);
+    // The chart's own copy, and for the other patient the queue's.
+    let heard = prescribed(&both);
+    let rooms: Vec<&Value> = heard.iter().map(|data| &data["room"]).collect();
+    assert_eq!(rooms, [ROOM, queue]);
+    server.stop().await.unwrap();
 }

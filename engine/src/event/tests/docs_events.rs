@@ -16,7 +16,8 @@ const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/events.md
 /// The cells of a Markdown row, without the marks of code.
 fn cells(line: &str) -> Vec<String> {
     let line = line.trim().trim_matches('|');
-    line.split(" | ").map(|cell| cell.replace('`', "").trim().to_owned()).collect()
+    // Between bars alone: a cell may be empty.
+    line.split('|').map(|cell| cell.replace('`', "").trim().to_owned()).collect()
 }
 
 /// The rows of the first table behind a heading.

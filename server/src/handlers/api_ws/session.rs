@@ -77,6 +77,9 @@ impl Session {
 
     /// Takes one text frame.
     pub async fn receive(&mut self, text: &str) {
+        if self.outbox().is_closing() {
+            return;
+        }
         let done = match Request::parse(text) {
             Ok(request) => self.take(request).await,
             Err(error) => Err(error),

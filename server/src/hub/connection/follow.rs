@@ -69,15 +69,13 @@ struct Reader {
 impl Reader {
     async fn run(self, room: RoomName, after: u64) {
         let error = self.read(&room, after).await;
-        let (first, last) = match &error {
-            FollowError::Gone { first, last } => (Some(*first), Some(*last)),
-            FollowError::Ahead { last } => (None, Some(*last)),
-            FollowError::Room(RoomError::Unreadable { .. }) => (None, None),
+        if let FollowError::Room(error) = &error
+            && !matches!(error, RoomError::Unreadable { .. })
+        {
             // The peer comes back and asks again from where it is.
-            FollowError::Room(error) => {
-                return self.link.fail(&self.hub.peer_id, closing_for(error));
-            }
-        };
+            return self.link.fail(&self.hub.peer_id, closing_for(error));
+        }
+        let (first, last) = error.numbers();
         self.send_ended(error.code(), error.to_string(), first, last);
     }
 

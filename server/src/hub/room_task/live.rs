@@ -7,11 +7,14 @@ use chartroom_engine::{CommandError, Edit, Room, RoomId};
 use tokio::sync::oneshot;
 
 use super::{compaction::Log, mail::Read, members::Members};
-use crate::hub::{
-    Closing, Hub, RoomError,
-    feed::Feed,
-    handle::{Edits, RefoundingError},
-    load::Loaded,
+use crate::{
+    hub::{
+        Closing, Hub, RoomError,
+        feed::Feed,
+        handle::{Edits, RefoundingError},
+        load::Loaded,
+    },
+    storage::Fact,
 };
 
 /// What is gone when a room is loaded again.
@@ -26,6 +29,8 @@ pub(super) struct Live {
     /// Ticket of a command to its request and its place there.
     tickets: BTreeMap<u64, (u64, usize)>,
     next_ticket: u64,
+    /// What is to be noted in the same step as the write with this ticket.
+    pub facts: BTreeMap<u64, Vec<Fact>>,
     pub reads: Vec<Read>,
     /// Who asked for the room to be founded anew.
     pub refounding: Option<oneshot::Sender<Result<RoomId, RefoundingError>>>,
@@ -63,6 +68,7 @@ impl Live {
             requests: BTreeMap::new(),
             tickets: BTreeMap::new(),
             next_ticket: 1,
+            facts: BTreeMap::new(),
             reads: Vec::new(),
             refounding: None,
             persisting: None,
@@ -80,6 +86,8 @@ impl Live {
 
     /// Keeps one command's result, and answers the request whose last it was.
     pub fn answer_command(&mut self, ticket: u64, result: Result<Edit, CommandError>) {
+        // A write that was refused takes what goes with it along.
+        self.facts.remove(&ticket);
         let Some((number, place)) = self.tickets.remove(&ticket) else { return };
         let Some(request) = self.requests.get_mut(&number) else { return };
         if let Some(edit) = request.edits.get_mut(place) {

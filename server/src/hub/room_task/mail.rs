@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, Command, Peer, Room, RoomId};
+use chartroom_engine::{Author, Command, Peer, Plan, Room, RoomId};
 use tokio::sync::oneshot;
 
 use crate::hub::{
-    RoomError,
+    Mirror, RoomError,
     ephemeral::Ephemeral,
     feed::Queue,
     handle::{Edits, RefoundingError},
@@ -37,6 +37,10 @@ pub(crate) enum Mail {
         commands: Vec<Command>,
         done: oneshot::Sender<Result<Edits, RoomError>>,
     },
+    /// An edit in a person's name that is decided when its turn comes.
+    Plan { author: Author, plan: Plan, done: oneshot::Sender<Result<Edits, RoomError>> },
+    /// The server's own write into a facility room.
+    Mirror { mirror: Mirror, done: oneshot::Sender<Result<Edits, RoomError>> },
     /// A look at the room when everything in it is durable.
     Read(Read),
     /// Hear of events from now on; answered with the number of the last one before.
@@ -55,7 +59,9 @@ impl Mail {
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
             Self::Refound { done } => drop(done.send(Err(error.clone().into()))),
             Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
-            Self::Commands { done, .. } => drop(done.send(Err(error.clone()))),
+            Self::Commands { done, .. } | Self::Plan { done, .. } | Self::Mirror { done, .. } => {
+                drop(done.send(Err(error.clone())))
+            }
             Self::Read(read) => read(Err(error.clone())),
             Self::Received { .. }
             | Self::Ephemeral { .. }

@@ -1,6 +1,6 @@
 //! What one subscription wants of each room it names, and how far it has got there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartroom_engine::{Event, RoomName};
 
@@ -51,7 +51,7 @@ impl Subscription {
 
     /// The resource types of all its rooms.
     pub fn types(&self) -> Wanted<&'static str> {
-        let mut all = Some(std::collections::BTreeSet::new());
+        let mut all = Some(BTreeSet::new());
         for interest in self.interests.values() {
             widen(&mut all, interest.filter.types.clone());
         }
@@ -84,5 +84,83 @@ impl Subscription {
             let interest = self.interests.get(&source.room);
             interest.is_some_and(|i| i.since < source.seq && i.filter.matches(event))
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+mod tests {
+    use chartroom_engine::{Action, EventSource};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::wire::json::Request;
+
+    const CHART: &str = "patient:p1";
+
+    fn room(name: &str) -> RoomName {
+        name.parse().unwrap()
+    }
+
+    /// Asks for resource types of a chart whose last event has number 10.
+    fn ask(subscription: &mut Subscription, types: &Value, after: &Value) {
+        let data = json!({
+            "subscription_id": "s", "patient_ids": ["p1"], "resource_types": types, "after": after,
+        });
+        let frame = json!({ "type": "subscribe", "data": data }).to_string();
+        let Ok(Request::Subscribe(request)) = Request::parse(&frame) else { panic!("{frame}") };
+        subscription.add(request, |_| 10);
+    }
+
+    fn event(seq: u64, resource_type: &str) -> Event {
+        Event {
+            seq,
+            event: "RESOURCE_CREATED".to_owned(),
+            event_type: "resource.created".to_owned(),
+            room: room(CHART),
+            patient_id: Some("p1".to_owned()),
+            resource_type: resource_type.to_owned(),
+            resource_id: "1".to_owned(),
+            action: Action::Created,
+            resource: Value::Null,
+            changed: Vec::new(),
+            author: None,
+            time_ms: 0,
+            authored_ms: 0,
+            changes: Vec::new(),
+            import: false,
+            details: Value::Null,
+            source: None,
+        }
+    }
+
+    #[test]
+    fn nothing_comes_twice_unless_it_is_asked_for_again() {
+        let mut subscription = Subscription::default();
+        ask(&mut subscription, &json!(["Goal"]), &Value::Null);
+        let chart = room(CHART);
+        assert!(!subscription.takes(&chart, &event(10, "Goal")), "it was there before");
+        assert!(subscription.takes(&chart, &event(11, "Goal")));
+        assert!(!subscription.takes(&chart, &event(12, "Flag")));
+        assert!(!subscription.takes(&chart, &event(11, "Goal")), "others have the room replayed");
+        ask(&mut subscription, &json!(["Flag"]), &json!(10));
+        assert!(subscription.takes(&chart, &event(11, "Goal")));
+        assert!(subscription.takes(&chart, &event(12, "Flag")));
+        assert!(!subscription.takes(&room("patient:p2"), &event(13, "Flag")));
+    }
+
+    #[test]
+    fn an_event_repeated_elsewhere_is_left_out_where_the_original_is_heard() {
+        let mut subscription = Subscription::default();
+        ask(&mut subscription, &json!(["MedicationRequest"]), &Value::Null);
+        let repeated = |seq, resource_type| Event {
+            room: room("pharmacy:queue"),
+            source: Some(EventSource { room: room(CHART), seq }),
+            ..event(1, resource_type)
+        };
+        assert!(subscription.has_original(&repeated(11, "MedicationRequest")));
+        assert!(!subscription.has_original(&repeated(10, "MedicationRequest")), "not heard here");
+        assert!(!subscription.has_original(&repeated(11, "Goal")), "of a type not wanted here");
+        assert!(!subscription.has_original(&event(11, "MedicationRequest")), "repeats nothing");
     }
 }

@@ -1,0 +1,37 @@
+//! `chartroom pharmacy rebuild`: the queue anew from the patients' rooms.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::bail;
+
+use super::{
+    open, runtime,
+    target::{Server, error_message},
+};
+use crate::facility::pharmacy::{Queue, Rebuilt};
+
+/// Rebuilds the queue of a running server.
+pub(super) fn rebuild_in_server(url: &str) -> anyhow::Result<ExitCode> {
+    let (status, body) = Server::new(url)?.post("/rooms/pharmacy:queue/rebuild", Vec::new())?;
+    if status != 200 {
+        bail!("the server answered {status}: {}", error_message(&body));
+    }
+    Ok(tell(serde_json::from_slice(&body)?))
+}
+
+/// Rebuilds the queue of a store that no server has open.
+pub(super) fn rebuild_in_store(data: &Path) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(async {
+        let hub = open(data)?;
+        let rebuilt = Queue::new(&hub).rebuild().await;
+        hub.close(false).await;
+        Ok(tell(rebuilt?))
+    })
+}
+
+/// Exit code 1 where a room was left out.
+fn tell(rebuilt: Rebuilt) -> ExitCode {
+    let Rebuilt { rooms, changed, unreadable } = rebuilt;
+    eprintln!("{rooms} rooms read, {changed} entries changed, {unreadable} rooms left out");
+    if unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}

@@ -47,9 +47,9 @@ async fn start(data: &Path, webhooks: Vec<Target>) -> Server {
     begun(Server::start_with(config).await.unwrap()).await
 }
 
-/// A server whose target knows from where it goes on.
+/// A server whose targets know from where they go on.
 async fn begun(server: Server) -> Server {
-    until_target(&server, |entry| entry["state"] != "starting").await;
+    until(&server, |targets| targets.iter().all(|entry| entry["state"] != "starting")).await;
     server
 }
 
@@ -71,13 +71,19 @@ async fn write(server: &Server, patient: &str, id: &str) {
 
 /// The only target's entry, once it is as the test wants it.
 async fn until_target(server: &Server, wanted: impl Fn(&Value) -> bool) -> Value {
+    until(server, |targets| wanted(&targets[0])).await.remove(0)
+}
+
+/// The list of targets, once it is as the test wants it.
+async fn until(server: &Server, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let entry = server.get("/webhooks").await.unwrap().body["targets"][0].clone();
-        if wanted(&entry) {
-            return entry;
+        let targets = server.get("/webhooks").await.unwrap().body["targets"].take();
+        let targets = targets.as_array().unwrap();
+        if wanted(targets) {
+            return targets.clone();
         }
-        assert!(Instant::now() < deadline, "it never came to that: {entry}");
+        assert!(Instant::now() < deadline, "it never came to that: {targets:?}");
     }
 }
 
@@ -334,5 +340,49 @@ async fn what_retention_dropped_is_counted_and_not_waited_for() {
     assert_eq!(delivered(&seen)[ROOM], [4]);
     let metrics = server.text("/metrics").await.unwrap();
     assert!(metrics.contains(r#"chartroom_webhook_missed_total{target="lab"} 3"#), "{metrics}");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_critical_value_alerts_each_target_once_and_a_late_one_none() {
+    let receiver = Receiver::start(|_| 200).await;
+    let alerts = |name: &str, rooms: &str| {
+        let url = format!("http://{}/{name}", receiver.address);
+        let events = json!(["CRITICAL_VALUE_ALERT"]);
+        json!({ "name": name, "url": url, "rooms": [rooms], "events": events })
+    };
+    let mut targets = target(&receiver, &alerts("everything", "*"));
+    targets.extend(target(&receiver, &alerts("alarms", "facility:alerts")));
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), targets).await;
+    for (id, more) in [
+        ("late", json!({ "effectiveDateTime": "2020-01-01" })),
+        ("first", json!({})),
+        ("second", json!({})),
+    ] {
+        let mut potassium = json!({
+            "resourceType": "Observation", "id": id, "status": "final",
+            "subject": { "reference": "Patient/p1" },
+            "code": { "coding": [{ "system": "http://loinc.org", "code": "2823-3" }] },
+            "valueQuantity": { "value": 7.2, "unit": "mmol/L" },
+        });
+        potassium.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let put = json!({ "kind": "put", "resource": potassium });
+        assert_eq!(server.command(ROOM, &put).await.unwrap().status, 200);
+    }
+    let told = |seen: &[Delivery], path: &str| -> Vec<(String, String)> {
+        let of_path = seen.iter().filter(|delivery| delivery.path == path);
+        of_path.map(|delivery| (delivery.room().to_owned(), delivery.what())).collect()
+    };
+    // The second of each shows that nothing came between.
+    let both = |seen: &Vec<Delivery>| {
+        told(seen, "/everything").len() >= 2 && told(seen, "/alarms").len() >= 2
+    };
+    let seen = receiver.until(both).await;
+    let in_room = |room: &str| {
+        ["first", "second"].map(|id| (room.to_owned(), format!("CRITICAL_VALUE_ALERT {id}")))
+    };
+    assert_eq!(told(&seen, "/everything"), in_room(ROOM));
+    assert_eq!(told(&seen, "/alarms"), in_room("facility:alerts"));
     server.stop().await.unwrap();
 }

@@ -141,7 +141,7 @@ fn person(headers: &HeaderMap) -> Result<Author, ApiError> {
 }
 
 /// Whether `host` or `host:port` means this machine.
-fn is_loopback(authority: &str) -> bool {
+pub(crate) fn is_loopback(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
         _ => authority,

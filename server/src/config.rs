@@ -6,7 +6,12 @@ use anyhow::Context;
 use chartroom_engine::{Rules, event::CriticalTable};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{facility::FacilityConfig, hub::HubConfig, retention::Retention};
+use crate::{
+    facility::FacilityConfig,
+    hub::HubConfig,
+    retention::Retention,
+    webhooks::{Target, read_targets},
+};
 
 /// Where the web app stands when nothing else is said.
 const WEB_DEFAULT: &str = "web/dist";
@@ -124,6 +129,9 @@ pub struct ServeOptions {
         default_value_t = FacilityConfig::default().changes_max
     )]
     pub facility_changes: u64,
+    /// List of the systems that are told of events (docs/operations.md)
+    #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
+    pub webhooks: Option<PathBuf>,
 }
 
 impl ServeOptions {
@@ -146,12 +154,13 @@ impl ServeOptions {
             ..HubConfig::default()
         };
         let retention = Retention { events_max: self.events_keep, days_max: self.events_days };
+        let webhooks = self.webhooks.as_deref().map(read_targets).transpose()?.unwrap_or_default();
         let facility = FacilityConfig {
             escalate_after: Duration::from_secs(self.alert_escalate_minutes.saturating_mul(60)),
-            escalate_to: self.alert_roles,
+            escalate_to: self.alert_roles.into_iter().filter(|role| !role.is_empty()).collect(),
             changes_max: self.facility_changes,
         };
-        Ok(ServerConfig { data, web: self.web, hub, retention, facility })
+        Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks })
     }
 }
 
@@ -168,6 +177,8 @@ pub struct ServerConfig {
     pub retention: Retention,
     /// How facility rooms are written.
     pub facility: FacilityConfig,
+    /// Who is told of events.
+    pub webhooks: Vec<Target>,
 }
 
 impl ServerConfig {
@@ -179,6 +190,7 @@ impl ServerConfig {
             hub: HubConfig::default(),
             retention: Retention::default(),
             facility: FacilityConfig::default(),
+            webhooks: Vec::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
+    webhooks::WebhookError,
 };
 
 /// Why a request over HTTP has no answer.
@@ -68,6 +69,9 @@ pub(crate) enum ApiError {
     /// A page of another site asks (caller).
     #[error("without sign-in this server answers pages of this machine only")]
     ForeignOrigin,
+    /// A target or dead letter is not there, or not served (caller, environment).
+    #[error(transparent)]
+    Webhook(WebhookError),
     /// There is no such endpoint (caller).
     #[error("there is nothing at this address")]
     NotFound,
@@ -88,6 +92,8 @@ impl ApiError {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Webhook(WebhookError::NotDelivered(_)) => StatusCode::BAD_GATEWAY,
+            Self::Webhook(_) => StatusCode::NOT_FOUND,
         }
     }
 
@@ -105,6 +111,7 @@ impl ApiError {
             Self::Query(_) | Self::Parameter { .. } => "bad-query",
             Self::Person => "bad-person",
             Self::ForeignOrigin => "foreign-origin",
+            Self::Webhook(error) => error.code(),
             Self::NotFound => "not-found",
         }
     }
@@ -143,6 +150,17 @@ impl From<FollowError> for ApiError {
         match error {
             FollowError::Room(error) => Self::Room(error),
             FollowError::Gone { .. } | FollowError::Ahead { .. } => Self::Events(error),
+        }
+    }
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Log(error) => error.into(),
+            WebhookError::TargetNotFound
+            | WebhookError::LetterNotFound
+            | WebhookError::NotDelivered(_) => Self::Webhook(error),
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod rooms;
 mod socket;
 pub(crate) mod sync;
 pub(crate) mod web;
+pub(crate) mod webhooks;
 
 use axum::extract::{Query, rejection::QueryRejection};
 

@@ -29,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{ActorId, DocumentId, Peer, RoomId, RoomName, Rules, mint_actor};
+use chartroom_engine::{ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules, mint_actor};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -49,7 +49,7 @@ pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
 pub(crate) use socket::Socket;
-pub use watch::{Wanted, Watch};
+pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
 use link::Link;
@@ -209,7 +209,7 @@ impl Hub {
     }
 
     /// Hears from now on which rooms have new events of a kind.
-    pub fn watch_for(&self, wanted: Wanted) -> Watch {
+    pub fn watch_for(&self, wanted: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Watch {
         self.watchers.watch(wanted)
     }
 

@@ -19,6 +19,7 @@ mod router;
 mod serve;
 mod shutdown;
 pub mod storage;
+pub mod webhooks;
 pub mod wire;
 
 pub use observe::start_logs;

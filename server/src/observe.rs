@@ -1,5 +1,7 @@
 //! Logs and counters. Neither holds patient data; a room is named by its document id.
 
+mod webhooks;
+
 use std::{io::IsTerminal, sync::atomic::AtomicU64};
 
 use prometheus_client::{
@@ -14,6 +16,9 @@ use prometheus_client::{
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::hub::WriterCounts;
+use webhooks::WebhookMetrics;
+
+pub(crate) use webhooks::TargetMetrics;
 
 /// Starts logging to standard error: `RUST_LOG` filters, `info` where it is not set.
 pub fn start_logs(json: bool) {
@@ -53,6 +58,7 @@ pub(crate) struct Metrics {
     pub load_failures: Counter,
     /// Seconds from handing a batch over until it was durable.
     pub commit_seconds: Histogram,
+    webhooks: WebhookMetrics,
     commits: Gauge<u64, AtomicU64>,
     compactions: Gauge<u64, AtomicU64>,
     storage_failures: Gauge<u64, AtomicU64>,
@@ -78,12 +84,18 @@ impl Metrics {
             closed_for_reload: Counter::default(),
             load_failures: Counter::default(),
             commit_seconds: Histogram::new(buckets),
+            webhooks: WebhookMetrics::default(),
             commits: Gauge::default(),
             compactions: Gauge::default(),
             storage_failures: Gauge::default(),
         };
         metrics.register();
         metrics
+    }
+
+    /// What is counted of one target.
+    pub fn target(&self, name: &str) -> TargetMetrics {
+        self.webhooks.target(name)
     }
 
     /// Everything as Prometheus text.
@@ -114,6 +126,7 @@ impl Metrics {
         r.register("load_failures", "Rooms that could not be loaded", self.load_failures.clone());
         let seconds = self.commit_seconds.clone();
         r.register("commit_seconds", "Seconds until a batch was durable", seconds);
+        self.webhooks.register(r);
         r.register("storage_commits", "Commits of the storage thread", self.commits.clone());
         r.register("storage_compactions", "Compactions", self.compactions.clone());
         let failures = self.storage_failures.clone();

@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use tower_http::compression::CompressionLayer;
 
@@ -15,12 +15,18 @@ use crate::{
     facility::pharmacy::Queue,
     handlers::{
         alerts, api_ws, commands, conflicts, document, events, health, metrics, pharmacy, refound,
-        room, rooms, sync, web,
+        room, rooms, sync, web, webhooks,
     },
+    webhooks::Webhooks,
 };
 
 /// Everything the server answers.
-pub(crate) fn build(hub: HubRef, queue: Arc<Queue>, web_folder: &Path) -> Router {
+pub(crate) fn build(
+    hub: HubRef,
+    queue: Arc<Queue>,
+    targets: Arc<Webhooks>,
+    web_folder: &Path,
+) -> Router {
     let json = Router::new()
         .route("/rooms", get(rooms::list))
         .route("/rooms/{room}", get(room::show))
@@ -30,8 +36,16 @@ pub(crate) fn build(hub: HubRef, queue: Arc<Queue>, web_folder: &Path) -> Router
         .route("/rooms/{room}/queue", get(pharmacy::queue))
         .route("/rooms/{room}/active", get(alerts::active))
         .layer(CompressionLayer::new());
+    let webhooks = Router::new()
+        .route("/webhooks", get(webhooks::list))
+        .route("/webhooks/{target}/resume", post(webhooks::resume))
+        .route("/webhooks/dead-letters", get(webhooks::dead_letters))
+        .route("/webhooks/dead-letters/{id}", delete(webhooks::discard))
+        .route("/webhooks/dead-letters/{id}/retry", post(webhooks::retry))
+        .layer(Extension(targets));
     Router::new()
         .merge(json)
+        .merge(webhooks)
         .route(
             "/rooms/{room}/commands",
             post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),

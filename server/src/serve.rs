@@ -12,6 +12,7 @@ use crate::{
     hub::Hub,
     retention, router,
     storage::{Sled, Storage, StorageError},
+    webhooks::Webhooks,
 };
 
 /// How long requests may take to end once the server closes.
@@ -33,6 +34,9 @@ pub enum RunError {
     /// The store does not open (data, environment).
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The system's certificates cannot be read, so no webhook can be (environment).
+    #[error("webhooks do not start: {0}")]
+    Webhooks(#[from] reqwest::Error),
     /// The system below failed (environment).
     #[error("the listener failed: {0}")]
     Listener(#[from] std::io::Error),
@@ -63,6 +67,7 @@ pub async fn run_with_storage(
     let address = listener.local_addr()?;
     refuse_exposed(address)?;
     let hub = Hub::start(storage, config.hub.clone())?;
+    let webhooks = Arc::new(Webhooks::start(&hub, config.webhooks)?);
     tracing::info!("no sign-in is configured: this server answers this machine only");
     tracing::info!("listening on http://{address}");
     let listener = listener.tap_io(|socket| {
@@ -72,7 +77,12 @@ pub async fn run_with_storage(
     });
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
     let facility = Facility::start(&hub, config.facility);
-    let app = router::build(HubRef(Arc::clone(&hub)), facility.queue(), &config.web);
+    let app = router::build(
+        HubRef(Arc::clone(&hub)),
+        facility.queue(),
+        Arc::clone(&webhooks),
+        &config.web,
+    );
     let (stop, stopping) = oneshot::channel();
     let signal = async move {
         shutdown.await;
@@ -89,6 +99,7 @@ pub async fn run_with_storage(
     keeping.abort();
     let closing = async {
         facility.stop().await;
+        webhooks.stop().await;
         hub.close(false).await;
         hub.sockets_closed().await;
     };

@@ -50,11 +50,19 @@ impl Server {
     /// Starts a server over a storage of the test's, which unloads idle rooms at once and closes
     /// slow peers early.
     pub async fn start_over(storage: Arc<dyn Storage>) -> anyhow::Result<Self> {
-        let (listener, address) = listen().await?;
-        let (stop, stopped) = oneshot::channel();
         let mut config = ServerConfig::new("unused");
         config.hub.room_idle = Duration::from_millis(20);
         config.hub.queue_bytes = 256 * 1024;
+        Self::start_over_with(storage, config).await
+    }
+
+    /// Starts a server with settings of the test's over a storage of the test's.
+    pub async fn start_over_with(
+        storage: Arc<dyn Storage>,
+        config: ServerConfig,
+    ) -> anyhow::Result<Self> {
+        let (listener, address) = listen().await?;
+        let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(run_with_storage(config, storage, listener, ended(stopped)));
         Self { address, stop, task }.answering().await
     }

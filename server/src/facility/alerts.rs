@@ -181,17 +181,16 @@ impl Alerts {
             if due_ms > now_ms {
                 continue;
             }
-            let event = match alerts::source(&alert) {
-                Some(source) => self.hub.events(&source.room, source.seq - 1, 1).await,
-                None => continue,
-            };
-            let repeated = match event {
+            let Some(source) = alerts::source(&alert) else { continue };
+            let before = source.seq.saturating_sub(1);
+            let repeated = match self.hub.events(&source.room, before, 1).await {
                 Ok(page) => page.events,
                 // The alert stands without its event.
                 Err(FollowError::Gone { .. } | FollowError::Ahead { .. }) => Vec::new(),
                 Err(error @ FollowError::Room(_)) => return Err(error.into()),
             };
-            let repeated = repeated.into_iter().map(|event| alerts::escalated_event(event, role));
+            let raised = repeated.into_iter().filter(|event| event.event == CRITICAL);
+            let repeated = raised.map(|event| alerts::escalated_event(event, role));
             let commands = alerts::escalate(&alert, role, now_ms).into_iter().collect();
             self.write(commands, repeated.collect(), Vec::new()).await?;
         }

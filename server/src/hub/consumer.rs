@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{RoomId, RoomName};
+use chartroom_engine::{Event, RoomId, RoomName};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Hub, RoomError, Wanted, Watch};
+use super::{Hub, RoomError, Watch};
 use crate::storage::Fact;
 
 /// Positions without anything that followed from them that are saved together.
@@ -53,7 +53,7 @@ impl Consumer {
     /// Begins to listen for events that `wanted` picks; `name` is `[a-z-]`, and names its positions.
     ///
     /// Events that are not wanted are given too, together with the next that is.
-    pub fn start(hub: &Arc<Hub>, name: &str, wanted: Wanted) -> Self {
+    pub fn start(hub: &Arc<Hub>, name: &str, wanted: fn(&Event) -> bool) -> Self {
         Self {
             hub: Arc::clone(hub),
             table: format!("cursor-{name}"),

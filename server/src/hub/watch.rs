@@ -13,11 +13,8 @@ use tokio::sync::Notify;
 #[derive(Clone)]
 pub struct Watch(Arc<News>);
 
-/// Whether an event is news.
-pub type Wanted = fn(&Event) -> bool;
-
 struct News {
-    wanted: Wanted,
+    wanted: Box<dyn Fn(&Event) -> bool + Send + Sync>,
     rooms: Mutex<BTreeSet<RoomName>>,
     ready: Notify,
 }
@@ -46,8 +43,8 @@ impl Watch {
 pub(super) struct Watchers(Mutex<Vec<Weak<News>>>);
 
 impl Watchers {
-    pub fn watch(&self, wanted: Wanted) -> Watch {
-        let (rooms, ready) = (Mutex::default(), Notify::new());
+    pub fn watch(&self, wanted: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Watch {
+        let (wanted, rooms, ready) = (Box::new(wanted), Mutex::default(), Notify::new());
         let watch = Watch(Arc::new(News { wanted, rooms, ready }));
         self.0.lock().push(Arc::downgrade(&watch.0));
         watch
@@ -57,7 +54,7 @@ impl Watchers {
     pub fn tell(&self, room: &RoomName, events: &[Event]) {
         self.0.lock().retain(|news| {
             let Some(news) = news.upgrade() else { return false };
-            if events.iter().any(news.wanted) {
+            if events.iter().any(&news.wanted) {
                 Watch(news).mark(room.clone());
             }
             true

@@ -19,6 +19,7 @@ mod people;
 mod pharmacy;
 mod refound;
 mod rooms;
+mod webhooks;
 
 use chartroom_engine::DocumentId;
 use chartroom_tests::{client::Client, server::Server};

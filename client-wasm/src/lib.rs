@@ -14,8 +14,8 @@ mod drive;
 use std::cell::RefCell;
 
 use chartroom_engine::{
-    ActorId, Author, ChangeHash, Command, Document, Input, Peer, Role, Room, RoomConfig, RoomId,
-    mint_actor,
+    ActorId, Author, ChangeHash, Command, Document, Edit, Input, Peer, Role, Room, RoomConfig,
+    RoomId, mint_actor,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -169,6 +169,15 @@ impl RoomShell {
     /// How many local changes the server has not acknowledged.
     pub fn unsaved(&self) -> Result<usize, Failure> {
         Ok(self.borrow()?.room.unsaved())
+    }
+
+    /// Takes out the edits that the server does not hold, to be made again in the room's next epoch:
+    /// a JSON array of pairs of hash and command, in their order.
+    #[wasm_bindgen(js_name = takePending)]
+    pub fn take_pending(&self) -> Result<String, Failure> {
+        let edits = self.borrow()?.room.take_pending().into_iter();
+        let pair = |edit: Edit| Some((edit.hash?.to_string(), edit.command));
+        convert::json(&edits.filter_map(pair).collect::<Vec<_>>())
     }
 
     /// The document's id, which `automerge:` goes in front of.

@@ -71,6 +71,25 @@ withServer("a listener with `after`", () => {
     expect(new Set(heard.map(({ resource_id }) => resource_id)).size).toBe(63);
   });
 
+  test("goes on when the room is founded anew, and so do its numbers", async () => {
+    const server = await startServer();
+    const alice = await connectAs("Alice", server.url);
+    const room = await alice.open(ROOM);
+    await room.put(allergy("a1")).saved;
+    const heard = following(room, 0);
+    await until(() => heard.length > 0);
+    const url = room.url;
+    expect((await fetch(`${server.http}/rooms/${ROOM}/refound`, { method: "POST" })).status).toBe(200);
+    await until(() => room.url !== url && room.synced);
+    await room.put(allergy("a2")).saved;
+    await until(() => heard.at(-1)?.resource_id === "a2");
+    expect(heard).toEqual(await log(server));
+    expect(heard.map(({ seq }) => seq)).toEqual(heard.map((_, index) => index + 1));
+    const again = following(room, 0);
+    await until(() => again.length >= heard.length);
+    expect(again).toEqual(heard);
+  });
+
   test("hears the same events as one without, by their identity", async () => {
     const server = await startServer();
     const alice = await connectAs("Alice", server.url);

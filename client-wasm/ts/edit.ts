@@ -5,13 +5,19 @@ import type { Command, Edit, EditState } from "./types.js";
 /** An edit of this client, moved along by its room. */
 export class LocalEdit implements Edit {
   #state: EditState = "local";
+  #hash: string | null;
   readonly #outcome = new Deferred();
 
   constructor(
-    readonly hash: string | null,
+    hash: string | null,
     readonly command: Command,
   ) {
+    this.#hash = hash;
     if (hash === null) this.markSaved();
+  }
+
+  get hash(): string | null {
+    return this.#hash;
   }
 
   get resource(): { readonly type: string; readonly id: string } {
@@ -35,6 +41,13 @@ export class LocalEdit implements Edit {
   /** The connection broke before the server answered: the edit will be sent again. */
   markUnsent(): void {
     if (this.#state === "sent") this.#state = "local";
+  }
+
+  /** The room was founded anew and the edit made again there; `null` where nothing differed. */
+  markRemade(hash: string | null): void {
+    this.#hash = hash;
+    this.markUnsent();
+    if (hash === null) this.markSaved();
   }
 
   markSaved(): void {

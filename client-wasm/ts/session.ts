@@ -44,6 +44,8 @@ export class RoomSession {
   readonly #collections = new Collections();
   /** Unsaved edits by hash, in the order they were made. */
   readonly #edits = new Map<string, LocalEdit>();
+  /** Unsaved edits on their way into the room's next epoch, and what they come to there. */
+  readonly #carried: { edit: LocalEdit; command: Command }[] = [];
   /** Hashes of all changes made here, to tell one's own events. */
   readonly #mine = new Set<string>();
   #conflicts: { list: readonly Conflict[]; json: string } = { list: Object.freeze([]), json: "[]" };
@@ -91,9 +93,13 @@ export class RoomSession {
   }
 
   command(command: Command): LocalEdit {
+    return this.#apply(command, (hash) => new LocalEdit(hash, command));
+  }
+
+  #apply(command: Command, make: (hash: string | null) => LocalEdit): LocalEdit {
     const outputs = this.#call(() => apply(this.#shell, command));
     const { report, messages } = readOutputs(outputs);
-    const edit = new LocalEdit(report?.edit?.hash ?? null, command);
+    const edit = make(report?.edit?.hash ?? null);
     if (edit.hash !== null) {
       this.#edits.set(edit.hash, edit);
       this.#mine.add(edit.hash);
@@ -104,7 +110,7 @@ export class RoomSession {
 
   /** The server has named the room's document, on a connection that is new. */
   entered(epoch: number, documentId: string): void {
-    if (epoch !== this.#epoch) this.#startAfresh(epoch, "re-founded", "the room was founded anew");
+    if (epoch !== this.#epoch) this.#moveOn(epoch);
     if (documentId !== this.documentId) {
       return this.refusedRoom(new ChartroomError("protocol", "the server has another document for this room"));
     }
@@ -135,6 +141,7 @@ export class RoomSession {
     this.#feed(() => this.#shell.receive(Date.now(), message));
     if (this.#status.error?.code !== "engine-failed") this.#setStatus({ synced: true, error: null });
     this.#firstAnswer.resolve();
+    this.#makeAgain();
   }
 
   introduced(authors: { actor: Uint8Array; id: string; name: string }[]): void {
@@ -164,8 +171,9 @@ export class RoomSession {
     if (this.#ended) return;
     this.#ended = reason;
     this.#firstAnswer.reject(reason);
-    for (const edit of this.#edits.values()) edit.abandon(reason);
+    for (const edit of [...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)]) edit.abandon(reason);
     this.#edits.clear();
+    this.#carried.length = 0;
     this.#online = false;
     this.#shell.free();
   }
@@ -264,6 +272,27 @@ export class RoomSession {
     return edit ? [edit] : [];
   }
 
+  /** The room was founded anew: unsaved edits are made again in its next epoch, once that is here. */
+  #moveOn(epoch: number): void {
+    const pending = JSON.parse(this.#call(() => this.#shell.takePending())) as [string, Command][];
+    for (const [hash, command] of pending) this.#carried.push(...this.#settle(hash).map((edit) => ({ edit, command })));
+    this.#startAfresh(epoch, "re-founded", "the room was founded anew");
+  }
+
+  #makeAgain(): void {
+    for (const { edit, command } of this.#carried.splice(0)) {
+      try {
+        this.#apply(command, (hash) => {
+          edit.markRemade(hash);
+          return edit;
+        });
+      } catch (error) {
+        this.#refuse([edit], fromEngine(error));
+      }
+    }
+    this.#setStatus({});
+  }
+
   /** Leaves the engine's room behind for a new one; unsaved edits go back to the person. */
   #startAfresh(epoch: number, code: string, message: string): void {
     const shell = this.#call(() => newShell(this.name, epoch, this.link.person));
@@ -283,7 +312,7 @@ export class RoomSession {
 
   #setStatus(change: Partial<RoomStatus>): void {
     const old = this.#status;
-    const status = { ...old, ...change, unsaved: this.#edits.size };
+    const status = { ...old, ...change, unsaved: this.#edits.size + this.#carried.length };
     if (old.synced === status.synced && old.unsaved === status.unsaved && old.error === status.error) return;
     this.#status = status;
     this.emitter.emit("status", status);

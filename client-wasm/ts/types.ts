@@ -167,7 +167,8 @@ export type EditState = "local" | "sent" | "saved" | "refused";
 
 /** One edit and what became of it. The room shows it at once; this tells when it is safe. */
 export interface Edit {
-  /** The change it made, in hex; `null` where nothing differed. */
+  /** The change it made, in hex; `null` where nothing differed. Another one if the room is founded
+   * anew before the edit is saved. */
   readonly hash: string | null;
   readonly state: EditState;
   /** Resolves when the edit survives a power cut at the server, rejects with a `ChartroomError` if it is refused. */

@@ -220,7 +220,7 @@ impl Room {
     /// changes were applied with it are named.
     fn attempt(&mut self, now_ms: u64, careful: bool) -> Result<Applied, BTreeSet<Peer>> {
         let from_peers = self.inbox.iter().any(|work| matches!(work, Work::Changes { .. }));
-        let backup = (self.role == Role::Server && from_peers).then(|| Backup::of(self));
+        let backup = (self.serves() && from_peers).then(|| Backup::of(self));
         let mut tried = Vec::new();
         let mut applied = Applied::new(careful);
         while applied.changes.len() < limits::BATCH_CHANGES_MAX
@@ -239,10 +239,12 @@ impl Room {
                     self.flush_group(now_ms, &mut applied);
                     self.apply_command(now_ms, ticket, author, ask, &mut applied);
                 }
-                Work::Mirror { ticket, commands, events, import } => {
+                Work::Mirror { ticket, commands, events, import } if self.serves() => {
                     self.flush_group(now_ms, &mut applied);
                     self.apply_mirror(now_ms, ticket, (commands, import), events, &mut applied);
                 }
+                // Only a server has facility rooms to write.
+                Work::Mirror { .. } => {}
             }
         }
         self.flush_group(now_ms, &mut applied);
@@ -275,6 +277,12 @@ impl Room {
     /// Whether work is waiting that [`Room::advance`] would take up.
     pub fn has_work(&self) -> bool {
         !self.inbox.is_empty()
+    }
+
+    /// Whether this replica is the server. The browser module never is, and is built without what
+    /// only a server does.
+    fn serves(&self) -> bool {
+        cfg!(not(target_arch = "wasm32")) && self.role == Role::Server
     }
 
     /// Name and epoch.
@@ -314,13 +322,13 @@ impl Room {
 
     fn join(&mut self, peer: Peer, author: Option<Author>, may_write: bool, extensions: bool) {
         let mut member = Member::new(author, may_write, extensions);
-        if self.role == Role::Client {
+        if !self.serves() {
             member.dialled();
         }
         self.members.insert(peer, member);
         let actors: Vec<_> =
             self.people.bindings().map(|(actor, who)| (actor.clone(), who.clone())).collect();
-        if self.role == Role::Server && extensions && !actors.is_empty() {
+        if self.serves() && extensions && !actors.is_empty() {
             self.outputs.push_back(Output::Introduce { peer, actors });
         }
     }
@@ -388,7 +396,7 @@ impl Room {
     }
 
     fn introduce(&mut self, bindings: &[(ActorId, Author)]) {
-        if bindings.is_empty() || self.role == Role::Client {
+        if bindings.is_empty() || !self.serves() {
             return;
         }
         let listening = self.members.iter().filter(|(_, member)| member.extensions);
@@ -408,13 +416,14 @@ impl Room {
                 Work::Command { .. } | Work::Mirror { .. } => None,
             })
             .collect();
+        let serves = self.serves();
         for (peer, member) in &mut self.members {
             let context = Context {
                 document: &self.document,
                 heads: &heads,
                 wanted: member.wanted(&self.document),
                 refused: &member.refused,
-                may_wait: may_wait && self.role == Role::Client,
+                may_wait: may_wait && !serves,
                 staged: staged.contains(peer),
             };
             if let Some(message) = member.session.poll(&context, &mut self.outbox) {

@@ -42,6 +42,20 @@ export function expectedCounts(files) {
   return counts;
 }
 
+const COLUMNS = { none: "newOrders", pending: "verification", verified: "dispensing", dispensed: "ready", ready: "ready" };
+
+/** How many open prescriptions stand in which column of the pharmacy's queue. */
+export function expectedQueue(files) {
+  const prescriptions = files.flatMap(resourcesOf).filter(({ resourceType }) => resourceType === "MedicationRequest");
+  const latest = new Map(prescriptions.map((prescription) => [prescription.id, prescription])).values();
+  const columns = { newOrders: 0, verification: 0, dispensing: 0, ready: 0 };
+  for (const prescription of latest) {
+    const column = COLUMNS[pharmacyStatus(prescription)[0] ?? "none"];
+    if (prescription.status === "active" && column) columns[column] += 1;
+  }
+  return columns;
+}
+
 function canonical(value) {
   const sorted = (_, item) => (item && typeof item === "object" && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort()) : item);
   return JSON.stringify(value, sorted);

@@ -7,9 +7,9 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { BINARY, ROOT, SAMPLES, Server, temporaryFolder, until } from "../support/server.mjs";
-import { expectedCounts, resourcesOf, roomOf } from "./expected.mjs";
+import { expectedCounts, expectedQueue, resourcesOf, roomOf } from "./expected.mjs";
 import { LiveReader } from "./sse.mjs";
 
 const SHARED = process.env.BUNDLES ?? join(ROOT, "..", "shared", "data");
@@ -47,6 +47,9 @@ function suite(files) {
     const started = performance.now();
     await promisify(execFile)(BINARY, ["import", "--server", server.http, ...files]);
     console.log(`${files.length} bundles imported in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    // What follows in facility rooms is there once the queue has every open prescription.
+    const open = expectedQueue(files);
+    await until(`the pharmacy's queue has ${JSON.stringify(open)}`, async () => isDeepStrictEqual(await queue(), open));
     const { rooms } = await server.json("/rooms");
     for (const { room } of rooms) logs.set(room, await log(room));
   });
@@ -56,6 +59,12 @@ function suite(files) {
     await server?.end();
     await folder?.remove();
   });
+
+  /** How many entries each column of the pharmacy's queue has. */
+  async function queue() {
+    const columns = await server.json("/rooms/pharmacy:queue/queue");
+    return Object.fromEntries(Object.entries(columns).map(([name, entries]) => [name, entries.length]));
+  }
 
   /** The whole log of a room, page by page. */
   async function log(room) {
@@ -99,7 +108,8 @@ function suite(files) {
       const events = await log(room);
       await until(`the reader of ${room} has everything`, () => reader.ended ?? reader.events.length >= events.length);
       assert.equal(reader.ended, undefined, room);
-      assert.deepEqual(reader.events, events, room);
+      // A facility room may have got more since the log was read.
+      assert.deepEqual(reader.events.slice(0, events.length), events, room);
       console.log(`${events.length} events of ${room} replayed as heard`);
     }
   });

@@ -159,7 +159,8 @@ test("a batch tells of each of its resources", () => {
   }
 });
 
-test("our client derives the events that the server numbers, and no other", () => {
+test("our client derives the events that the server numbers, and no other", async () => {
+  await until("our client has the last change too", () => derived.length >= log.length);
   assert.deepEqual(derived.map(eventIdentity).sort(), log.map(eventIdentity).sort());
   const numbers = log.map(({ seq }) => seq);
   assert.deepEqual(numbers, numbers.map((_, index) => numbers[0] + index));

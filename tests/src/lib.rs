@@ -8,5 +8,6 @@
 pub mod client;
 pub mod event_source;
 pub mod fuzz;
+pub mod gate;
 pub mod json_client;
 pub mod server;

@@ -107,10 +107,15 @@ impl Server {
 
     /// Posts JSON in the name of Alice.
     pub async fn post_path(&self, path: &str, body: String) -> anyhow::Result<Answer> {
-        let url = self.http() + path;
+        self.post_to(path, "alice;Alice", body).await
+    }
+
+    /// Posts JSON in the name of a person, `id;name`.
+    pub async fn post_to(&self, path: &str, person: &str, body: String) -> anyhow::Result<Answer> {
+        let (url, person) = (self.http() + path, person.to_owned());
         call(move |agent| {
             let request = agent.post(url).header("content-type", "application/json");
-            request.header("x-chartroom-person", "alice;Alice").send(body)
+            request.header("x-chartroom-person", person).send(body)
         })
         .await
     }

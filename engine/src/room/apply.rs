@@ -10,7 +10,7 @@ use std::{
 
 use automerge::{ActorId, Change, ChangeHash};
 
-use super::{Ask, Role, Room, Work};
+use super::{Ask, Room, Work};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer,
     change::{Checked, Touched, operations},
@@ -78,7 +78,7 @@ impl Room {
         applied: &mut Applied,
     ) -> bool {
         let keys: Vec<_> = resources_of(&checked.touched);
-        if self.role == Role::Server && !applied.writes(Some(peer), &keys) {
+        if self.serves() && !applied.writes(Some(peer), &keys) {
             return false;
         }
         if applied.careful || keys.iter().any(|key| applied.grouped.contains(key)) {
@@ -122,7 +122,7 @@ impl Room {
 
     fn bind(&mut self, peer: Peer, change: &Change, applied: &mut Applied) {
         let author = self.members.get(&peer).and_then(|member| member.author.clone());
-        if let (Role::Server, Some(author)) = (self.role, author) {
+        if let (true, Some(author)) = (self.serves(), author) {
             let actor = change.actor_id().clone();
             if self.people.bind(actor.clone(), author.clone()) {
                 applied.bindings.push((actor, author));
@@ -144,7 +144,7 @@ impl Room {
             Ask::Planned(plan) => (plan.0)(&self.document),
         };
         let keys = command.as_ref().map(Command::resources).unwrap_or_default();
-        if self.role == Role::Server && !applied.writes(None, &keys) {
+        if self.serves() && !applied.writes(None, &keys) {
             self.inbox.push_front(Work::Command { ticket, author, ask });
             return;
         }
@@ -197,7 +197,7 @@ impl Room {
             let (touched, made) = operations::touched(&self.document, &self.staged, &change)
                 .expect("what a command wrote lies in the collections");
             self.ledger.enter(&change);
-            if self.role == Role::Client {
+            if !self.serves() {
                 self.document.mark_pending(change.hash());
                 self.pending.push((change.hash(), edit.clone()));
             }
@@ -231,7 +231,7 @@ impl Room {
 
     /// Enters an event into the log.
     fn enter(&mut self, mut event: Event, applied: &mut Applied) {
-        if self.role == Role::Server {
+        if self.serves() {
             self.event_seq += 1;
             event.seq = self.event_seq;
         }

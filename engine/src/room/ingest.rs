@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use automerge::{Change, ChangeHash};
 use serde_json::Value;
 
-use super::{Role, Room, Work, apply::Applied};
+use super::{Room, Work, apply::Applied};
 use crate::{
     Peer,
     change::{Checked, Refusal, Touched, chunk, metadata::Ledger, operations},
@@ -24,16 +24,17 @@ impl Room {
     ) {
         let mut waiting: Vec<Change> = Vec::new();
         for bytes in chunks {
-            match self.role {
-                Role::Server => match parse(&bytes) {
+            if self.serves() {
+                match parse(&bytes) {
                     Ok(change) => waiting.push(change),
                     Err((Some(hash), refusal)) => self.refuse(peer, hash, refusal),
                     Err((None, _)) => return self.close(peer, CloseReason::Garbage),
-                },
-                Role::Client => match self.take_trusted(&bytes) {
+                }
+            } else {
+                match self.take_trusted(&bytes) {
                     Ok(changes) => waiting.extend(changes),
                     Err(reason) => return self.close(peer, reason),
-                },
+                }
             }
         }
         if let Some(member) = self.members.get_mut(&peer) {
@@ -120,7 +121,7 @@ impl Room {
         if !change.deps().iter().all(known) {
             return Verdict::Waits;
         }
-        if self.role == Role::Server {
+        if self.serves() {
             let may_write = member.may_write;
             let Some(author) = member.author.clone() else { return Verdict::Taken };
             if !may_write {
@@ -166,7 +167,7 @@ impl Room {
             catch_unwind(AssertUnwindSafe(|| operations::touched(document, staged, change)));
         let (touched, made) =
             taken.unwrap_or(Err(Refusal::Malformed("its operations cannot be read")))?;
-        if self.role == Role::Server {
+        if self.serves() {
             for Touched { collection, id, claims, .. } in &touched {
                 document::check_compartment(&self.id.name, collection, id, claims)?;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use automerge::ChangeHash;
 
-use super::{Role, Room};
+use super::Room;
 use crate::{
     Command, Document,
     change::{metadata::Ledger, operations},
@@ -14,7 +14,7 @@ use crate::{
 impl Room {
     /// Client role: local edits that the server's heads cover are saved.
     pub(super) fn acknowledge(&mut self) {
-        if self.role == Role::Server || self.pending.is_empty() {
+        if self.serves() || self.pending.is_empty() {
             return;
         }
         let Some(member) = self.members.values().next() else { return };
@@ -76,7 +76,7 @@ impl Room {
                 gone.insert(change.hash);
             }
         }
-        if self.role == Role::Server || gone.is_empty() {
+        if self.serves() || gone.is_empty() {
             return;
         }
         let kept = self.document.changes_since(&[self.document.genesis()]);

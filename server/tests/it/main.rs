@@ -7,6 +7,7 @@
 )]
 
 mod command_line;
+mod facility;
 mod serving;
 
 use std::{
@@ -59,6 +60,25 @@ impl Served {
             response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let body = response.body_mut().read_to_string().unwrap();
         (response.status().as_u16(), kind.unwrap_or_default(), body)
+    }
+}
+
+impl Served {
+    /// Sends JSON to an address; the status.
+    fn post(&self, path: &str, body: &Value) -> u16 {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent: ureq::Agent = config.into();
+        let request = agent.post(format!("{}{path}", self.url));
+        let response = request.header("content-type", "application/json").send(body.to_string());
+        response.unwrap().status().as_u16()
+    }
+}
+
+/// Asks again until something holds; it has ten seconds.
+fn until(mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed().as_secs() < 10, "it did not come about");
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod alerts;
 mod bad_input;
 mod durability;
 mod events;
@@ -15,6 +16,7 @@ mod http;
 mod import;
 mod json_wire;
 mod people;
+mod pharmacy;
 mod refound;
 mod rooms;
 mod webhooks;

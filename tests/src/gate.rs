@@ -1,0 +1,96 @@
+//! A storage that keeps one room from being written, as a crash between two rooms' commits does.
+
+use std::sync::{Arc, Mutex};
+
+use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
+use chartroom_server::storage::{
+    Epoch, Memory, RoomBatch, RoomRecord, Storage, StorageError, StoredRoom,
+};
+
+/// What becomes of commits that hold the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// They are written.
+    Open,
+    /// They fail.
+    Lost,
+    /// They are written and reported to have failed.
+    Unheard,
+}
+
+/// A memory with a gate before one room.
+pub struct Gate {
+    memory: Arc<Memory>,
+    room: RoomName,
+    passage: Mutex<Passage>,
+}
+
+impl Gate {
+    /// An open gate before a room of a store.
+    pub fn new(memory: Arc<Memory>, room: RoomName) -> Self {
+        Self { memory, room, passage: Mutex::new(Passage::Open) }
+    }
+
+    /// Sets what becomes of commits from now on.
+    pub fn set(&self, passage: Passage) {
+        *self.passage.lock().expect("nobody panics here") = passage;
+    }
+}
+
+impl Storage for Gate {
+    fn commit(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {
+        let passage = *self.passage.lock().expect("nobody panics here");
+        let concerned = batches.iter().any(|batch| batch.room.name == self.room);
+        if !concerned || passage == Passage::Open {
+            return self.memory.commit(batches);
+        }
+        if passage == Passage::Unheard {
+            self.memory.commit(batches)?;
+        }
+        Err(StorageError::Environment("the gate is closed".to_owned()))
+    }
+
+    fn rooms(&self) -> Result<Vec<RoomRecord>, StorageError> {
+        self.memory.rooms()
+    }
+
+    fn room(&self, name: &RoomName) -> Result<Option<RoomRecord>, StorageError> {
+        self.memory.room(name)
+    }
+
+    fn room_of_document(&self, document: &DocumentId) -> Result<Option<RoomId>, StorageError> {
+        self.memory.room_of_document(document)
+    }
+
+    fn load(&self, room: &RoomId) -> Result<Option<StoredRoom>, StorageError> {
+        self.memory.load(room)
+    }
+
+    fn compact(&self, room: &RoomId, snapshot: &[u8], through: u64) -> Result<(), StorageError> {
+        self.memory.compact(room, snapshot, through)
+    }
+
+    fn events(&self, room: &RoomId, after: u64, limit: usize) -> Result<Vec<Event>, StorageError> {
+        self.memory.events(room, after, limit)
+    }
+
+    fn epochs(&self, name: &RoomName) -> Result<Vec<Epoch>, StorageError> {
+        self.memory.epochs(name)
+    }
+
+    fn trim_events(&self, room: &RoomId, through: u64) -> Result<(), StorageError> {
+        self.memory.trim_events(room, through)
+    }
+
+    fn facts(&self, table: &str) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.memory.facts(table)
+    }
+
+    fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
+        self.memory.server_actor(make)
+    }
+
+    fn reopen(&self) -> Result<(), StorageError> {
+        self.memory.reopen()
+    }
+}

@@ -24,7 +24,7 @@ async function emptyServer(): Promise<StubServer> {
   const id = await documentId();
   return new StubServer((frame, stub) => {
     if (frame.type === "join") stub.welcome();
-    if (frame.type === "room" && frame.name === ROOM) stub.send({ type: "room", name: ROOM, epoch: stub.epoch, documentId: id });
+    if (frame.type === "room" && frame.name === ROOM) stub.send({ type: "room", name: ROOM, epoch: 1, documentId: id });
     // The opening message, sent back, says that the server has what the client has.
     if (frame.type === "sync" && stub.received.filter(({ type }) => type === "sync").length === 1) {
       stub.send({ type: "sync", documentId: id, data: frame.data });
@@ -65,18 +65,6 @@ test("a refused edit is given back with the server's code, and later ones that b
     ["read-only", { kind: "put", resource: condition("c2") }],
   ]);
   expect(room.put(condition("c3")).hash).not.toBeNull();
-});
-
-test("a room that was founded anew gives unsaved edits back", async () => {
-  stub = await emptyServer();
-  const client = await connectAs("Alice", stub.url);
-  const room = await client.open(ROOM);
-  const [url, edit] = [room.url, room.put(condition("c1"))];
-  stub.epoch = 2;
-  stub.hangUp(1001);
-  await expect(edit.saved).rejects.toMatchObject({ code: "re-founded" });
-  expect(room.url).not.toBe(url);
-  expect(room.list("Condition")).toEqual([]);
 });
 
 test("a refused room rejects with the server's code, and the socket lives on", async () => {

@@ -47,6 +47,7 @@ pub(crate) async fn queue(
 
 /// Makes the queue anew from the patients' rooms.
 pub(crate) async fn rebuild(
+    _caller: Caller,
     Extension(queue): Extension<Arc<Queue>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {

@@ -106,8 +106,9 @@ impl Consumer {
 
     /// Nothing followed from a room's events up to a number; saved a while later.
     pub async fn skipped(&mut self, room: &RoomName, through: u64) {
-        self.positions.insert(room.clone(), through);
-        self.unsaved.insert(room.clone());
+        if self.positions.insert(room.clone(), through) != Some(through) {
+            self.unsaved.insert(room.clone());
+        }
         self.failed.remove(room);
         if self.unsaved.len() >= UNSAVED_MAX {
             self.save().await;

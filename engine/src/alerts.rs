@@ -22,6 +22,8 @@ const CRITICAL: &str = "critical-value";
 const EVENT_SYSTEM: &str = "https://chartroom.dev/fhir/event";
 const ESCALATED_URL: &str = "https://chartroom.dev/fhir/StructureDefinition/alert-escalated";
 const ACKNOWLEDGED_URL: &str = "https://chartroom.dev/fhir/StructureDefinition/alert-acknowledged";
+/// The member of an event's details that names the role it was raised again for.
+const ESCALATED_TO: &str = "escalated_to";
 /// Statuses of a Communication that calls for nobody any more.
 const ENDED: [&str; 4] = ["completed", "stopped", "not-done", "entered-in-error"];
 /// Acknowledged alerts that an overview still shows, the newest ones.
@@ -128,9 +130,14 @@ pub fn escalate(alert: &Value, role: &str, at_ms: u64) -> Option<Command> {
 pub fn escalated_event(event: Event, role: &str) -> Event {
     let mut repeated = event.repeated();
     if let Value::Object(details) = &mut repeated.details {
-        details.insert("escalated_to".to_owned(), Value::from(role));
+        details.insert(ESCALATED_TO.to_owned(), Value::from(role));
     }
     repeated
+}
+
+/// Whether an event raises an alert again, for another role.
+pub fn is_escalated(event: &Event) -> bool {
+    event.details.get(ESCALATED_TO).is_some()
 }
 
 /// What stands in `facility:alerts`: the `active` Communications, newest first, and the last

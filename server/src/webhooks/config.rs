@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{Event, RoomName, event};
+use chartroom_engine::{Event, RoomName, alerts, event};
 use reqwest::{
     Url,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue},
@@ -122,10 +122,12 @@ impl Target {
     /// Whether it is told of an event in a room that it hears.
     ///
     /// Never of an import, nor of a critical value that is long past. What a facility room repeats
-    /// it is told once: from the patient's room where it hears that one.
+    /// it is told once: from the patient's room where it hears that one. An alert that is raised for
+    /// another role is news.
     pub fn wants(&self, event: &Event) -> bool {
         let late = event.details.get("late").and_then(serde_json::Value::as_bool);
-        let told_already = event.source.as_ref().is_some_and(|source| self.hears(&source.room));
+        let told_already = event.source.as_ref().is_some_and(|source| self.hears(&source.room))
+            && !alerts::is_escalated(event);
         self.events.as_ref().is_none_or(|names| names.contains(&event.event))
             && !event.import
             && late != Some(true)

@@ -104,4 +104,6 @@ fn a_target_is_told_of_nothing_twice_and_nothing_old() {
         "room": "facility:alerts", "source": { "room": "patient:p1", "seq": 7 },
     }));
     assert!(!all.wants(&repeated) && alerts.wants(&repeated));
+    let again = chartroom_engine::alerts::escalated_event(repeated, "supervisor");
+    assert!(all.wants(&again) && alerts.wants(&again));
 }

@@ -58,6 +58,11 @@ impl RoomName {
         Self("pharmacy:queue".to_owned())
     }
 
+    /// Whether this is a patient's chart, and no restricted compartment of it.
+    pub fn is_chart(&self) -> bool {
+        self.kind() == "patient" && !self.key().contains('~')
+    }
+
     /// Whether this is one of the rooms that every facility has, written to or not.
     pub fn is_facility(&self) -> bool {
         [Self::alerts(), Self::directory(), Self::pharmacy()].contains(self)

@@ -255,7 +255,7 @@ fn observations(details: &Value) -> Vec<String> {
 
 /// Whether an event can mean anything for the alerts.
 fn is_news(event: &Event) -> bool {
-    let of_patient = event.room.patient_id().is_some() && !event.import;
+    let of_patient = event.room.is_chart() && !event.import;
     let of_alert = event.room == RoomName::alerts()
         && event.source.is_none()
         && event.resource_type == "Communication"

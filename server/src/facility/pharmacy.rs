@@ -213,6 +213,5 @@ fn entries(
 
 /// Whether an event can mean anything for the queue.
 fn is_news(event: &Event) -> bool {
-    event.room.patient_id().is_some()
-        && (pharmacy::touched(event).is_some() || pharmacy::is_repeated(event))
+    event.room.is_chart() && (pharmacy::touched(event).is_some() || pharmacy::is_repeated(event))
 }

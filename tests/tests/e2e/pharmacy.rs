@@ -130,6 +130,20 @@ async fn prescriptions_of_two_patients_pass_through_the_queue() {
 }
 
 #[tokio::test]
+async fn nothing_of_a_restricted_compartment_is_shown() {
+    let (_folder, server) = start().await;
+    put(&server, "p1~PSY", order("p1", "m", "Lithium")).await;
+    put(&server, "p1", order("p1", "mm", "Amoxicillin")).await;
+    let (mut carol, queue) = pharmacist(&server).await;
+    until(&mut carol, queue, json!([["mm"], [], [], []])).await;
+    let rebuilt =
+        server.post_path(&format!("/rooms/{QUEUE}/rebuild"), String::new()).await.unwrap();
+    assert_eq!((&rebuilt.body["rooms"], &rebuilt.body["changed"]), (&json!(1), &json!(0)));
+    assert!(!server.text(&format!("/rooms/{QUEUE}/events")).await.unwrap().contains("PSY"));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn events_are_repeated_with_patient_and_resource_as_of_the_event() {
     let (_folder, server) = start().await;
     let (mut carol, queue) = pharmacist(&server).await;

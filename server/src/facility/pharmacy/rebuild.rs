@@ -26,7 +26,7 @@ impl Queue {
     pub async fn rebuild(&self) -> Result<Rebuilt, FacilityError> {
         let mut rooms = self.standing().await?;
         for record in self.hub.list().await? {
-            if record.id.name.patient_id().is_some() {
+            if record.id.name.is_chart() {
                 rooms.entry(record.id.name).or_default();
             }
         }

@@ -8,7 +8,6 @@ type Frame = { type: string; [field: string]: unknown };
 export class StubServer {
   readonly received: Frame[] = [];
   connections = 0;
-  epoch = 1;
   #server!: WebSocketServer;
   #sockets = new Set<WebSocket>();
 

@@ -43,7 +43,7 @@ pub fn raise(event: &Event, patient: Option<&str>) -> Option<Value> {
     }
     Some(json!({
         "resourceType": "Communication",
-        "id": named_uuid(&format!("event/{source}")),
+        "id": id(&source),
         "identifier": [{ "system": EVENT_SYSTEM, "value": source }],
         "status": "in-progress",
         "category": [{ "coding": [{ "system": CATEGORY_SYSTEM, "code": CRITICAL }] }],
@@ -56,11 +56,18 @@ pub fn raise(event: &Event, patient: Option<&str>) -> Option<Value> {
 }
 
 /// Where an alert that the server raised comes from: the event of the patient's room.
+///
+/// People write into the same room; what is not named as the server names it is theirs.
 pub fn source(alert: &Value) -> Option<EventSource> {
-    let (room, seq) = text(alert, "/identifier/0/value")
-        .filter(|_| text(alert, "/identifier/0/system") == Some(EVENT_SYSTEM))?
-        .rsplit_once('#')?;
+    let source = text(alert, "/identifier/0/value")?;
+    let (room, seq) =
+        source.rsplit_once('#').filter(|_| text(alert, "/id") == Some(&id(source)))?;
     Some(EventSource { room: room.parse().ok()?, seq: seq.parse().ok()? })
+}
+
+/// The id of the Communication for an event.
+fn id(source: &str) -> String {
+    named_uuid(&format!("event/{source}"))
 }
 
 /// What an alert is about, such as `Observation/1`.

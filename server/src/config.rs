@@ -121,6 +121,14 @@ pub struct ServeOptions {
         default_value = "charge-nurse,supervisor"
     )]
     pub alert_roles: Vec<String>,
+    /// Changes after which the pharmacy's queue and the alerts are founded anew
+    #[arg(
+        long,
+        env = "CHARTROOM_FACILITY_CHANGES",
+        value_name = "N",
+        default_value_t = FacilityConfig::default().changes_max
+    )]
+    pub facility_changes: u64,
     /// List of the systems that are told of events (docs/operations.md)
     #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
     pub webhooks: Option<PathBuf>,
@@ -149,8 +157,8 @@ impl ServeOptions {
         let webhooks = self.webhooks.as_deref().map(read_targets).transpose()?.unwrap_or_default();
         let facility = FacilityConfig {
             escalate_after: Duration::from_secs(self.alert_escalate_minutes.saturating_mul(60)),
-            escalate_to: self.alert_roles,
-            ..FacilityConfig::default()
+            escalate_to: self.alert_roles.into_iter().filter(|role| !role.is_empty()).collect(),
+            changes_max: self.facility_changes,
         };
         Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks })
     }

@@ -7,7 +7,10 @@
 //! a server serves, and not in a command that opens the store.
 
 pub(crate) mod alerts;
+mod history;
 pub(crate) mod pharmacy;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -80,7 +83,7 @@ impl Facility {
     /// Starts them; what the patients' rooms have had since is caught up with beside everything.
     pub fn start(hub: &Arc<Hub>, config: FacilityConfig) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let queue = Arc::new(Queue::new(hub));
+        let queue = Arc::new(Queue::new(hub, config.changes_max));
         let (writer, hub) = (Arc::clone(&queue), Arc::clone(hub));
         let config = Arc::new(config);
         let tasks = vec![

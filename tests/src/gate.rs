@@ -40,14 +40,15 @@ impl Gate {
 impl Storage for Gate {
     fn commit(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {
         let passage = *self.passage.lock().expect("nobody panics here");
-        let concerned = batches.iter().any(|batch| batch.room.name == self.room);
-        if !concerned || passage == Passage::Open {
+        let concerned = batches.iter().find(|batch| batch.room.name == self.room);
+        let (Some(batch), true) = (concerned, passage != Passage::Open) else {
             return self.memory.commit(batches);
-        }
+        };
         if passage == Passage::Unheard {
             self.memory.commit(batches)?;
         }
-        Err(StorageError::Environment("the gate is closed".to_owned()))
+        // An error of this room alone, so that the others' batches are written.
+        Err(StorageError::Refused { room: batch.room.clone(), reason: "the gate is closed" })
     }
 
     fn rooms(&self) -> Result<Vec<RoomRecord>, StorageError> {

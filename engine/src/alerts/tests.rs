@@ -93,6 +93,11 @@ fn an_alert_goes_from_role_to_role_until_somebody_acknowledges_it() {
     assert!(is_active(&alert));
     let own = json!({ "resourceType": "Communication", "id": "c", "status": "in-progress", "sent": "2024-01-01" });
     assert_eq!(escalation(&own, &roles, 15 * MINUTE), None, "people's own alerts are theirs");
+    let forged = raise(&critical(), None).map(|mut alert| {
+        alert["id"] = json!("forged");
+        alert
+    });
+    assert_eq!(forged.as_ref().and_then(source), None, "whatever they are made to look like");
 }
 
 #[test]

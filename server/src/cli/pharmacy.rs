@@ -8,7 +8,10 @@ use super::{
     open, runtime,
     target::{Server, error_message},
 };
-use crate::facility::pharmacy::{Queue, Rebuilt};
+use crate::facility::{
+    FacilityConfig,
+    pharmacy::{Queue, Rebuilt},
+};
 
 /// Rebuilds the queue of a running server.
 pub(super) fn rebuild_in_server(url: &str) -> anyhow::Result<ExitCode> {
@@ -21,9 +24,10 @@ pub(super) fn rebuild_in_server(url: &str) -> anyhow::Result<ExitCode> {
 
 /// Rebuilds the queue of a store that no server has open.
 pub(super) fn rebuild_in_store(data: &Path) -> anyhow::Result<ExitCode> {
+    let changes_max = FacilityConfig::default().changes_max;
     runtime()?.block_on(async {
         let hub = open(data)?;
-        let rebuilt = Queue::new(&hub).rebuild().await;
+        let rebuilt = Queue::new(&hub, changes_max).rebuild().await;
         hub.close(false).await;
         Ok(tell(rebuilt?))
     })

@@ -12,7 +12,7 @@ use chartroom_engine::{Command, Document, Event, Room, RoomName, alerts, wording
 use serde_json::Value;
 use tokio::{sync::watch, time::sleep};
 
-use super::{FacilityConfig, FacilityError, stopped, write::Place};
+use super::{FacilityConfig, FacilityError, history::History, stopped, write::Place};
 use crate::{
     clock,
     hub::{FollowError, Hub, consumer::Consumer},
@@ -33,6 +33,9 @@ pub(crate) struct Alerts {
     hub: Arc<Hub>,
     config: Arc<FacilityConfig>,
     pending: Pending,
+    /// Whether `pending` has what the room has: not at first, nor behind a write that failed.
+    found: bool,
+    history: History,
 }
 
 /// What follows from an event: commands about some alerts, and events to repeat.
@@ -45,18 +48,19 @@ struct Answer {
 impl Alerts {
     /// The alerts of a server.
     pub fn new(hub: Arc<Hub>, config: Arc<FacilityConfig>) -> Self {
-        Self { hub, config, pending: Pending::default() }
+        let history = History::new(RoomName::alerts(), config.changes_max);
+        Self { hub, config, pending: Pending::default(), found: false, history }
     }
 
     /// Raises alerts, and raises them again, until the server closes.
     pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         let mut consumer = Consumer::start(&self.hub, "alerts", is_news);
-        tokio::select! {
-            biased;
-            () = stopped(&mut stopping) => return,
-            () = self.find_pending() => {}
-        }
         loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stopping) => break,
+                () = self.find_pending() => {}
+            }
             let wait = self.pending.wait(clock::now_ms());
             tokio::select! {
                 biased;
@@ -66,6 +70,7 @@ impl Alerts {
                     if let Err(error) = self.visit(&mut consumer, &room, after).await {
                         tracing::warn!(code = error.code(), "the alerts do not follow a room");
                         consumer.failed(room);
+                        self.found = false;
                     }
                 }
             }
@@ -73,12 +78,16 @@ impl Alerts {
         consumer.save().await;
     }
 
-    /// Finds the alerts that nobody has acknowledged yet.
+    /// Finds the alerts that nobody has acknowledged yet, where that is not known.
     async fn find_pending(&mut self) {
-        loop {
+        while !self.found {
             let look = |document: &Document| document.collection("Communication");
             match self.hub.glance(&RoomName::alerts(), look).await {
-                Ok(alerts) => return alerts.iter().flatten().for_each(|alert| self.watch(alert)),
+                Ok(alerts) => {
+                    self.pending = Pending::default();
+                    alerts.iter().flatten().for_each(|alert| self.watch(alert));
+                    self.found = true;
+                }
                 Err(error) => {
                     tracing::warn!(code = error.code(), "the alerts were not read");
                     sleep(RETRY_AFTER).await;
@@ -172,17 +181,16 @@ impl Alerts {
             if due_ms > now_ms {
                 continue;
             }
-            let event = match alerts::source(&alert) {
-                Some(source) => self.hub.events(&source.room, source.seq - 1, 1).await,
-                None => continue,
-            };
-            let repeated = match event {
+            let Some(source) = alerts::source(&alert) else { continue };
+            let before = source.seq.saturating_sub(1);
+            let repeated = match self.hub.events(&source.room, before, 1).await {
                 Ok(page) => page.events,
                 // The alert stands without its event.
                 Err(FollowError::Gone { .. } | FollowError::Ahead { .. }) => Vec::new(),
                 Err(error @ FollowError::Room(_)) => return Err(error.into()),
             };
-            let repeated = repeated.into_iter().map(|event| alerts::escalated_event(event, role));
+            let raised = repeated.into_iter().filter(|event| event.event == CRITICAL);
+            let repeated = raised.map(|event| alerts::escalated_event(event, role));
             let commands = alerts::escalate(&alert, role, now_ms).into_iter().collect();
             self.write(commands, repeated.collect(), Vec::new()).await?;
         }
@@ -199,6 +207,7 @@ impl Alerts {
         let ids = commands.iter().flat_map(Command::resources).map(|(_, id)| id).collect();
         let place = Place::open(&self.hub, &RoomName::alerts()).await?;
         place.step(commands, repeated, false, facts).await?;
+        self.history.keep_short(&self.hub).await;
         self.standing(ids).await.map(|_| ())
     }
 

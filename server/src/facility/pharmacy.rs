@@ -15,7 +15,7 @@ use chartroom_engine::{
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
-use super::{FacilityError, stopped, write::Place};
+use super::{FacilityError, history::History, stopped, write::Place};
 use crate::hub::{FollowError, Hub, consumer::Consumer};
 
 pub(crate) use rebuild::Rebuilt;
@@ -28,6 +28,7 @@ pub(crate) struct Queue {
     hub: Arc<Hub>,
     /// Entries are computed and written under this lock, so that none is written late.
     writing: Mutex<()>,
+    history: History,
 }
 
 /// Which entries of a room are to be looked at.
@@ -51,9 +52,10 @@ struct News {
 }
 
 impl Queue {
-    /// The queue of a server.
-    pub fn new(hub: &Arc<Hub>) -> Self {
-        Self { hub: Arc::clone(hub), writing: Mutex::default() }
+    /// The queue of a server, with so many changes in its history at most.
+    pub fn new(hub: &Arc<Hub>, changes_max: u64) -> Self {
+        let history = History::new(RoomName::pharmacy(), changes_max);
+        Self { hub: Arc::clone(hub), writing: Mutex::default(), history }
     }
 
     /// Keeps the queue as the patients' rooms say, until the server closes.
@@ -139,6 +141,7 @@ impl Queue {
             place.commands(import, true).await?;
         }
         place.step(live, repeated, false, vec![consumer.fact(room, news.through)]).await?;
+        self.history.keep_short(&self.hub).await;
         Ok(true)
     }
 

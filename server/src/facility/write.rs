@@ -63,8 +63,8 @@ impl Place {
                 tracing::error!(%document, code = error.code(), "an entry cannot be written");
             }
         }
-        let last = Mirror { commands: Vec::new(), events, import, facts };
         // Without commands nothing is left that could be refused.
-        self.0.mirror(last).await?.map(|_| ()).or(Ok(()))
+        let last = Mirror { commands: Vec::new(), events, import, facts };
+        self.0.mirror(last).await?.map(drop).or(Ok(()))
     }
 }

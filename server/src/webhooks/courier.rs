@@ -41,8 +41,8 @@ const SCAN: usize = 500;
 const VISIT_EVENTS: usize = 16;
 /// Facts written at once when a target begins.
 const FACTS_MAX: usize = 1000;
-/// How long a position may wait to be saved.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How often positions are saved and metrics set.
+const TICK: Duration = Duration::from_secs(1);
 /// How long to wait before a task that failed begins anew.
 const RESTART_AFTER: Duration = Duration::from_secs(5);
 /// How long attempts under way may take once the server closes.
@@ -156,19 +156,20 @@ impl Courier {
         let watch = self.hub.watch_for(wanted);
         self.begin().await?;
         let mut visits = JoinSet::new();
-        let mut save = interval(SAVE_EVERY);
-        save.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_stopping() {
             self.start_visits(&mut visits);
-            self.show_standing();
             let wakes_at = self.schedule.lock().wakes_at();
             let wait = wakes_at.map(|at| Duration::from_millis(at.saturating_sub(clock::now_ms())));
-            let unsaved = !self.positions.lock().unsaved.is_empty();
             tokio::select! {
                 rooms = watch.next() => self.hear(rooms),
                 Some(ended) = visits.join_next() => self.visited(ended)?,
                 () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
-                _ = save.tick(), if unsaved => self.save().await,
+                _ = tick.tick() => {
+                    self.show_standing();
+                    self.save().await;
+                }
                 () = self.nudge.notified() => {}
             }
         }

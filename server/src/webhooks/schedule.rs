@@ -18,6 +18,8 @@ pub struct Schedule {
     rooms: BTreeMap<RoomName, Waiting>,
     /// Those not being visited, by when they are due.
     due: BTreeSet<(u64, RoomName)>,
+    /// Rooms may wait because nobody was there.
+    unreached: bool,
     paused: bool,
     begun: bool,
 }
@@ -114,6 +116,7 @@ impl Schedule {
             Visit::Done | Visit::More => self.put(room, Waiting::new(now_ms), now_ms),
             Visit::Failed { failure, failures, next_ms, since_ms } => {
                 self.paused |= failure.is_gone();
+                self.unreached |= failure == Failure::Unreachable;
                 let since_ms = since_ms.unwrap_or(before.since_ms);
                 let last = Some(failure);
                 self.put(room, Waiting { since_ms, failures, last, phase: Phase::Due }, next_ms);
@@ -123,7 +126,9 @@ impl Schedule {
 
     /// The target took an event: rooms that could not reach it at all are due.
     pub fn reached(&mut self, now_ms: u64) {
-        self.hasten(now_ms, |waiting| waiting.last == Some(Failure::Unreachable));
+        if std::mem::take(&mut self.unreached) {
+            self.hasten(now_ms, |waiting| waiting.last == Some(Failure::Unreachable));
+        }
     }
 
     /// The operator says that the target is well: it is paused no more, and every room is due.

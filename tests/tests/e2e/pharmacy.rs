@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use chartroom_engine::{DocumentId, pharmacy};
 use chartroom_server::{
     cli,
-    config::{Options, PharmacyTask, Task},
+    config::{Options, PharmacyTask, ServerConfig, Task},
     storage::Memory,
 };
 use chartroom_tests::{
@@ -304,6 +304,7 @@ async fn a_crash_between_the_two_commits_loses_nothing_and_doubles_nothing() {
         gate.set(passage);
         put(&server, "p1", order("p1", "mm", "Ibuprofen")).await;
         assert_eq!(act(&server, on("verify", "p1", "m")).await.status, 200);
+        drop(carol);
         server.stop().await.unwrap();
 
         let server = Server::start_over(memory).await.unwrap();
@@ -422,6 +423,32 @@ async fn a_queue_that_was_never_written_is_made_by_command() {
     assert_eq!(repeated(&server).await, ["MEDICATION_PRESCRIBED", "ORDER_PLACED"]);
     let events = server.get(&format!("/rooms/{QUEUE}/events")).await.unwrap().body;
     assert_eq!(events["last"], 5, "each entry was written once");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_queue_with_a_long_history_is_founded_anew_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = ServerConfig::new(folder.path());
+    config.facility.changes_max = 3;
+    let server = Server::start_with(config).await.unwrap();
+    let (mut carol, mut queue) = pharmacist(&server).await;
+    let mut expected = Vec::new();
+    for id in ["a", "bb", "ccc", "dddd"] {
+        put(&server, "p1", order("p1", id, "Amoxicillin")).await;
+        expected.push(id);
+        if id == "dddd" {
+            queue = carol.move_on(queue).await.unwrap();
+        }
+        until(&mut carol, queue, json!([expected, [], [], []])).await;
+    }
+    act(&server, on("verify", "p1", "a")).await;
+    until(&mut carol, queue, json!([["bb", "ccc", "dddd"], [], ["a"], []])).await;
+    let room = server.get(&format!("/rooms/{QUEUE}")).await.unwrap().body;
+    assert_eq!((&room["epoch"], &room["resources"]), (&json!(2), &json!({ "Task": 4 })));
+    let told = repeated(&server).await;
+    let count = |name: &str| told.iter().filter(|told| *told == name).count();
+    assert_eq!((count("MEDICATION_PRESCRIBED"), count("PRESCRIPTION_VERIFIED")), (4, 1));
     server.stop().await.unwrap();
 }
 

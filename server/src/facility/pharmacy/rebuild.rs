@@ -40,6 +40,7 @@ impl Queue {
                     rebuilt.changed += commands.len() as u64;
                     if !commands.is_empty() {
                         place.commands(commands, true).await?;
+                        self.history.keep_short(&self.hub).await;
                     }
                 }
                 Err(error) => {

@@ -7,31 +7,32 @@
 //! `conflicts::read` the one function that says what it shows.
 
 mod codec;
-mod commands;
+mod command;
 mod compartment;
 mod conflicts;
 mod genesis;
 pub(crate) mod history;
 mod list_diff;
 mod plan;
+mod read;
 mod refound;
 mod resource_types;
 mod safety;
 mod view;
+mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use automerge::{
     ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, ObjId, ROOT, ReadDoc,
     TextEncoding,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::{RoomId, limits};
 
 pub use codec::ShapeError;
-pub use commands::{Command, CommandError};
-pub(crate) use commands::{Writer, is_resource_id};
+pub use command::{Command, CommandError};
 pub use compartment::{CompartmentError, room_of};
 pub(crate) use compartment::{check as check_compartment, names_patient};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
@@ -39,10 +40,11 @@ pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
 use history::LogOrder;
 pub use history::People;
+pub(crate) use read::stub;
 pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
 pub(crate) use safety::blocks_acts;
-use view::Reader;
+pub(crate) use write::{Writer, is_resource_id};
 
 /// Why stored bytes are not this room's document.
 #[derive(Debug, thiserror::Error)]
@@ -143,145 +145,6 @@ impl Document {
         self.doc.stats().num_changes
     }
 
-    /// A resource as every reader sees it; `None` where it is absent or deleted.
-    pub fn resource(&self, resource_type: &str, id: &str) -> Option<Value> {
-        let resource_type = resource_types::resource_type(resource_type)?;
-        let read = conflicts::read(&self.doc, &self.order, resource_type, id)?;
-        (!read.deleted).then(|| with_identity(resource_type, id, read.elements))
-    }
-
-    /// Resources as they stood right behind changes of the log, as events tell them: a stub of type
-    /// and id where one was deleted, or where the change is not of this document.
-    ///
-    /// One walk over the history, whatever the number of questions; a document that was loaded from
-    /// a server's storage has it in the order of the log.
-    pub fn resources_behind(&self, asked: &[(ChangeHash, String, String)]) -> Vec<Value> {
-        let mut prefix = BTreeSet::new();
-        let mut heads: BTreeMap<ChangeHash, Vec<ChangeHash>> =
-            asked.iter().map(|(change, ..)| (*change, Vec::new())).collect();
-        for change in self.doc.get_changes_meta(&[]) {
-            for dep in &change.deps {
-                prefix.remove(dep);
-            }
-            prefix.insert(change.hash);
-            if let Some(heads) = heads.get_mut(&change.hash) {
-                heads.extend(prefix.iter().copied());
-            }
-        }
-        let mut answers: Vec<Value> = Vec::with_capacity(asked.len());
-        let mut before = None;
-        for question in asked {
-            // The events of one change of one resource follow on one another.
-            let same = answers.last().filter(|_| before == Some(question)).cloned();
-            before = Some(question);
-            let (change, name, id) = question;
-            answers.push(same.unwrap_or_else(|| {
-                let heads = heads.get(change).map_or(&[][..], Vec::as_slice);
-                self.resource_at(heads, name, id).unwrap_or_else(|| stub(name, id))
-            }));
-        }
-        answers
-    }
-
-    /// A resource as it stood at `heads`; `None` where it was absent or deleted.
-    pub(crate) fn resource_at(&self, heads: &[ChangeHash], name: &str, id: &str) -> Option<Value> {
-        let resource_type = resource_types::resource_type(name)?;
-        let reader = Reader { doc: &self.doc, heads: Some(heads) };
-        let read = conflicts::read_with(reader, &self.order, resource_type, id)?;
-        (!read.deleted).then(|| with_identity(resource_type, id, read.elements))
-    }
-
-    /// The resources of one type, by id.
-    pub fn collection(&self, resource_type: &str) -> Vec<Value> {
-        self.ids(resource_type).iter().filter_map(|id| self.resource(resource_type, id)).collect()
-    }
-
-    /// The types that have resources, and how many.
-    pub fn collections(&self) -> Vec<(String, usize)> {
-        RESOURCE_TYPES
-            .iter()
-            .map(|name| ((*name).to_owned(), self.collection(name).len()))
-            .filter(|(_, count)| *count > 0)
-            .collect()
-    }
-
-    /// All resources, by type and id.
-    pub fn resources(&self) -> Vec<Value> {
-        RESOURCE_TYPES.iter().flat_map(|name| self.collection(name)).collect()
-    }
-
-    /// All resources as a FHIR Bundle of type `collection`, with `meta.versionId` and
-    /// `meta.lastUpdated` as they came in.
-    pub fn export(&self) -> Value {
-        let entry = |name: &'static str, id: &String| {
-            let read = conflicts::read(&self.doc, &self.order, name, id)?;
-            let mut elements = read.elements;
-            codec::restore_meta(&mut elements, read.source);
-            (!read.deleted).then(|| {
-                json!({
-                    "fullUrl": format!("{name}/{id}"),
-                    "resource": with_identity(name, id, elements),
-                })
-            })
-        };
-        let entries: Vec<Value> = RESOURCE_TYPES
-            .into_iter()
-            .flat_map(|name| self.ids(name).into_iter().map(move |id| (name, id)))
-            .filter_map(|(name, id)| entry(name, &id))
-            .collect();
-        json!({ "resourceType": "Bundle", "type": "collection", "entry": entries })
-    }
-
-    /// Every conflict of the room; with authors as `people` knows them.
-    pub fn conflicts(&self, people: &People) -> Vec<Conflict> {
-        RESOURCE_TYPES
-            .iter()
-            .flat_map(|name| self.ids(name).into_iter().map(move |id| (*name, id)))
-            .flat_map(|(name, id)| self.resource_conflicts(name, &id, people))
-            .collect()
-    }
-
-    /// The conflicts of one resource, deleted or not.
-    pub fn resource_conflicts(
-        &self,
-        resource_type: &str,
-        id: &str,
-        people: &People,
-    ) -> Vec<Conflict> {
-        let Some(read) = conflicts::read(&self.doc, &self.order, resource_type, id) else {
-            return Vec::new();
-        };
-        let mut found = read.conflicts;
-        for value in found.iter_mut().flat_map(|conflict| &mut conflict.values) {
-            let hash: Option<ChangeHash> = value.hash.parse().ok();
-            value.author = hash.and_then(|hash| people.author(&self.meta(&hash)?));
-        }
-        found
-    }
-
-    /// A resource as [`resource`](Self::resource) gives it, and the sorted names of its elements in
-    /// conflict, in one reading.
-    pub(crate) fn look(&self, resource_type: &str, id: &str) -> (Option<Value>, Vec<String>) {
-        let Some(resource_type) = resource_types::resource_type(resource_type) else {
-            return (None, Vec::new());
-        };
-        let Some(read) = conflicts::read(&self.doc, &self.order, resource_type, id) else {
-            return (None, Vec::new());
-        };
-        let names: BTreeSet<String> = read
-            .conflicts
-            .into_iter()
-            .flat_map(|conflict| match conflict.kind {
-                ConflictKind::Created => vec!["$created".to_owned()],
-                ConflictKind::Element | ConflictKind::Group | ConflictKind::Deleted => {
-                    conflict.elements
-                }
-            })
-            .collect();
-        let resource = (!read.deleted).then(|| with_identity(resource_type, id, read.elements));
-        (resource, names.into_iter().collect())
-    }
-
     /// Whether history has this change.
     pub(crate) fn has(&self, hash: &ChangeHash) -> bool {
         self.doc.get_change_meta_by_hash(hash).is_some()
@@ -336,7 +199,7 @@ impl Document {
     ) -> Result<Option<Change>, CommandError> {
         let time_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let name = &self.room.name;
-        let hash = commands::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
+        let hash = write::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
         Ok(hash.and_then(|hash| self.doc.get_change_by_hash(&hash)))
     }
 
@@ -403,31 +266,11 @@ impl Document {
         path.reverse();
         Some(path)
     }
-
-    /// The ids of one type, deleted ones included.
-    pub(crate) fn ids(&self, resource_type: &str) -> Vec<String> {
-        genesis::collection(resource_type)
-            .map_or_else(Vec::new, |collection| self.doc.keys(collection).collect())
-    }
-}
-
-/// The path that is not stored, back in its members.
-fn with_identity(resource_type: &str, id: &str, elements: Map<String, Value>) -> Value {
-    let mut resource = Map::new();
-    resource.insert("resourceType".to_owned(), Value::from(resource_type));
-    resource.insert("id".to_owned(), Value::from(id));
-    resource.extend(elements);
-    Value::Object(resource)
 }
 
 /// The JSON value that the text of a string scalar stands for.
 pub(crate) fn text_value(text: &str) -> Value {
     codec::decode_text(text).into_json()
-}
-
-/// A stub of type and id, as events carry it after a delete.
-pub(crate) fn stub(resource_type: &str, id: &str) -> Value {
-    with_identity(resource_type, id, Map::new())
 }
 
 const _: () = assert!(limits::RESOURCE_BYTES_MAX < limits::CHANGE_BYTES_MAX);

@@ -7,6 +7,7 @@
 
 mod apply;
 mod backup;
+mod config;
 mod ingest;
 pub mod io;
 mod member;
@@ -18,6 +19,8 @@ use std::{
 };
 
 use automerge::{ActorId, ChangeHash};
+
+pub use config::{Role, RoomConfig};
 
 use crate::{
     Author, Command, CommandError, Document, Event, Peer, RoomId,
@@ -31,52 +34,6 @@ use apply::Applied;
 use backup::Backup;
 use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
 use member::Member;
-
-/// Which end of the wire this replica is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Takes changes from strangers, logs and acknowledges them.
-    Server,
-    /// Belongs to one person, and trusts the server it dials.
-    Client,
-}
-
-/// What a room is made with, beside its document.
-#[derive(Debug, Clone)]
-pub struct RoomConfig {
-    /// Name and epoch.
-    pub id: RoomId,
-    /// Server or client.
-    pub role: Role,
-    /// Whose actor is whose, as stored.
-    pub bindings: Vec<(ActorId, Author)>,
-    /// The last position in the room's log; 0 for a new room.
-    pub seq: u64,
-    /// The last position in the room's event log; 0 for a new room.
-    pub event_seq: u64,
-    /// When the last event was, in milliseconds since 1970; the room's events never go back.
-    pub event_time_ms: u64,
-    /// The server's own actor, whose messages name the person it wrote for.
-    pub server_actor: Option<ActorId>,
-    /// What can be set about the rules of events.
-    pub rules: Arc<Rules>,
-}
-
-impl RoomConfig {
-    /// A new room with nothing set.
-    pub fn new(id: RoomId, role: Role) -> Self {
-        Self {
-            id,
-            role,
-            bindings: Vec::new(),
-            seq: 0,
-            event_seq: 0,
-            event_time_ms: 0,
-            server_actor: None,
-            rules: Rules::shipped(),
-        }
-    }
-}
 
 /// A room.
 #[derive(Debug)]

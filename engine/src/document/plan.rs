@@ -7,7 +7,7 @@ use automerge::{
     transaction::{Transactable, Transaction},
 };
 
-use super::{codec::Stored, commands::CommandError, genesis, list_diff};
+use super::{codec::Stored, command::CommandError, genesis, list_diff};
 
 /// Overwritten in the same change: a value that no element has.
 const SETTLING: &str = "=";

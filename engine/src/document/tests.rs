@@ -8,7 +8,7 @@
 use std::io::Read;
 
 use automerge::{ObjType, transaction::Transactable};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{RoomName, mint_actor};

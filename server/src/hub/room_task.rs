@@ -12,7 +12,7 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{Author, Batch, Command, Input, Output, RoomId};
+use chartroom_engine::{Author, Batch, Command, Input, Output, Room, RoomId};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -76,9 +76,9 @@ impl RoomTask {
     pub async fn run(mut self) {
         loop {
             let ended = match self.load().await {
-                Ok(loaded) if loaded.sealed => self.serve_sealed(loaded).await,
+                Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room)).await,
                 Ok(loaded) => self.serve(loaded).await,
-                Err(error) => self.refuse(error).await,
+                Err(error) => self.stand_in(Err(error)).await,
             };
             if ended {
                 return;
@@ -160,16 +160,24 @@ impl RoomTask {
         }
     }
 
-    /// Answers for a room that cannot be loaded, until nobody asks for a while.
-    async fn refuse(&mut self, error: RoomError) -> bool {
+    /// Answers for a room that takes nothing, until nobody asks for a while: a sealed epoch, or one
+    /// that cannot be loaded.
+    async fn stand_in(&mut self, sealed: Result<Room, RoomError>) -> bool {
         let mut tick = self.ticks();
         loop {
             tokio::select! {
                 mail = self.mailbox.recv() => {
                     self.idle_ticks = 0;
-                    match mail {
-                        None | Some(Mail::Close { .. }) => return true,
-                        Some(mail) => mail.refuse(&error),
+                    match (mail, &sealed) {
+                        (None | Some(Mail::Close { .. }), _) => return true,
+                        (Some(Mail::Read(read)), Ok(room)) => read(Ok(room)),
+                        (Some(Mail::Join { peer, link, joined, .. }), Ok(_)) => {
+                            self.send_away(peer, link).await;
+                            // A connection that ended meanwhile needs no answer.
+                            let _ = joined.send(Ok(()));
+                        }
+                        (Some(mail), Ok(_)) => mail.refuse(&RoomError::Refounded),
+                        (Some(mail), Err(error)) => mail.refuse(error),
                     }
                 }
                 _ = tick.tick() => self.idle_ticks += 1,

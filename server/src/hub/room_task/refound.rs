@@ -4,13 +4,15 @@
 //! It waits until everything is durable and takes no mail meanwhile. A crash leaves either this
 //! epoch as it was, or both.
 
-use chartroom_engine::{Batch, RoomId};
+use std::sync::Arc;
+
+use chartroom_engine::{Batch, Peer, RoomId};
 use tokio::sync::oneshot;
 
-use super::{Flow, Live, RoomTask};
+use super::{Flow, Live, RoomTask, members::Members};
 use crate::{
     clock,
-    hub::{Hub, RoomError, handle::RefoundingError, load::Loaded, room_task::Mail},
+    hub::{Hub, RoomError, handle::RefoundingError, link::Link},
     storage::RoomBatch,
 };
 
@@ -58,33 +60,12 @@ impl RoomTask {
         Ok(id)
     }
 
-    /// Answers for a sealed epoch, which is read and never written, until nobody asks for a while.
-    pub(super) async fn serve_sealed(&mut self, loaded: Loaded) -> bool {
-        let mut tick = self.ticks();
-        loop {
-            tokio::select! {
-                mail = self.mailbox.recv() => {
-                    self.idle_ticks = 0;
-                    match mail {
-                        None | Some(Mail::Close { .. }) => return true,
-                        Some(Mail::Read(read)) => read(Ok(&loaded.room)),
-                        Some(Mail::Join { peer, link, joined, .. }) => {
-                            let latest = latest(&self.hub, &self.id).await;
-                            let mut members = super::members::Members::default();
-                            members.enter(peer, link);
-                            members.send_away(&self.hub.peer_id, &self.id, &latest);
-                            // A connection that ended meanwhile needs no answer.
-                            let _ = joined.send(Ok(()));
-                        }
-                        Some(mail) => mail.refuse(&RoomError::Refounded),
-                    }
-                }
-                _ = tick.tick() => self.idle_ticks += 1,
-            }
-            if self.is_idle() && self.retire() {
-                return true;
-            }
-        }
+    /// Tells somebody who came for a sealed epoch where the room is now.
+    pub(super) async fn send_away(&self, peer: Peer, link: Arc<Link>) {
+        let latest = latest(&self.hub, &self.id).await;
+        let mut members = Members::default();
+        members.enter(peer, link);
+        members.send_away(&self.hub.peer_id, &self.id, &latest);
     }
 }
 

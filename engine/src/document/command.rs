@@ -1,0 +1,155 @@
+//! The edits that there are, and why one is not carried out.
+
+use automerge::AutomergeError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{CompartmentError, ShapeError};
+/// One typed edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// Makes the resource stand as given, creating or undeleting it where needed.
+    Put {
+        /// A FHIR resource with `resourceType` and `id`.
+        resource: Value,
+    },
+    /// Sets elements of a resource that stands; null removes an element.
+    Patch {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+        /// Element names to values.
+        elements: Map<String, Value>,
+    },
+    /// Deletes a resource; it can be undeleted.
+    Delete {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+    },
+    /// Takes a delete back.
+    Undelete {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+    },
+    /// Several edits as one change, all or none; no two of one resource.
+    Batch {
+        /// The edits, [`crate::limits::IMPORT_CHUNK_RESOURCES`] at most.
+        commands: Vec<Command>,
+    },
+    /// Puts several resources as one change that raises no alerts.
+    Import {
+        /// FHIR resources, [`crate::limits::IMPORT_CHUNK_RESOURCES`] at most.
+        resources: Vec<Value>,
+    },
+}
+
+/// Why a command was not carried out; the document is as before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// `resourceType` is missing or names no FHIR R4 resource type.
+    #[error("resourceType is missing or is no FHIR R4 resource type")]
+    UnknownResourceType,
+    /// `id` is missing or is not `[A-Za-z0-9.-]{1,64}`.
+    #[error("id is missing or is not 1 to 64 letters, digits, dots and hyphens")]
+    BadId,
+    /// The JSON is not shaped like a resource.
+    #[error("the resource has a wrong shape: {0}")]
+    Shape(#[from] ShapeError),
+    /// The value to put is not a JSON object.
+    #[error("a resource is a JSON object")]
+    NotAnObject,
+    /// The resource belongs to another room.
+    #[error(transparent)]
+    Compartment(#[from] CompartmentError),
+    /// Nothing stands at this type and id.
+    #[error("there is no such resource in this room")]
+    NotFound,
+    /// The resource is deleted; undelete it first.
+    #[error("the resource is deleted; undelete it first")]
+    Deleted,
+    /// The resource is over [`crate::limits::RESOURCE_BYTES_MAX`].
+    #[error("the resource has {bytes} bytes of JSON; the limit is {limit}")]
+    TooLarge {
+        /// Its size as JSON text.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// An import or a batch has more than [`crate::limits::IMPORT_CHUNK_RESOURCES`] resources.
+    #[error("one change takes {limit} resources at most, this one has {count}")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Two edits of one batch are of one resource.
+    #[error("two edits of one batch are of the same resource")]
+    Twice,
+    /// This author may read here, not write.
+    #[error("this person may read this room, not change it")]
+    ReadOnly,
+    /// Drug, dose, to whom, whether active, an allergy or the code status is disputed.
+    #[error("concurrent values that matter for safety stand there; a person has to choose first")]
+    ConflictOpen,
+    /// The prescription is no order that stands.
+    #[error("the prescription is not an active order")]
+    NotActive,
+    /// Another act comes first, or this one was done.
+    #[error("the prescription is at another step of the pharmacy's work")]
+    WrongStatus,
+    /// Automerge refused the write, which is our error.
+    #[error("the change could not be written")]
+    Write,
+}
+
+impl CommandError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownResourceType => "unknown-resource-type",
+            Self::BadId => "bad-id",
+            Self::Shape(_) | Self::NotAnObject => "bad-shape",
+            Self::Compartment(error) => error.code(),
+            Self::NotFound => "not-found",
+            Self::Deleted => "deleted",
+            Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
+            Self::Twice => "twice",
+            Self::ReadOnly => "read-only",
+            Self::ConflictOpen => "conflict-open",
+            Self::NotActive => "not-active",
+            Self::WrongStatus => "wrong-status",
+            Self::Write => "internal",
+        }
+    }
+}
+
+impl From<AutomergeError> for CommandError {
+    fn from(_: AutomergeError) -> Self {
+        Self::Write
+    }
+}
+
+impl Command {
+    /// Type and id of every resource that the command names, as far as it names them.
+    pub fn resources(&self) -> Vec<(String, String)> {
+        let of = |resource: &Value| {
+            let text = |name: &str| resource.get(name).and_then(Value::as_str).map(str::to_owned);
+            Some((text("resourceType")?, text("id")?))
+        };
+        match self {
+            Self::Put { resource } => of(resource).into_iter().collect(),
+            Self::Import { resources } => resources.iter().filter_map(of).collect(),
+            Self::Batch { commands } => commands.iter().flat_map(Self::resources).collect(),
+            Self::Patch { resource_type, id, .. }
+            | Self::Delete { resource_type, id }
+            | Self::Undelete { resource_type, id } => vec![(resource_type.clone(), id.clone())],
+        }
+    }
+}

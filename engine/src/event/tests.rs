@@ -8,6 +8,7 @@ mod conditions;
 mod critical;
 mod docs_events;
 mod names;
+mod ways;
 
 use serde_json::{Value, json};
 

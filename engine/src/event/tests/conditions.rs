@@ -1,4 +1,4 @@
-//! One table test for each row of the rules.
+//! One table test for each row of the rules, and each case of it by every way of writing.
 
 use super::*;
 
@@ -11,6 +11,9 @@ fn check_in<const N: usize>(room: &str, resource_type: &str, cases: [(Value, Val
     for (before, after, expected) in cases {
         let events = clinical(room, resource_type, &before, &after);
         assert_eq!(told(&events), expected, "{resource_type} {before} -> {after}");
+        for (way, names) in ways::told(room, resource_type, &before, &after) {
+            assert_eq!(names, expected, "by {way}: {resource_type} {before} -> {after}");
+        }
     }
 }
 

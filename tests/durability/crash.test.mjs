@@ -89,6 +89,8 @@ async function killedWhileStarting(ms) {
 /** Reads every room from the restarted server and looks for each change by its hash. */
 async function compare(record, where) {
   for (const room of new Set(ROOMS)) {
+    // A room that was killed before its first commit is not there, and owes nobody anything.
+    if (!record.saved.has(room) && !record.seen.has(room)) continue;
     const reader = new Peer({ person: { id: "auditor", name: "Auditor" } });
     await reader.connect(server.sync);
     await reader.open({ name: room });

@@ -25,6 +25,8 @@ before(async () => {
 
 after(async () => {
   writers?.kill();
+  // Behind a failure it still runs, and would keep this process waiting.
+  await server?.end("SIGKILL");
   await folder?.remove();
 });
 

@@ -49,21 +49,23 @@ pub struct Outcome {
     pub events: u64,
 }
 
-/// Runs a plan; `lines` takes what happened, for people.
-pub fn run_told(plan: &Plan, lines: &mut Vec<String>) -> Result<Outcome, Failure> {
-    let mut world = World::new(plan, true);
-    let outcome = world.outcome(plan);
-    lines.extend_from_slice(world.lines());
-    outcome
-}
-
 /// Runs a plan. A panic is a failure like any other.
 pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
-    let ran = catch_unwind(AssertUnwindSafe(|| World::new(plan, false).outcome(plan)));
-    ran.unwrap_or_else(|panic| {
+    caught(&mut World::new(plan, false), plan)
+}
+
+/// Runs a plan, and gives what happened as lines for people.
+pub fn run_told(plan: &Plan) -> (Result<Outcome, Failure>, Vec<String>) {
+    let mut world = World::new(plan, true);
+    let outcome = caught(&mut world, plan);
+    (outcome, world.lines().to_vec())
+}
+
+fn caught(world: &mut World, plan: &Plan) -> Result<Outcome, Failure> {
+    catch_unwind(AssertUnwindSafe(|| world.outcome(plan))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(Failure { check: "panic", at_ms: 0, text: text.unwrap_or_default() })
+        Err(world.failure("panic", text.unwrap_or_default()))
     })
 }
 

@@ -17,7 +17,7 @@ mod values;
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
+use chartroom_engine::{ActorId, Author, DocumentId, Event, RoomId, RoomName};
 use parking_lot::{Mutex, RwLock};
 
 use super::{Epoch, RoomBatch, RoomRecord, Storage, StorageError, StoredRoom};
@@ -103,11 +103,13 @@ struct Before {
     rooms: BTreeMap<RoomId, Option<Entry>>,
     /// By table and key.
     facts: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// By room and actor.
+    bindings: BTreeMap<(RoomId, ActorId), Option<Author>>,
 }
 
 impl Before {
     fn room(id: RoomId, entry: Entry) -> Self {
-        Self { rooms: BTreeMap::from([(id, Some(entry))]), facts: BTreeMap::new() }
+        Self { rooms: BTreeMap::from([(id, Some(entry))]), ..Self::default() }
     }
 }
 

@@ -56,8 +56,7 @@ fn begin() -> anyhow::Result<()> {
 /// Runs a saved plan and tells what happens.
 fn tell(path: &str) -> anyhow::Result<()> {
     let plan: Plan = fs::read_to_string(path).context("the plan cannot be read")?.parse()?;
-    let mut lines = Vec::new();
-    let outcome = run_told(&plan, &mut lines);
+    let (outcome, lines) = run_told(&plan);
     lines.iter().for_each(|line| println!("{line}"));
     println!("{:?}", outcome?);
     Ok(())

@@ -182,7 +182,8 @@ impl Person {
         let mut doing = Doing::default();
         match self.replica_mut(room) {
             Replica::Stock(doc, state) => {
-                while online && let Some(message) = doc.generate_sync_message(state) {
+                // Once for each thing that happens, as automerge-repo does.
+                if online && let Some(message) = doc.generate_sync_message(state) {
                     doing.sent.push(message.encode());
                 }
             }

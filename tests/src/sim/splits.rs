@@ -96,7 +96,8 @@ fn drive(room: &mut Room, events: &mut Vec<Event>) {
 /// The person that a change's actor is bound to.
 fn author_of(room: &Room, change: &LoggedChange) -> Author {
     let parsed = Change::from_bytes(change.bytes.to_vec()).expect("a logged change is read back");
-    room.author_of(parsed.actor_id()).expect("a logged change's actor is bound").clone()
+    let bound = room.author_of(parsed.actor_id()).cloned();
+    bound.unwrap_or_else(|| panic!("nobody is bound to the actor of change {}", change.seq))
 }
 
 fn message(change: &LoggedChange) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use chartroom_engine::{ActorId, Author, ChangeHash, Event, Input, RoomId};
+use chartroom_engine::{ActorId, Author, ChangeHash, Document, Event, Input, RoomId, mint_actor};
 
 use super::{
     Failure, Outcome, checkers,
@@ -34,6 +34,8 @@ pub struct World {
     pub now_ms: u64,
     /// The rooms' names.
     pub rooms: Vec<RoomId>,
+    /// The change that each begins with.
+    pub genesis: Vec<ChangeHash>,
     /// The server, unless it is down.
     pub server: Option<Server>,
     disk: Disk,
@@ -60,6 +62,8 @@ pub struct Record {
     pub published: Vec<BTreeMap<u64, Event>>,
     /// Who made each change.
     pub made: BTreeMap<ChangeHash, Author>,
+    /// People in whose name the server wrote, the hashes of which nobody may have heard.
+    pub posted: BTreeSet<String>,
     /// Changes that nobody may take.
     pub forbidden: BTreeSet<ChangeHash>,
     /// Changes of people.
@@ -95,7 +99,9 @@ impl World {
         let people: Vec<Person> =
             people.map(|(n, (name, kind))| Person::new(n, name, *kind, &rooms)).collect();
         let links = (0..people.len() as u64).map(|who| Link::new((plan.seed << 8) | (who + 1)));
+        let genesis = |id| Document::found(id, mint_actor(0, [0; 8])).genesis();
         let mut world = Self {
+            genesis: rooms.iter().map(genesis).collect(),
             now_ms: BEGIN_MS,
             server: None,
             disk: Disk::default(),

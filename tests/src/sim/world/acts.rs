@@ -32,6 +32,7 @@ impl World {
                 let document = room_of.document();
                 let command = model::command(document, room_of.people(), patient_of(room), &edit);
                 if let Some(command) = command {
+                    self.record.posted.insert(author.id.clone());
                     let (ticket, author) = (who as u64, Some(author));
                     room_of.handle(now_ms, Input::Command { ticket, author, command });
                 }

@@ -71,12 +71,19 @@ struct Open {
 impl Sled {
     /// Opens the store in a folder, and founds it where there is none.
     pub fn at(folder: &Path) -> Result<Self, StorageError> {
-        Self::with_steps(folder, Box::new(RealSteps))
+        Self::with_steps(folder, Box::new(RealSteps)).map_err(|error| {
+            if let StorageError::Environment(reason) = error {
+                let folder = folder.display();
+                return StorageError::Environment(format!("{folder} cannot be opened: {reason}"));
+            }
+            error
+        })
     }
 
     pub(crate) fn with_steps(folder: &Path, steps: Box<dyn Steps>) -> Result<Self, StorageError> {
         let tree = SledTree { folder: folder.to_owned(), steps, open: RwLock::new(None) };
         files::create_folder(folder).map_err(failed)?;
+        files::check_founded(folder)?;
         files::claim(folder)?;
         *tree.open.write() = Some(tree.open_claimed()?);
         Self::open(tree)

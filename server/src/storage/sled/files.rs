@@ -25,9 +25,23 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
+    if folder.exists() {
+        return Err(io::Error::other("it is not a folder"));
+    }
     fs::create_dir_all(folder)?;
     let parent = fs::canonicalize(folder)?.parent().map(Path::to_owned);
     parent.map_or(Ok(()), |parent| sync_folder(&parent))
+}
+
+/// Refuses a data file that is not known for a store's: sled would write over it.
+pub(super) fn check_founded(folder: &Path) -> Result<(), TreeError> {
+    // The first thing that a founding writes, before there is any data file.
+    let founded = folder.join("conf").exists();
+    if !founded && fs::metadata(data_file(folder)).is_ok_and(|data| data.len() > 0) {
+        let reason = "its file db is not a store's, or the store's file conf is gone";
+        return Err(TreeError::Failed(reason.to_owned()));
+    }
+    Ok(())
 }
 
 /// Makes sure that no other process has the store open.

@@ -1,13 +1,15 @@
 //! The default storage, over sled 0.34.7. No other file names sled.
 //!
-//! Four habits of sled shape this file. Its flush survives the death of the process but is no
+//! Five habits of sled shape this file. Its flush survives the death of the process but is no
 //! barrier against the loss of power, so every write ends with an fdatasync of its file. It keeps
 //! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
 //! cuts them), and should one appear all the same it is synced too. It takes damage in the last
-//! part of its log for a torn write and silently forgets what follows; `witness` notices. And some
-//! of its failures are panics, which must not take the storage thread along.
+//! part of its log for a torn write and silently forgets what follows; `witness` notices. Its flush
+//! can sleep through a write that failed; `flush` wakes it. And some of its failures are panics,
+//! which must not take the storage thread along.
 
 mod files;
+mod flush;
 #[cfg(test)]
 mod tests;
 mod witness;
@@ -17,6 +19,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::RwLock;
@@ -40,7 +43,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 pub(crate) trait Steps: Send + Sync {
     /// Hands everything written so far to the operating system.
     fn flush(&self, db: &sled::Db) -> sled::Result<()> {
-        db.flush().map(drop)
+        flush::woken(db)
     }
 
     /// Has the operating system put the store's file on the disk.
@@ -59,6 +62,9 @@ pub struct SledTree {
     steps: Box<dyn Steps>,
     /// `None` after an opening that failed.
     open: RwLock<Option<Open>>,
+    /// Whether a sync failed: the cache may then show what the disk lacks, marked as written, and
+    /// no later sync would write it.
+    cache_lies: AtomicBool,
 }
 
 struct Open {
@@ -81,7 +87,12 @@ impl Sled {
     }
 
     pub(crate) fn with_steps(folder: &Path, steps: Box<dyn Steps>) -> Result<Self, StorageError> {
-        let tree = SledTree { folder: folder.to_owned(), steps, open: RwLock::new(None) };
+        let tree = SledTree {
+            folder: folder.to_owned(),
+            steps,
+            open: RwLock::new(None),
+            cache_lies: AtomicBool::new(false),
+        };
         files::create_folder(folder).map_err(failed)?;
         files::check_founded(folder)?;
         files::claim(folder)?;
@@ -112,6 +123,26 @@ impl SledTree {
         Ok(Open { db, file, witness })
     }
 
+    /// Writes and syncs as much as an opening will, while what is open goes on answering reads: on a
+    /// disk that is full it stays open.
+    fn rehearse_opening(&self) -> Result<(), TreeError> {
+        let open = self.open.read();
+        let Some(open) = open.as_ref() else { return Ok(()) };
+        // Our handle hears of every page that the system could not write since its last sync.
+        // Where there is none the cache tells the truth, and a copy is not needed.
+        let _ = self.sync(&open.file);
+        if self.cache_lies.load(Ordering::Relaxed) {
+            files::rehearse_rewrite(&self.folder)
+        } else {
+            files::rehearse_opening(&self.folder)
+        }
+        .map_err(failed)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.steps.sync(file).inspect_err(|_| self.cache_lies.store(true, Ordering::Relaxed))
+    }
+
     fn open_sled(&self) -> sled::Result<sled::Db> {
         sled::Config::new()
             .path(&self.folder)
@@ -137,7 +168,7 @@ impl Tree for SledTree {
         let mut entries = open.db.range(from..to);
         // A panic of `visit` is not sled's and passes.
         while let Some(entry) = guarded(|| entries.next()).map_err(unreadable)? {
-            let (key, value) = entry.map_err(unreadable)?;
+            let (key, value) = entry.map_err(unread)?;
             if visit(&key, &value).is_break() {
                 break;
             }
@@ -162,19 +193,22 @@ impl Tree for SledTree {
             self.steps.flush(&open.db)
         })?
         .map_err(failed)?;
-        files::each_blob(&self.folder, |blob| self.steps.sync(blob)).map_err(failed)?;
-        self.steps.sync(&open.file).map_err(failed)?;
+        files::each_blob(&self.folder, |blob| self.sync(blob)).map_err(failed)?;
+        self.sync(&open.file).map_err(failed)?;
         open.witness.acknowledge(number);
         Ok(())
     }
 
     fn reopen(&self) -> Result<(), TreeError> {
+        self.rehearse_opening()?;
         let mut slot = self.open.write();
         close(slot.take(), &self.folder)?;
-        // After a failed sync the cache may show what the disk lacks, marked as written: a later
-        // sync would not write it. A copy is all new, so its sync vouches for every byte.
-        files::rewrite(&self.folder).map_err(failed)?;
+        if self.cache_lies.load(Ordering::Relaxed) {
+            // A copy is all new, so its sync vouches for every byte.
+            files::rewrite(&self.folder).map_err(failed)?;
+        }
         *slot = Some(self.open_claimed()?);
+        self.cache_lies.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -208,6 +242,14 @@ fn failed(error: impl std::fmt::Display) -> TreeError {
 
 fn unreadable(error: impl std::fmt::Display) -> TreeError {
     TreeError::Unreadable(error.to_string())
+}
+
+/// Tells a disk that does not answer from damage, a file that ends too early included.
+fn unread(error: sled::Error) -> TreeError {
+    match error {
+        sled::Error::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => failed(error),
+        damage => unreadable(damage),
+    }
 }
 
 fn closed() -> TreeError {

@@ -14,6 +14,9 @@ use crate::storage::keyspace::TreeError;
 const CLOSING_STEPS_MAX: u32 = 2000;
 /// The pause between two tries.
 const CLOSING_STEP: Duration = Duration::from_millis(5);
+/// What sled writes to open a store: a segment of 512 KiB, and a recovery snapshot of some bytes a
+/// page.
+const OPENING_BYTES: usize = 2 * 1024 * 1024;
 
 /// The file that holds everything.
 pub(super) fn data_file(folder: &Path) -> PathBuf {
@@ -104,11 +107,31 @@ pub(super) fn each_blob(
 
 /// Puts a durable copy of the data file in its place.
 pub(super) fn rewrite(folder: &Path) -> io::Result<()> {
-    let (data, copy) = (data_file(folder), folder.join("rewritten"));
-    fs::copy(&data, &copy)?;
-    File::open(&copy)?.sync_all()?;
-    fs::rename(&copy, &data)?;
+    let copy = written_beside(folder, |copy| fs::copy(data_file(folder), copy).map(drop))?;
+    fs::rename(copy, data_file(folder))?;
     sync_folder(folder)
+}
+
+/// Tries whether [`rewrite`] would succeed.
+pub(super) fn rehearse_rewrite(folder: &Path) -> io::Result<()> {
+    fs::remove_file(written_beside(folder, |copy| fs::copy(data_file(folder), copy).map(drop))?)
+}
+
+/// Tries whether sled could write what it writes when it opens.
+pub(super) fn rehearse_opening(folder: &Path) -> io::Result<()> {
+    fs::remove_file(written_beside(folder, |spare| fs::write(spare, vec![0; OPENING_BYTES]))?)
+}
+
+/// A new file of the folder, durable; none where it could not be written whole, since it would hold
+/// the space that is wanted.
+fn written_beside(
+    folder: &Path,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
+    let path = folder.join("rewritten");
+    let written = write(&path).and_then(|()| File::open(&path)?.sync_all());
+    written.inspect_err(|_| drop(fs::remove_file(&path)))?;
+    Ok(path)
 }
 
 /// Takes sled's recovery snapshots out of its sight; says whether there were any.

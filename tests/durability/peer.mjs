@@ -50,6 +50,10 @@ export class Peer extends EventEmitter {
     return this.#socket._socket.localPort;
   }
 
+  get connected() {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
   get unsaved() {
     return this.#unsaved.size;
   }

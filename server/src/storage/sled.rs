@@ -96,17 +96,24 @@ impl Sled {
         files::create_folder(folder).map_err(failed)?;
         files::check_founded(folder)?;
         files::claim(folder)?;
-        *tree.open.write() = Some(tree.open_claimed()?);
+        *tree.open.write() = Some(tree.open_durably()?);
         Self::open(tree)
     }
 }
 
 impl SledTree {
-    /// Opens a store that nobody else has open.
-    fn open_claimed(&self) -> Result<Open, TreeError> {
+    /// Opens a store that nobody else has open, all of it durable.
+    fn open_durably(&self) -> Result<Open, TreeError> {
         // What a killed process wrote may still be in the cache alone, and what sled derives from
         // it while it opens must not outlive it.
         files::sync_contents(&self.folder).map_err(failed)?;
+        let open = self.open_claimed()?;
+        files::sync_contents(&self.folder).map_err(failed)?;
+        Ok(open)
+    }
+
+    fn open_claimed(&self) -> Result<Open, TreeError> {
+        files::claim_soon(&self.folder)?;
         let db = match guarded(|| self.open_sled())? {
             Err(sled::Error::Corruption { .. }) if files::set_snapshots_aside(&self.folder) => {
                 files::claim_soon(&self.folder)?;
@@ -119,7 +126,6 @@ impl SledTree {
         let witness = Witness::at(&self.folder).map_err(failed)?;
         let found = guarded(|| db.get(WRITES))?.map_err(failed)?;
         witness.check(found.as_deref())?;
-        files::sync_contents(&self.folder).map_err(failed)?;
         Ok(Open { db, file, witness })
     }
 
@@ -137,6 +143,14 @@ impl SledTree {
             files::rehearse_opening(&self.folder)
         }
         .map_err(failed)
+    }
+
+    fn rewrite_where_needed(&self) -> Result<(), TreeError> {
+        if self.cache_lies.load(Ordering::Relaxed) {
+            // A copy is all new, so its sync vouches for every byte.
+            files::rewrite(&self.folder).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
@@ -203,13 +217,18 @@ impl Tree for SledTree {
         self.rehearse_opening()?;
         let mut slot = self.open.write();
         close(slot.take(), &self.folder)?;
-        if self.cache_lies.load(Ordering::Relaxed) {
-            // A copy is all new, so its sync vouches for every byte.
-            files::rewrite(&self.folder).map_err(failed)?;
+        match self.rewrite_where_needed().and_then(|()| self.open_durably()) {
+            Ok(open) => {
+                *slot = Some(open);
+                self.cache_lies.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                // Nothing new is vouched for, but what was durable before can be read.
+                *slot = self.open_claimed().ok();
+                Err(error)
+            }
         }
-        *slot = Some(self.open_claimed()?);
-        self.cache_lies.store(false, Ordering::Relaxed);
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { Server, temporaryFolder, until } from "../support/server.mjs";
 import { copied } from "./disk.mjs";
-import { Ledger, charts, found, joined, logLines, post, refusesWritesAndServesReads, rejoin, returnsInVain, takesWritesAgain, write } from "./faults.mjs";
+import { Ledger, charts, found, joined, logEnd, logLines, post, refusesWritesAndServesReads, rejoin, returnsInVain, takesWritesAgain, write } from "./faults.mjs";
 import { chosenSeed, seeded } from "./random.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
@@ -60,11 +60,6 @@ test(`a full disk, ${ROUNDS} times`, { timeout: 60_000 * ROUNDS }, async () => {
   }
   console.log(`full disks ${ROUNDS}, edits acknowledged ${kept}, lost 0`);
 });
-
-/** Where the store writes next: its file is longer, and zero from there. */
-async function logEnd(store) {
-  return (await readFile(join(store, "db"))).findLastIndex((byte) => byte !== 0) + 1;
-}
 
 test("a flush that fails for ever", { timeout: 60_000 }, async () => {
   const store = join(folder.path, "for-ever");

@@ -18,6 +18,11 @@ export function found(store) {
   for (const room of [ROOM, OTHER]) chartroom(["--data", store, "import", join(SAMPLES, `${room.slice("patient:".length)}.json`)]);
 }
 
+/** Where the store writes next: its file is longer, and zero from there. */
+export async function logEnd(store) {
+  return (await readFile(join(store, "db"))).findLastIndex((byte) => byte !== 0) + 1;
+}
+
 /** Everything that a patient's room shows; throws unless each part is answered and the events have no gap. */
 export async function chart(server, room) {
   const paths = ["/document", "/conflicts", "/events?after=0&limit=1000"];

@@ -171,6 +171,9 @@ impl SledTree {
         if text.contains("could not acquire lock") {
             return TreeError::InUse { path: self.folder.display().to_string() };
         }
+        if let sled::Error::Corruption { .. } = error {
+            return TreeError::Failed("its file db is damaged; put a copy back".to_owned());
+        }
         TreeError::Failed(text)
     }
 }
@@ -265,10 +268,8 @@ fn unreadable(error: impl std::fmt::Display) -> TreeError {
 
 /// Tells a disk that does not answer from damage, a file that ends too early included.
 fn unread(error: sled::Error) -> TreeError {
-    match error {
-        sled::Error::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => failed(error),
-        damage => unreadable(damage),
-    }
+    let silent = matches!(&error, sled::Error::Io(io) if io.kind() != io::ErrorKind::UnexpectedEof);
+    if silent { failed(error) } else { unreadable(error) }
 }
 
 fn closed() -> TreeError {

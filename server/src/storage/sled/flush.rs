@@ -5,7 +5,7 @@
 //! later finds the error and wakes all.
 
 use std::{
-    sync::mpsc::{RecvTimeoutError, channel},
+    sync::mpsc::{RecvTimeoutError, sync_channel},
     thread,
     time::Duration,
 };
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Hands everything written so far to the operating system.
 pub(super) fn woken(db: &sled::Db) -> sled::Result<()> {
-    let (ended, end) = channel::<()>();
+    let (ended, end) = sync_channel::<()>(0);
     thread::scope(|scope| {
         let watch = move || {
             let mut patience = PATIENCE;

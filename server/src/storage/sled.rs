@@ -5,13 +5,13 @@
 //! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
 //! cuts them), and should one appear all the same it is synced too. It takes damage in the last
 //! part of its log for a torn write and silently forgets what follows; `witness` notices. Its flush
-//! can sleep through a write that failed; `flush` wakes it. And some of its failures are panics,
+//! can sleep through a write that failed; `watch` wakes it. And some of its failures are panics,
 //! which must not take the storage thread along.
 
 mod files;
-mod flush;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod witness;
 
 use std::{
@@ -28,6 +28,7 @@ use super::{
     StorageError,
     keyspace::{Keyspace, Tree, TreeError, Visit, Write},
 };
+use watch::Watch;
 use witness::Witness;
 
 /// Rooms in a sled store.
@@ -43,7 +44,7 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 pub(crate) trait Steps: Send + Sync {
     /// Hands everything written so far to the operating system.
     fn flush(&self, db: &sled::Db) -> sled::Result<()> {
-        flush::woken(db)
+        db.flush().map(drop)
     }
 
     /// Has the operating system put the store's file on the disk.
@@ -65,6 +66,7 @@ pub struct SledTree {
     /// Whether a sync failed: the cache may then show what the disk lacks, marked as written, and
     /// no later sync would write it.
     cache_lies: AtomicBool,
+    watch: Watch,
 }
 
 struct Open {
@@ -92,6 +94,7 @@ impl Sled {
             steps,
             open: RwLock::new(None),
             cache_lies: AtomicBool::new(false),
+            watch: Watch::start(),
         };
         files::create_folder(folder).map_err(failed)?;
         files::check_founded(folder)?;
@@ -207,6 +210,7 @@ impl Tree for SledTree {
         }
         guarded(|| {
             open.db.apply_batch(batch)?;
+            let _watched = self.watch.over(&open.db);
             self.steps.flush(&open.db)
         })?
         .map_err(failed)?;

@@ -35,7 +35,7 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 const REST_MIN: Duration = Duration::from_secs(1);
 /// Longest one: so late is it noticed that the storage is well again.
 const REST_MAX: Duration = Duration::from_secs(10);
-/// The rest in between is this many times what the failure took, most of which readers waited too.
+/// In between it is this many times as long as the failure took, some of which readers waited too.
 const REST_FACTOR: u32 = 10;
 
 /// What hears how a request ended: once in any case, since dropping it says that the store closed.

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 /// long each, so that few threads wait for a disk that is only slow.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Looks after the flush that is under way, on a thread that ends with it.
+/// Looks after the flush that is under way, on a thread that ends when this is dropped.
 pub(super) struct Watch(Arc<Mutex<Option<Flush>>>);
 
 struct Flush {

@@ -38,6 +38,8 @@ pub trait Tree: Send + Sync + 'static {
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError>;
 
     /// Forgets what is not durable and opens again, so that what is then shown is durable.
+    ///
+    /// Scans wait, or see what was open before.
     fn reopen(&self) -> Result<(), TreeError>;
 }
 
@@ -230,12 +232,11 @@ impl<T: Tree> Storage for Keyspace<T> {
     }
 
     fn reopen(&self) -> Result<(), StorageError> {
-        // Held throughout: a read in between would find the tree closed, or not yet checked.
-        let mut gate = self.gate.lock();
-        gate.failed = true;
+        // Reads go on meanwhile: the gate keeps what is in doubt from them until this succeeded.
+        self.gate.lock().failed = true;
         self.tree.reopen()?;
         self.check_version()?;
-        *gate = Gate::default();
+        *self.gate.lock() = Gate::default();
         Ok(())
     }
 }

@@ -88,6 +88,13 @@ export class Peer extends EventEmitter {
     return hash;
   }
 
+  /** Sends one chunk as it is, under a hash, as if it were a change of this peer. */
+  offer(chunk, hash) {
+    const changes = [chunk];
+    const data = Automerge.encodeSyncMessage({ heads: [hash], need: [], have: [], changes });
+    this.#send({ type: "sync", documentId: this.#document, senderId: this.#id, targetId: this.#server, data });
+  }
+
   /** Hashes of every change of the document. */
   hashes() {
     return Automerge.getChangesMetaSince(this.doc, []).map((meta) => meta.hash);

@@ -1,4 +1,7 @@
 //! Every limit in one place, each with its reason.
+//!
+//! Those behind "what a server holds" are the server's alone. What depends on the machine is a
+//! default there, which the operator may set (docs/operations.md).
 
 /// Longest kind in a room name: the design's grammar.
 pub const ROOM_KIND_BYTES_MAX: usize = 32;
@@ -39,9 +42,50 @@ pub const BLOOM_ENTRIES_MAX: u64 = 2_000_000;
 pub const RESOURCE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Resources in one change of an import: one change stays a few milliseconds of work.
 pub const IMPORT_CHUNK_RESOURCES: usize = 100;
-/// Refused hashes remembered per connection.
-pub const REFUSED_MAX: usize = 4096;
+/// Refused hashes remembered per connection: as many as one message can bring, since a stock client
+/// offers all of them for ever and must not be heard about one twice.
+pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;
 /// Changes applied at once; a longer backlog is cut so that no flush waits for seconds of work.
 pub const BATCH_CHANGES_MAX: usize = 1024;
 /// Bytes of new changes after which the snapshot for first syncs is made anew.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
+
+// What a server holds.
+
+/// Open sockets. A ward's screens are hundreds; each socket may make the server hold one frame and
+/// one queue, and each takes a file descriptor.
+pub const CONNECTIONS_MAX: usize = 4096;
+/// File descriptors kept for the store, the listener, requests over HTTP and webhooks; where the
+/// process may open fewer files than this and [`CONNECTIONS_MAX`], sockets are what there is less of.
+pub const DESCRIPTORS_RESERVED: usize = 256;
+/// Sockets that have not said who they are: joining takes one message, so few are in that state at
+/// any moment, even when everybody returns after a restart.
+pub const CONNECTIONS_UNJOINED_MAX: usize = 1024;
+/// How long a socket may take to say who it is.
+pub const JOIN_WAIT_MS: u64 = 10_000;
+/// Messages that a connection may send in a second before it is read more slowly. A client answers
+/// each update of a busy room, so this is ten rooms with twenty edits a second.
+pub const MESSAGES_PER_SECOND: u64 = 200;
+/// How long a connection takes to earn the messages that it may send at once: 2,000, so that a stock
+/// client with 500 edits in a burst notices nothing.
+pub const MESSAGES_BURST_SECONDS: u64 = 10;
+/// Bytes that a connection may send in a second before it is read more slowly.
+/// Even the largest message is paid for in four seconds, before anybody takes the pause for a
+/// broken connection.
+pub const BYTES_PER_SECOND: u64 = 4 * 1024 * 1024;
+/// How long a connection takes to earn the bytes that it may send at once: 32 MiB, two messages of
+/// [`FRAME_BYTES_MAX`] or four large charts that a client brings.
+pub const BYTES_BURST_SECONDS: u64 = 8;
+/// Refused changes that a connection may send at once before it is closed: twice what is remembered,
+/// so that a client that returns with everything refused stays, and goes on receiving.
+pub const REFUSED_BURST: u64 = 2 * REFUSED_MAX as u64;
+/// Refused changes that a connection may send in a second in the long run; a person at a stock client
+/// whose every edit depends on a refused one makes fewer.
+pub const REFUSED_PER_SECOND: u64 = 10;
+/// Messages from which nothing follows (an unknown type, another's sender id, a room that is not
+/// there) that a connection may send at once before it is closed: a client that asks for every
+/// document of another server at once stays.
+pub const MISTAKES_BURST: u64 = 4096;
+/// Such messages in a second in the long run; a client of a later version may say something unknown
+/// with every keystroke.
+pub const MISTAKES_PER_SECOND: u64 = 16;

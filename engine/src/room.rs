@@ -395,6 +395,13 @@ impl Room {
         if let Some(member) = self.members.get_mut(&peer) {
             member.remember_refused(hash);
         }
+        if self.serves()
+            && let Some(Output::Refused { peer: last, hashes, reason: same }) =
+                self.outputs.back_mut()
+            && (*last, &*same, hashes.len() < limits::HASHES_MAX) == (peer, &reason, true)
+        {
+            return hashes.push(hash);
+        }
         self.outputs.push_back(Output::Refused { peer, hashes: vec![hash], reason });
     }
 }

@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::hub::WriterCounts;
+use crate::{hub::WriterCounts, limits::Exceeded};
 use webhooks::WebhookMetrics;
 
 pub(crate) use webhooks::TargetMetrics;
@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     pub event_trims: Counter,
     /// Changes of peers that were refused.
     pub changes_refused: Counter,
+    /// Limits that somebody went over.
+    pub exceeded: Exceeded,
     /// Frames dropped because they named another sender.
     pub frames_foreign: Counter,
     /// Rooms loaded again after a failure.
@@ -79,6 +81,7 @@ impl Metrics {
             values_unchecked: Counter::default(),
             event_trims: Counter::default(),
             changes_refused: Counter::default(),
+            exceeded: Exceeded::default(),
             frames_foreign: Counter::default(),
             reloads: Counter::default(),
             closed_for_reload: Counter::default(),
@@ -119,6 +122,8 @@ impl Metrics {
         r.register("values_unchecked", "Results whose unit is not in the table", unchecked);
         r.register("event_trims", "Old events of a room dropped", self.event_trims.clone());
         r.register("changes_refused", "Changes refused", self.changes_refused.clone());
+        let exceeded = self.exceeded.counts.clone();
+        r.register("limit_exceeded", "Times that somebody went over a limit", exceeded);
         r.register("frames_foreign", "Frames of another sender", self.frames_foreign.clone());
         r.register("reloads", "Rooms loaded again after a failure", self.reloads.clone());
         let closed = self.closed_for_reload.clone();

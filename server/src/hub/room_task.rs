@@ -12,7 +12,7 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{Author, Batch, Command, Input, Output, Room, RoomId};
+use chartroom_engine::{Author, Batch, Command, Input, Output, Room, RoomId, change::Refusal};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     clock,
+    limits::Limit,
     storage::{RoomBatch, StorageError},
 };
 use live::{Live, Persisting};
@@ -329,6 +330,9 @@ impl RoomTask {
                 Output::Answered { ticket, result } => live.answer_command(ticket, result),
                 Output::Refused { peer, hashes, reason } => {
                     self.hub.metrics.changes_refused.inc_by(hashes.len() as u64);
+                    if matches!(reason, Refusal::OverLimit(_)) {
+                        self.hub.exceeded(Limit::Change);
+                    }
                     live.members.send_refused(&self.hub.peer_id, &self.id, peer, &hashes, &reason);
                 }
                 Output::Introduce { peer, actors } => {

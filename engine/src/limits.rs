@@ -20,6 +20,9 @@ pub const HASHES_MAX: usize = 4096;
 pub const CHANGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations in one change; a whole patient of 1,111 resources has 18,401.
 pub const CHANGE_OPS_MAX: u64 = 100_000;
+/// Operations that one byte of a message may stand for, beyond [`CHANGE_OPS_MAX`] in the message: run
+/// lengths make a million operations of a hundred bytes, and each costs time before it is refused.
+pub const OPS_PER_BYTE_MAX: u64 = 4;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.
@@ -47,6 +50,9 @@ pub const IMPORT_CHUNK_RESOURCES: usize = 100;
 pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;
 /// Changes applied at once; a longer backlog is cut so that no flush waits for seconds of work.
 pub const BATCH_CHANGES_MAX: usize = 1024;
+/// Changes of one peer that a room looks at before it is another's turn, so that nobody waits behind
+/// a long message.
+pub const TURN_CHANGES_MAX: usize = 256;
 /// Bytes of new changes after which the snapshot for first syncs is made anew.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
 
@@ -89,3 +95,6 @@ pub const MISTAKES_BURST: u64 = 4096;
 /// Such messages in a second in the long run; a client of a later version may say something unknown
 /// with every keystroke.
 pub const MISTAKES_PER_SECOND: u64 = 16;
+/// Bytes of messages that a room takes in while its last batch is on its way to the disk; what comes
+/// then waits in its mailbox and in the sockets.
+pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;

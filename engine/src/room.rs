@@ -181,10 +181,11 @@ impl Room {
         let mut tried = Vec::new();
         let mut applied = Applied::new(careful);
         while applied.changes.len() < limits::BATCH_CHANGES_MAX
+            && applied.looked_at < limits::BATCH_CHANGES_MAX
             && applied.harmed.is_none()
             && !applied.full
         {
-            let Some(work) = self.inbox.pop_front() else { break };
+            let Some(work) = self.next_work() else { break };
             if backup.is_some() {
                 tried.push(work.clone());
             }
@@ -214,6 +215,25 @@ impl Room {
         backup.restore(self);
         tried.into_iter().rev().for_each(|work| self.inbox.push_front(work));
         Err(harmed)
+    }
+
+    /// What waits longest; of many changes of one peer a part, and the rest gets behind what others
+    /// wait with.
+    fn next_work(&mut self) -> Option<Work> {
+        let mut work = self.inbox.pop_front()?;
+        if let Work::Changes { peer, chunks } = &mut work
+            && self.serves()
+            && chunks.len() > limits::TURN_CHANGES_MAX
+        {
+            let rest =
+                Work::Changes { peer: *peer, chunks: chunks.split_off(limits::TURN_CHANGES_MAX) };
+            let whose = BTreeSet::from([*peer]);
+            let waiting = std::mem::take(&mut self.inbox);
+            let (own, others): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|work| work.is_from(&whose));
+            self.inbox.extend(others.into_iter().chain([rest]).chain(own));
+        }
+        Some(work)
     }
 
     /// What the room wants done next; drain it after every input.

@@ -34,6 +34,8 @@ pub(super) struct Applied {
     careful: bool,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
+    /// Changes of peers that were decided on, refused ones included.
+    pub looked_at: usize,
     /// What comes next belongs to the next batch.
     pub full: bool,
     /// Peers whose changes were in a group that did not apply whole.

@@ -127,7 +127,7 @@ impl RoomTask {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
                 }
-                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.refounding.is_none() => {
+                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {
                     self.idle_ticks = 0;
                     if count == 0 {
                         self.closing.get_or_insert(false);
@@ -199,7 +199,10 @@ impl RoomTask {
                 let _ = joined.send(Ok(()));
                 Input::Joined { peer, author: Some(author), may_write: true, extensions }
             }
-            Mail::Received { peer, message } => Input::Received { peer, message },
+            Mail::Received { peer, message } => {
+                live.staged_bytes += message.len();
+                Input::Received { peer, message }
+            }
             Mail::Left { peer } => {
                 live.members.leave(peer);
                 Input::Left { peer }
@@ -303,6 +306,9 @@ impl RoomTask {
             if !(live.room.settled() && live.room.has_work()) {
                 break;
             }
+        }
+        if !live.room.has_work() {
+            live.staged_bytes = 0;
         }
         live.answer_reads();
         if live.room.settled() && live.log.is_due() {

@@ -15,6 +15,7 @@ mod follow;
 mod http;
 mod import;
 mod json_wire;
+mod limits;
 mod people;
 mod pharmacy;
 mod refound;

@@ -6,10 +6,10 @@ DATA ?= .chartroom
 STAGES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test format deny clean
+.PHONY: help run build test load-hostile format deny clean
 
 help: ## Shows this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run PORT=9000 DATA=/var/tmp/charts    another port, another store"
 	@echo "  make test STAGES=\"unit browser\"            some stages; node scripts/test.mjs --list names them"
@@ -22,6 +22,10 @@ build: ## Builds server, browser module and workspace, and starts nothing.
 
 test: ## Runs everything, from format to browser; the last line counts what passed and failed.
 	@node scripts/test.mjs $(STAGES)
+
+load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
+	@cargo build --release -p chartroom-server
+	@cargo run --release -p chartroom-tests --example hostile_load
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

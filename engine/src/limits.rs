@@ -48,6 +48,10 @@ pub const IMPORT_CHUNK_RESOURCES: usize = 100;
 /// Refused hashes remembered per connection: as many as one message can bring, since a stock client
 /// offers all of them for ever and must not be heard about one twice.
 pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;
+/// Bytes of a room's log: some hundred times a large chart. It is read whole when the room is loaded.
+pub const ROOM_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Operations of a room's document, each of which stays in memory: two hundred whole patients.
+pub const ROOM_OPS_MAX: u64 = 4_000_000;
 /// Changes applied at once; a longer backlog is cut so that no flush waits for seconds of work.
 pub const BATCH_CHANGES_MAX: usize = 1024;
 /// Changes of one peer that a room looks at before it is another's turn, so that nobody waits behind

@@ -20,7 +20,7 @@ use std::{
 
 use automerge::{ActorId, ChangeHash};
 
-pub use config::{Role, RoomConfig};
+pub use config::{Role, RoomConfig, RoomSize};
 
 use crate::{
     Author, Command, CommandError, Document, Event, Peer, RoomId,
@@ -98,7 +98,7 @@ impl Room {
         for (actor, author) in config.bindings {
             people.bind(actor, author);
         }
-        Self {
+        let mut room = Self {
             ledger: Ledger::of(&document),
             id: config.id,
             role: config.role,
@@ -116,7 +116,12 @@ impl Room {
             event_seq: config.event_seq,
             event_time_ms: config.event_time_ms,
             rules: config.rules,
+        };
+        if room.serves() {
+            let size = RoomSize { bytes: config.bytes, ops: room.document.ops() };
+            room.ledger.measure(size, config.size_max);
         }
+        room
     }
 
     /// Takes an input in. Nothing is applied before [`Room::advance`].

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use chartroom_engine::{Rules, event::CriticalTable, limits};
+use chartroom_engine::{RoomSize, Rules, event::CriticalTable, limits};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -151,6 +151,12 @@ pub struct ServeOptions {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub bytes_per_second: u64,
+    /// Bytes that a room's log may have
+    #[arg(long, env = "CHARTROOM_ROOM_BYTES", value_name = "BYTES", default_value_t = limits::ROOM_BYTES_MAX)]
+    pub room_bytes: u64,
+    /// Operations that a room's document may have
+    #[arg(long, env = "CHARTROOM_ROOM_OPERATIONS", value_name = "N", default_value_t = limits::ROOM_OPS_MAX)]
+    pub room_operations: u64,
     /// List of the systems that are told of events (docs/operations.md)
     #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
     pub webhooks: Option<PathBuf>,
@@ -177,6 +183,7 @@ impl ServeOptions {
                 connections_max: self.connections,
                 messages_per_second: self.messages_per_second,
                 bytes_per_second: self.bytes_per_second,
+                room_size_max: RoomSize { bytes: self.room_bytes, ops: self.room_operations },
                 ..Limits::default()
             },
             ..HubConfig::default()

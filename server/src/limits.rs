@@ -10,7 +10,7 @@ mod exceeded;
 
 use std::time::Duration;
 
-use chartroom_engine::limits;
+use chartroom_engine::{RoomSize, limits};
 use tokio::time::Instant;
 
 use crate::hub::Closing;
@@ -51,6 +51,8 @@ pub enum Limit {
     Queue,
     /// Sizes and counts in a change.
     Change,
+    /// Bytes and operations of a room.
+    Room,
     /// Bytes of a request over HTTP.
     BodyBytes,
 }
@@ -74,6 +76,7 @@ impl Limit {
             Self::Mistakes => "too-many-mistakes",
             Self::Queue => "too-slow",
             Self::Change => "change-too-large",
+            Self::Room => "room-full",
             Self::BodyBytes => "body-too-large",
         }
     }
@@ -92,6 +95,7 @@ impl Limit {
             | Self::Refused
             | Self::Mistakes
             | Self::Change
+            | Self::Room
             | Self::BodyBytes => 1008,
         }
     }
@@ -108,6 +112,8 @@ pub struct Limits {
     pub messages_per_second: u64,
     /// Bytes that a connection may send in a second.
     pub bytes_per_second: u64,
+    /// How large a room may grow.
+    pub room_size_max: RoomSize,
 }
 
 impl Default for Limits {
@@ -117,6 +123,7 @@ impl Default for Limits {
             connections_unjoined_max: limits::CONNECTIONS_UNJOINED_MAX,
             messages_per_second: limits::MESSAGES_PER_SECOND,
             bytes_per_second: limits::BYTES_PER_SECOND,
+            room_size_max: RoomSize { bytes: limits::ROOM_BYTES_MAX, ops: limits::ROOM_OPS_MAX },
         }
     }
 }

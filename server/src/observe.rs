@@ -20,9 +20,13 @@ use webhooks::WebhookMetrics;
 
 pub(crate) use webhooks::TargetMetrics;
 
+/// What is logged where `RUST_LOG` does not say. Automerge would write a line for every bad byte that a
+/// stranger sends; such a change is refused, and counted.
+const LOGS_DEFAULT: &str = "info,automerge=off";
+
 /// Starts logging to standard error: `RUST_LOG` filters, `info` where it is not set.
 pub fn start_logs(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGS_DEFAULT));
     let colours = std::io::stderr().is_terminal();
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // Logging that was started before, as by a test, stays.

@@ -12,7 +12,9 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{Author, Batch, Command, Input, Output, Room, RoomId, change::Refusal};
+use chartroom_engine::{
+    Author, Batch, Command, CommandError, Input, Output, Room, RoomId, change::Refusal,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -89,7 +91,7 @@ impl RoomTask {
 
     async fn load(&self) -> Result<Loaded, RoomError> {
         let (hub, id) = (Arc::clone(&self.hub), self.id.clone());
-        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config.rules);
+        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config);
         let loaded = match tokio::task::spawn_blocking(loading).await {
             Ok(loaded) => loaded,
             Err(_) => Err(RoomError::Unreadable {
@@ -333,11 +335,16 @@ impl RoomTask {
                     self.hub.watchers.tell(&self.id.name, &events);
                     live.feed.publish(events);
                 }
-                Output::Answered { ticket, result } => live.answer_command(ticket, result),
+                Output::Answered { ticket, result } => {
+                    if matches!(result, Err(CommandError::RoomFull)) {
+                        self.hub.exceeded(Limit::Room);
+                    }
+                    live.answer_command(ticket, result);
+                }
                 Output::Refused { peer, hashes, reason } => {
                     self.hub.metrics.changes_refused.inc_by(hashes.len() as u64);
-                    if matches!(reason, Refusal::OverLimit(_)) {
-                        self.hub.exceeded(Limit::Change);
+                    if let Some(limit) = limit_of(&reason) {
+                        self.hub.exceeded(limit);
                     }
                     live.members.send_refused(&self.hub.peer_id, &self.id, peer, &hashes, &reason);
                 }
@@ -427,4 +434,12 @@ impl RoomTask {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
     }
+}
+
+/// The limit for which a change was refused, if that is why.
+fn limit_of(reason: &Refusal) -> Option<Limit> {
+    if *reason == Refusal::RoomFull {
+        return Some(Limit::Room);
+    }
+    matches!(reason, Refusal::OverLimit(_)).then_some(Limit::Change)
 }

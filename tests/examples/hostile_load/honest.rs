@@ -1,7 +1,7 @@
 //! The honest people, and how long their edits take.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -43,7 +43,9 @@ struct Person {
     made: Made,
     saved: usize,
     events: usize,
-    seen: BTreeSet<String>,
+    partner: String,
+    /// When each change of this person was saved, and each of the colleague's seen, in this phase.
+    times: [BTreeMap<String, Instant>; 2],
 }
 
 impl Ward {
@@ -52,7 +54,7 @@ impl Ward {
         let mut people = Vec::new();
         for room in 0..rooms {
             let made = Made::default();
-            for name in ["alice", "bob"] {
+            for (name, partner) in [("alice", "bob"), ("bob", "alice")] {
                 let id = format!("{name}-{room}");
                 let mut client = Client::connect(server, &id).await?;
                 let document = client.open(&crate::room(room)).await?;
@@ -66,7 +68,8 @@ impl Ward {
                     made,
                     saved: 0,
                     events: 0,
-                    seen: BTreeSet::new(),
+                    partner: format!("{partner}-{room}"),
+                    times: Default::default(),
                 });
             }
         }
@@ -99,26 +102,32 @@ impl Ward {
 
 impl Person {
     async fn work(mut self, first: Instant, end: Instant) -> anyhow::Result<(Self, Figures)> {
-        let mut figures = Figures::default();
+        let mut made = 0;
         let mut next = first;
         while next < end {
             while self.client.step(next).await? {
-                self.note(&mut figures);
+                self.note();
             }
             self.edit().await?;
-            figures.made += 1;
+            made += 1;
             next += PACE;
         }
         // The colleague makes as many edits as this person does.
         let last = Instant::now() + LAST;
-        while figures.saved.len() < figures.made || figures.seen.len() < figures.made {
+        while self.times.iter().any(|times| times.len() < made) {
             if !self.client.step(last).await? {
-                let (made, saved, seen) = (figures.made, figures.saved.len(), figures.seen.len());
+                let [saved, seen] = self.times.each_ref().map(BTreeMap::len);
                 bail!("{}: {made} edits, {saved} saved, {seen} seen of the colleague's", self.id);
             }
-            self.note(&mut figures);
+            self.note();
         }
-        Ok((self, figures))
+        let begun = self.made.lock().expect("nobody panics with it");
+        let [saved, seen] = self.times.each_mut().map(|times| {
+            let times = std::mem::take(times);
+            times.iter().filter_map(|(hash, at)| Some(*at - *begun.get(hash)?)).collect()
+        });
+        drop(begun);
+        Ok((self, Figures { made, saved, seen }))
     }
 
     async fn edit(&mut self) -> anyhow::Result<()> {
@@ -137,20 +146,18 @@ impl Person {
     }
 
     /// Notes what was saved and seen with the last frame.
-    fn note(&mut self, figures: &mut Figures) {
+    fn note(&mut self) {
         let now = Instant::now();
-        let made = self.made.lock().expect("nobody panics with it");
         let chart = self.client.chart(self.document);
-        let since = |hash: &String| made.get(hash).map(|at| now - *at);
-        let saved = chart.saved.iter().skip(self.saved).map(ToString::to_string);
-        figures.saved.extend(saved.filter_map(|hash| since(&hash)));
+        let [saved_at, seen_at] = &mut self.times;
+        for hash in chart.saved.iter().skip(self.saved) {
+            saved_at.insert(hash.to_string(), now);
+        }
         self.saved = chart.saved.len();
-        let theirs = chart.events.iter().skip(self.events).filter(|e| e.resource_id != self.id);
-        for change in theirs.flat_map(|event| &event.changes) {
-            if let Some(time) = since(change)
-                && self.seen.insert(change.clone())
-            {
-                figures.seen.push(time);
+        let theirs = chart.events.iter().skip(self.events);
+        for event in theirs.filter(|event| event.resource_id == self.partner) {
+            for change in &event.changes {
+                seen_at.entry(change.clone()).or_insert(now);
             }
         }
         self.events = chart.events.len();

@@ -12,7 +12,8 @@ use std::{
 };
 
 use chartroom_engine::{
-    Author, Command, Document, Input, Output, Role, Room, RoomConfig, RoomId, mint_actor,
+    Author, Command, Document, Input, Output, Role, Room, RoomConfig, RoomId, change::seal,
+    mint_actor,
 };
 use chartroom_server::wire::frame::{Frame, PROTOCOL_VERSION, PeerMetadata, encode};
 use chartroom_tests::{
@@ -114,13 +115,12 @@ struct Attacker {
 
 impl Attacker {
     fn new(number: usize, kind: Kind, room: usize) -> Self {
-        let name = crate::room(room).parse().expect("a room name");
-        let patient = match kind {
-            Kind::OtherPatient => "somebody-else".to_owned(),
-            _ => format!("ward-{room}"),
-        };
-        let room = RoomId::first(name);
-        let sound = sound_change(&room, number, &patient);
+        let patient = format!("ward-{room}");
+        let room = RoomId::first(crate::room(room).parse().expect("a room name"));
+        let mut sound = sound_change(&room, number, &patient);
+        if matches!(kind, Kind::OtherPatient) {
+            sound = of_other_patient(sound, &patient);
+        }
         Self { number, kind, room, sound, rng: StdRng::seed_from_u64(number as u64) }
     }
 
@@ -235,6 +235,21 @@ async fn closing(mut stream: SplitStream<Socket>) -> u16 {
         }
     }
     1006
+}
+
+/// The same change about a patient with another name of the same length.
+fn of_other_patient(mut change: Vec<u8>, patient: &str) -> Vec<u8> {
+    let reference = format!("Patient/{patient}");
+    let places = 0..change.len().saturating_sub(reference.len());
+    for at in places {
+        if change.get(at..at + reference.len()) == Some(reference.as_bytes())
+            && let Some(byte) = change.get_mut(at + reference.len() - patient.len())
+        {
+            *byte = b'x';
+        }
+    }
+    seal(&mut change);
+    change
 }
 
 /// A change of a client of the room, about a patient.

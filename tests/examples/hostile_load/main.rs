@@ -1,4 +1,4 @@
-//! 200 hostile connections beside 50 honest people, on the release server in a process of its own.
+//! 200 hostile connections beside 50 honest people; server, strangers and people in a process each.
 //!
 //! Prints how long the honest ones' edits take to be saved and to be seen by a colleague, without
 //! and with the hostile ones; ends with an error if an edit is lost or an honest person is closed.
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use honest::{Figures, Ward};
 use hostile::Crowd;
-use process::Process;
+use process::{Process, Strangers};
 
 /// Hostile connections.
 const HOSTILE: usize = 200;
@@ -22,6 +22,12 @@ const ROOMS: usize = 25;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    if let [_, address] = &std::env::args().collect::<Vec<_>>()[..] {
+        let crowd = Crowd::start(address.parse()?, HOSTILE, ROOMS);
+        process::told_to_end().await?;
+        println!("hostile: {}", crowd.stop().await);
+        return Ok(());
+    }
     let seconds = std::env::var("SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     let phase = Duration::from_secs(seconds);
     let server = Process::start().await?;
@@ -32,12 +38,11 @@ async fn main() -> anyhow::Result<()> {
     println!("{}", alone.line("honest alone"));
     println!("server: {}", server.figures()?);
 
-    let crowd = Crowd::start(server.address(), HOSTILE, ROOMS);
+    let strangers = Strangers::start(server.address())?;
     let beside = ward.work(phase).await?;
-    let deeds = crowd.stop().await;
     println!("{}", beside.line("beside hostile"));
     println!("server: {}", server.figures()?);
-    println!("hostile: {deeds}");
+    strangers.stop()?;
 
     let after = ward.work(phase / 4).await?;
     println!("{}", after.line("honest after"));

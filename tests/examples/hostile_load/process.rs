@@ -1,13 +1,14 @@
-//! The server under load: its own process over a folder that goes with it.
+//! Processes beside this one: the server over a folder that goes with it, and the strangers.
 
 use std::{
+    io::Read,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
 /// A running server, ended with this.
@@ -30,7 +31,7 @@ impl Process {
             .arg("--data")
             .arg(folder.path())
             .args(["serve", "--listen", &address.to_string()])
-            .env("RUST_LOG", "error")
+            .env("RUST_LOG", "error,automerge=off")
             .stdin(Stdio::null())
             .spawn()
             .with_context(|| format!("{} starts", binary.display()))?;
@@ -94,4 +95,29 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// This program once more, as the hostile connections.
+pub struct Strangers(Child);
+
+impl Strangers {
+    /// Lets them loose.
+    pub fn start(server: SocketAddr) -> anyhow::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self(Command::new(program).arg(server.to_string()).stdin(Stdio::piped()).spawn()?))
+    }
+
+    /// Ends them; they say what they did.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        drop(self.0.stdin.take());
+        ensure!(self.0.wait()?.success(), "the strangers ended otherwise than told");
+        Ok(())
+    }
+}
+
+/// Waits until the program that started this one says that it is to end, or has ended.
+pub async fn told_to_end() -> anyhow::Result<()> {
+    let read = || std::io::stdin().read_to_end(&mut Vec::new());
+    tokio::task::spawn_blocking(read).await??;
+    Ok(())
 }

@@ -8,10 +8,10 @@ SEED ?= 1
 MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test sim format deny clean
+.PHONY: help run build test sim load-hostile format deny clean
 
 help: ## Shows this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run PORT=9000 DATA=/var/tmp/charts    another port, another store"
 	@echo "  make test STAGES=\"unit browser\"            some stages; node scripts/test.mjs --list names them"
@@ -27,6 +27,10 @@ test: ## Runs everything, from format to browser; the last line counts what pass
 
 sim: ## Simulates people, links and a store that fail, from SEED on for MINUTES; `tests/artifacts` keeps a plan that fails.
 	@cargo run --release -q -p chartroom-tests --bin sim -- --seed $(SEED) --minutes $(MINUTES)
+
+load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
+	@cargo build --release -p chartroom-server
+	@cargo run --release -p chartroom-tests --example hostile_load
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

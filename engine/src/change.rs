@@ -86,6 +86,9 @@ pub enum Refusal {
     /// The resource belongs to another room.
     #[error(transparent)]
     Compartment(#[from] CompartmentError),
+    /// The room is as large as it may be; founded anew it is smaller.
+    #[error("the room is as large as it may be; founding it anew makes it smaller")]
+    RoomFull,
     /// This author may read here, not write.
     #[error("this person may read this room, not change it")]
     ReadOnly,
@@ -108,6 +111,7 @@ impl Refusal {
             Self::OutsideCollections => "outside-collections",
             Self::BadId => "bad-id",
             Self::Compartment(error) => error.code(),
+            Self::RoomFull => "room-full",
             Self::ReadOnly => "read-only",
             Self::NotApplicable => "not-applicable",
         }

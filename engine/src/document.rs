@@ -153,6 +153,11 @@ impl Document {
         self.doc.get_change_meta_by_hash(hash)
     }
 
+    /// How many operations the document has.
+    pub(crate) fn ops(&self) -> u64 {
+        self.doc.stats().num_ops
+    }
+
     /// All changes that are not ancestors of `have`, in the order of the log.
     pub(crate) fn changes_since(&self, have: &[ChangeHash]) -> Vec<Change> {
         self.doc.get_changes(have)

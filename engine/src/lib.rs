@@ -66,4 +66,4 @@ pub use id::{
     Author, DocumentId, DocumentIdError, Peer, RoomId, RoomName, RoomNameError, mint_actor,
 };
 pub use room::io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
-pub use room::{Role, Room, RoomConfig};
+pub use room::{Role, Room, RoomConfig, RoomSize};

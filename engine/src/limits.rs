@@ -1,4 +1,7 @@
 //! Every limit in one place, each with its reason.
+//!
+//! Those behind "what a server holds" are the server's alone. What depends on the machine is a
+//! default there, which the operator may set (docs/operations.md).
 
 /// Longest kind in a room name: the design's grammar.
 pub const ROOM_KIND_BYTES_MAX: usize = 32;
@@ -17,6 +20,9 @@ pub const HASHES_MAX: usize = 4096;
 pub const CHANGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations in one change; a whole patient of 1,111 resources has 18,401.
 pub const CHANGE_OPS_MAX: u64 = 100_000;
+/// Operations that one byte of a message may stand for, beyond [`CHANGE_OPS_MAX`] in the message: run
+/// lengths make a million operations of a hundred bytes, and each costs time before it is refused.
+pub const OPS_PER_BYTE_MAX: u64 = 4;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.
@@ -39,9 +45,60 @@ pub const BLOOM_ENTRIES_MAX: u64 = 2_000_000;
 pub const RESOURCE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Resources in one change of an import: one change stays a few milliseconds of work.
 pub const IMPORT_CHUNK_RESOURCES: usize = 100;
-/// Refused hashes remembered per connection.
-pub const REFUSED_MAX: usize = 4096;
+/// Refused hashes remembered per connection: as many as one message can bring, since a stock client
+/// offers all of them for ever and must not be heard about one twice.
+pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;
+/// Bytes of a room's log: some hundred times a large chart. It is read whole when the room is loaded.
+pub const ROOM_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Operations of a room's document, each of which stays in memory: two hundred whole patients.
+pub const ROOM_OPS_MAX: u64 = 4_000_000;
 /// Changes applied at once; a longer backlog is cut so that no flush waits for seconds of work.
 pub const BATCH_CHANGES_MAX: usize = 1024;
+/// Changes of one peer that a room looks at before it is another's turn, so that nobody waits behind
+/// a long message.
+pub const TURN_CHANGES_MAX: usize = 256;
 /// Bytes of new changes after which the snapshot for first syncs is made anew.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
+
+// What a server holds.
+
+/// Open sockets. A ward's screens are hundreds; each socket may make the server hold one frame and
+/// one queue, and each takes a file descriptor.
+pub const CONNECTIONS_MAX: usize = 4096;
+/// File descriptors kept for the store, the listener, requests over HTTP and webhooks; where the
+/// process may open fewer files than this and [`CONNECTIONS_MAX`], sockets are what there is less of.
+pub const DESCRIPTORS_RESERVED: usize = 256;
+/// Sockets that have not said who they are: joining takes one message, so few are in that state at
+/// any moment, even when everybody returns after a restart.
+pub const CONNECTIONS_UNJOINED_MAX: usize = 1024;
+/// How long a socket may take to say who it is.
+pub const JOIN_WAIT_MS: u64 = 10_000;
+/// Messages that a connection may send in a second before it is read more slowly. A client answers
+/// each update of a busy room, so this is ten rooms with twenty edits a second.
+pub const MESSAGES_PER_SECOND: u64 = 200;
+/// How long a connection takes to earn the messages that it may send at once: 2,000, so that a stock
+/// client with 500 edits in a burst notices nothing.
+pub const MESSAGES_BURST_SECONDS: u64 = 10;
+/// Bytes that a connection may send in a second before it is read more slowly.
+/// Even the largest message is paid for in four seconds, before anybody takes the pause for a
+/// broken connection.
+pub const BYTES_PER_SECOND: u64 = 4 * 1024 * 1024;
+/// How long a connection takes to earn the bytes that it may send at once: 32 MiB, two messages of
+/// [`FRAME_BYTES_MAX`] or four large charts that a client brings.
+pub const BYTES_BURST_SECONDS: u64 = 8;
+/// Refused changes that a connection may send at once before it is closed: twice what is remembered,
+/// so that a client that returns with everything refused stays, and goes on receiving.
+pub const REFUSED_BURST: u64 = 2 * REFUSED_MAX as u64;
+/// Refused changes that a connection may send in a second in the long run; a person at a stock client
+/// whose every edit depends on a refused one makes fewer.
+pub const REFUSED_PER_SECOND: u64 = 10;
+/// Messages from which nothing follows (an unknown type, another's sender id, a room that is not
+/// there) that a connection may send at once before it is closed: a client that asks for every
+/// document of another server at once stays.
+pub const MISTAKES_BURST: u64 = 4096;
+/// Such messages in a second in the long run; a client of a later version may say something unknown
+/// with every keystroke.
+pub const MISTAKES_PER_SECOND: u64 = 16;
+/// Bytes of messages that a room takes in while its last batch is on its way to the disk; what comes
+/// then waits in its mailbox and in the sockets.
+pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -20,7 +20,7 @@ use std::{
 
 use automerge::{ActorId, ChangeHash};
 
-pub use config::{Role, RoomConfig};
+pub use config::{Role, RoomConfig, RoomSize};
 
 use crate::{
     Author, Command, CommandError, Document, Event, Peer, RoomId,
@@ -98,7 +98,7 @@ impl Room {
         for (actor, author) in config.bindings {
             people.bind(actor, author);
         }
-        Self {
+        let mut room = Self {
             ledger: Ledger::of(&document),
             id: config.id,
             role: config.role,
@@ -116,7 +116,12 @@ impl Room {
             event_seq: config.event_seq,
             event_time_ms: config.event_time_ms,
             rules: config.rules,
+        };
+        if room.serves() {
+            let size = RoomSize { bytes: config.bytes, ops: room.document.ops() };
+            room.ledger.measure(size, config.size_max);
         }
+        room
     }
 
     /// Takes an input in. Nothing is applied before [`Room::advance`].
@@ -181,10 +186,11 @@ impl Room {
         let mut tried = Vec::new();
         let mut applied = Applied::new(careful);
         while applied.changes.len() < limits::BATCH_CHANGES_MAX
+            && applied.looked_at < limits::BATCH_CHANGES_MAX
             && applied.harmed.is_none()
             && !applied.full
         {
-            let Some(work) = self.inbox.pop_front() else { break };
+            let Some(work) = self.next_work() else { break };
             if backup.is_some() {
                 tried.push(work.clone());
             }
@@ -214,6 +220,25 @@ impl Room {
         backup.restore(self);
         tried.into_iter().rev().for_each(|work| self.inbox.push_front(work));
         Err(harmed)
+    }
+
+    /// What waits longest; of many changes of one peer a part, and the rest gets behind what others
+    /// wait with.
+    fn next_work(&mut self) -> Option<Work> {
+        let mut work = self.inbox.pop_front()?;
+        if let Work::Changes { peer, chunks } = &mut work
+            && self.serves()
+            && chunks.len() > limits::TURN_CHANGES_MAX
+        {
+            let rest =
+                Work::Changes { peer: *peer, chunks: chunks.split_off(limits::TURN_CHANGES_MAX) };
+            let whose = BTreeSet::from([*peer]);
+            let waiting = std::mem::take(&mut self.inbox);
+            let (own, others): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|work| work.is_from(&whose));
+            self.inbox.extend(others.into_iter().chain([rest]).chain(own));
+        }
+        Some(work)
     }
 
     /// What the room wants done next; drain it after every input.
@@ -394,6 +419,13 @@ impl Room {
     fn refuse(&mut self, peer: Peer, hash: ChangeHash, reason: Refusal) {
         if let Some(member) = self.members.get_mut(&peer) {
             member.remember_refused(hash);
+        }
+        if self.serves()
+            && let Some(Output::Refused { peer: last, hashes, reason: same }) =
+                self.outputs.back_mut()
+            && (*last, &*same, hashes.len() < limits::HASHES_MAX) == (peer, &reason, true)
+        {
+            return hashes.push(hash);
         }
         self.outputs.push_back(Output::Refused { peer, hashes: vec![hash], reason });
     }

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use chartroom_engine::{Rules, event::CriticalTable};
+use chartroom_engine::{RoomSize, Rules, event::CriticalTable, limits};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
     facility::FacilityConfig,
     hub::HubConfig,
+    limits::Limits,
     retention::Retention,
     webhooks::{Target, read_targets},
 };
@@ -129,6 +130,33 @@ pub struct ServeOptions {
         default_value_t = FacilityConfig::default().changes_max
     )]
     pub facility_changes: u64,
+    /// Sockets that may be open
+    #[arg(long, env = "CHARTROOM_CONNECTIONS", value_name = "N", default_value_t = limits::CONNECTIONS_MAX)]
+    pub connections: usize,
+    /// Messages that a connection may send in a second before it is read more slowly
+    #[arg(
+        long,
+        env = "CHARTROOM_MESSAGES_PER_SECOND",
+        value_name = "N",
+        default_value_t = limits::MESSAGES_PER_SECOND,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub messages_per_second: u64,
+    /// Bytes that a connection may send in a second before it is read more slowly
+    #[arg(
+        long,
+        env = "CHARTROOM_BYTES_PER_SECOND",
+        value_name = "BYTES",
+        default_value_t = limits::BYTES_PER_SECOND,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub bytes_per_second: u64,
+    /// Bytes that a room's log may have
+    #[arg(long, env = "CHARTROOM_ROOM_BYTES", value_name = "BYTES", default_value_t = limits::ROOM_BYTES_MAX)]
+    pub room_bytes: u64,
+    /// Operations that a room's document may have
+    #[arg(long, env = "CHARTROOM_ROOM_OPERATIONS", value_name = "N", default_value_t = limits::ROOM_OPS_MAX)]
+    pub room_operations: u64,
     /// List of the systems that are told of events (docs/operations.md)
     #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
     pub webhooks: Option<PathBuf>,
@@ -151,6 +179,13 @@ impl ServeOptions {
         let hub = HubConfig {
             room_idle: Duration::from_secs(self.room_idle),
             rules: Arc::new(Rules { late_after_ms, critical }),
+            limits: Limits {
+                connections_max: self.connections,
+                messages_per_second: self.messages_per_second,
+                bytes_per_second: self.bytes_per_second,
+                room_size_max: RoomSize { bytes: self.room_bytes, ops: self.room_operations },
+                ..Limits::default()
+            },
             ..HubConfig::default()
         };
         let retention = Retention { events_max: self.events_keep, days_max: self.events_days };

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
+    limits::Limit,
     webhooks::WebhookError,
 };
 
@@ -75,6 +76,9 @@ pub(crate) enum ApiError {
     /// A target or dead letter is not there, or not served (caller, environment).
     #[error(transparent)]
     Webhook(WebhookError),
+    /// The server has no place for one more socket (environment).
+    #[error("the server has too many connections; come back later")]
+    Crowded(Limit),
     /// There is no such endpoint (caller).
     #[error("there is nothing at this address")]
     NotFound,
@@ -91,7 +95,9 @@ impl ApiError {
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
             Self::Refound(_) => StatusCode::CONFLICT,
-            Self::Room(_) | Self::TakesNoWrites => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Room(_) | Self::TakesNoWrites | Self::Crowded(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
@@ -116,6 +122,7 @@ impl ApiError {
             Self::Person => "bad-person",
             Self::ForeignOrigin => "foreign-origin",
             Self::Webhook(error) => error.code(),
+            Self::Crowded(limit) => limit.code(),
             Self::NotFound => "not-found",
         }
     }

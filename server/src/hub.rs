@@ -39,6 +39,7 @@ use uuid::Uuid;
 
 use crate::{
     clock,
+    limits::{Limit, Limits},
     observe::Metrics,
     storage::{RoomRecord, Storage, StorageError},
 };
@@ -49,13 +50,13 @@ pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use load::{Loaded, load as load_room};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
-pub(crate) use socket::Socket;
+pub(crate) use socket::{Place, Socket};
 pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
 use link::Link;
 use room_task::RoomTask;
-use socket::Listeners;
+use socket::{Listeners, Places};
 use watch::Watchers;
 
 /// Mail that may wait in front of one room before those who write to it wait themselves.
@@ -70,6 +71,8 @@ pub struct HubConfig {
     pub queue_bytes: usize,
     /// Events that may wait for one reader of a room's events before it ends as too slow.
     pub queue_events: usize,
+    /// What peers may ask of this machine.
+    pub limits: Limits,
     /// What can be set about the rules of events.
     pub rules: Arc<Rules>,
 }
@@ -80,6 +83,7 @@ impl Default for HubConfig {
             room_idle: Duration::from_secs(60),
             queue_bytes: outbox::BYTES_MAX,
             queue_events: feed::WAITING_MAX,
+            limits: Limits::default(),
             rules: Rules::shipped(),
         }
     }
@@ -98,6 +102,7 @@ pub struct Hub {
     /// Outboxes of sockets by their numbers, those that have not said who they are included.
     sockets: Mutex<BTreeMap<u64, Arc<Outbox>>>,
     socket_closed: Notify,
+    places: Places,
     listeners: Listeners,
     numbers: AtomicU64,
     watchers: Watchers,
@@ -120,6 +125,7 @@ impl Hub {
         Ok(Arc::new(Self {
             writer: Writer::start(Arc::clone(&storage)),
             storage,
+            places: Places::new(&config.limits),
             config,
             server_actor,
             peer_id: format!("chartroom-{storage_id}"),
@@ -224,6 +230,17 @@ impl Hub {
         answered.await.map_err(|_| RoomError::ShuttingDown)??;
         self.metrics.event_trims.inc();
         Ok(())
+    }
+
+    /// The limits that were set.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    /// Notes that somebody went over a limit, and gives it back.
+    pub(crate) fn exceeded(&self, limit: Limit) -> Limit {
+        self.metrics.exceeded.note(limit);
+        limit
     }
 
     /// What is counted.

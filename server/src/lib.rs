@@ -13,6 +13,7 @@ mod error;
 pub mod facility;
 mod handlers;
 pub mod hub;
+pub mod limits;
 mod observe;
 pub mod retention;
 mod router;

@@ -16,14 +16,18 @@ use prometheus_client::{
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::hub::WriterCounts;
+use crate::{hub::WriterCounts, limits::Exceeded};
 use webhooks::WebhookMetrics;
 
 pub(crate) use webhooks::TargetMetrics;
 
+/// What is logged where `RUST_LOG` does not say. Automerge would write a line for every bad byte that a
+/// stranger sends; such a change is refused, and counted.
+const LOGS_DEFAULT: &str = "info,automerge=off";
+
 /// Starts logging to standard error: `RUST_LOG` filters, `info` where it is not set.
 pub fn start_logs(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGS_DEFAULT));
     let colours = std::io::stderr().is_terminal();
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // Logging that was started before, as by a test, stays.
@@ -50,6 +54,8 @@ pub(crate) struct Metrics {
     pub event_trims: Counter,
     /// Changes of peers that were refused.
     pub changes_refused: Counter,
+    /// Limits that somebody went over.
+    pub exceeded: Exceeded,
     /// Frames dropped because they named another sender.
     pub frames_foreign: Counter,
     /// Rooms loaded again after a failure.
@@ -83,6 +89,7 @@ impl Metrics {
             values_unchecked: Counter::default(),
             event_trims: Counter::default(),
             changes_refused: Counter::default(),
+            exceeded: Exceeded::default(),
             frames_foreign: Counter::default(),
             reloads: Counter::default(),
             closed_for_reload: Counter::default(),
@@ -127,6 +134,8 @@ impl Metrics {
         r.register("values_unchecked", "Results whose unit is not in the table", unchecked);
         r.register("event_trims", "Old events of a room dropped", self.event_trims.clone());
         r.register("changes_refused", "Changes refused", self.changes_refused.clone());
+        let exceeded = self.exceeded.counts.clone();
+        r.register("limit_exceeded", "Times that somebody went over a limit", exceeded);
         r.register("frames_foreign", "Frames of another sender", self.frames_foreign.clone());
         r.register("reloads", "Rooms loaded again after a failure", self.reloads.clone());
         let closed = self.closed_for_reload.clone();

@@ -10,6 +10,7 @@ use crate::{
     config::ServerConfig,
     facility::Facility,
     hub::Hub,
+    limits::sockets_possible,
     retention, router,
     storage::{Sled, Storage, StorageError},
     webhooks::Webhooks,
@@ -44,12 +45,22 @@ pub enum RunError {
 
 /// Serves the store that `config` names until `shutdown` ends, then flushes and closes.
 pub async fn run(
-    config: ServerConfig,
+    mut config: ServerConfig,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     // Before the store is touched: refusing must leave nothing behind.
     refuse_exposed(listener.local_addr()?)?;
+    let wanted = config.hub.limits.connections_max;
+    config.hub.limits.connections_max = sockets_possible(wanted);
+    if config.hub.limits.connections_max < wanted {
+        let possible = config.hub.limits.connections_max;
+        tracing::warn!(
+            possible,
+            wanted,
+            "the system allows fewer open files than sockets are wanted"
+        );
+    }
     let folder = config.data.clone();
     let storage = tokio::task::spawn_blocking(move || Sled::at(&folder)).await;
     let storage =

@@ -18,11 +18,11 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::{
     net::{TcpSocket, TcpStream},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, client_async,
-    tungstenite::{Message, protocol::CloseFrame},
+    tungstenite::{Error as WebSocketError, Message, protocol::CloseFrame},
 };
 
 /// How long a level may take to be reached.
@@ -221,6 +221,17 @@ impl Client {
         waited.map_err(|_| anyhow!("did not come about: {what}"))?.with_context(|| what.to_owned())
     }
 
+    /// Takes in one frame, or none if none comes before the deadline; says which.
+    pub async fn step(&mut self, deadline: Instant) -> anyhow::Result<bool> {
+        if let Some((code, reason)) = &self.closed {
+            bail!("the connection was closed with {code}: {reason}; heard {:?}", self.heard);
+        }
+        // Only waiting is cut off, never the taking in.
+        let Ok(message) = timeout_at(deadline, self.socket.next()).await else { return Ok(false) };
+        self.take_message(message).await?;
+        Ok(true)
+    }
+
     /// Waits until the server holds every edit of this client.
     pub async fn until_saved(&mut self, document: DocumentId) -> anyhow::Result<()> {
         self.until("edits saved", |me| me.chart(document).room.unsaved() == 0).await
@@ -303,7 +314,15 @@ impl Client {
         if let Some((code, reason)) = &self.closed {
             bail!("the connection was closed with {code}: {reason}; heard {:?}", self.heard);
         }
-        match self.socket.next().await {
+        let message = self.socket.next().await;
+        self.take_message(message).await
+    }
+
+    async fn take_message(
+        &mut self,
+        message: Option<Result<Message, WebSocketError>>,
+    ) -> anyhow::Result<()> {
+        match message {
             Some(Ok(Message::Binary(bytes))) => self.take(decode(&bytes)?).await,
             Some(Ok(Message::Close(frame))) => {
                 self.closed = Some(frame.map_or((1005, String::new()), close_of));

@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod event_source;
+pub mod forge;
 pub mod fuzz;
 pub mod gate;
 pub mod json_client;

@@ -6,7 +6,7 @@ use automerge::{ActorId, Change};
 
 use super::Refusal;
 use crate::{
-    Author,
+    Author, RoomSize,
     document::{Document, People, genesis_actor},
     limits,
 };
@@ -16,12 +16,26 @@ use crate::{
 pub(crate) struct Ledger {
     sequences: BTreeMap<ActorId, u64>,
     max_op: u64,
+    /// How large the room is, and may be; measured on a server.
+    size: Option<(RoomSize, RoomSize)>,
 }
 
 impl Ledger {
     /// The books of a document.
     pub fn of(document: &Document) -> Self {
-        Self { sequences: document.sequences(), max_op: document.max_op() }
+        Self { sequences: document.sequences(), max_op: document.max_op(), size: None }
+    }
+
+    /// Keeps account of the room's size from now on.
+    pub fn measure(&mut self, size: RoomSize, size_max: RoomSize) {
+        self.size = Some((size, size_max));
+    }
+
+    /// Whether so much more would make the room larger than it may be.
+    pub fn is_full(&self, more: RoomSize) -> bool {
+        self.size.is_some_and(|(size, size_max)| {
+            size.bytes + more.bytes > size_max.bytes || size.ops + more.ops > size_max.ops
+        })
     }
 
     /// Enters a change that will be, or was, applied.
@@ -29,6 +43,10 @@ impl Ledger {
         let last = self.sequences.entry(change.actor_id().clone()).or_insert(0);
         *last = change.seq().max(*last);
         self.max_op = change.max_op().max(self.max_op);
+        if let Some((size, _)) = &mut self.size {
+            let more = size_of(change);
+            *size = RoomSize { bytes: size.bytes + more.bytes, ops: size.ops + more.ops };
+        }
     }
 
     /// Checks a change whose dependencies are all known: actor, sequence and counters.
@@ -57,6 +75,14 @@ impl Ledger {
         if start <= dep_max_op || start > self.max_op + limits::OP_COUNTER_AHEAD_MAX {
             return Err(Refusal::Counter);
         }
+        if self.is_full(size_of(change)) {
+            return Err(Refusal::RoomFull);
+        }
         Ok(())
     }
+}
+
+/// What a change adds to a room.
+fn size_of(change: &Change) -> RoomSize {
+    RoomSize { bytes: change.raw_bytes().len() as u64, ops: change.len() as u64 }
 }

@@ -92,6 +92,9 @@ pub enum CommandError {
     /// Two edits of one batch are of one resource.
     #[error("two edits of one batch are of the same resource")]
     Twice,
+    /// The room is as large as it may be.
+    #[error("the room is as large as it may be; founding it anew makes it smaller")]
+    RoomFull,
     /// This author may read here, not write.
     #[error("this person may read this room, not change it")]
     ReadOnly,
@@ -121,6 +124,7 @@ impl CommandError {
             Self::Deleted => "deleted",
             Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
             Self::Twice => "twice",
+            Self::RoomFull => "room-full",
             Self::ReadOnly => "read-only",
             Self::ConflictOpen => "conflict-open",
             Self::NotActive => "not-active",

@@ -12,7 +12,7 @@ use automerge::{ActorId, Change, ChangeHash};
 
 use super::{Ask, Room, Work};
 use crate::{
-    Action, Author, Command, CommandError, Event, Peer,
+    Action, Author, Command, CommandError, Event, Peer, RoomSize,
     change::{Checked, Touched, operations},
     document::{self, Document, TEXTS, Writer, history::Message},
     event::{self, ResourceChange},
@@ -34,6 +34,8 @@ pub(super) struct Applied {
     careful: bool,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
+    /// Changes of peers that were decided on, refused ones included.
+    pub looked_at: usize,
     /// What comes next belongs to the next batch.
     pub full: bool,
     /// Peers whose changes were in a group that did not apply whole.
@@ -60,6 +62,10 @@ impl Applied {
         true
     }
 }
+
+/// What any change adds to a room at least. How much a command adds shows only when it is written, so
+/// the last one may pass the limit.
+const LEAST: RoomSize = RoomSize { bytes: 1, ops: 1 };
 
 /// A resource before a change.
 struct Before {
@@ -187,6 +193,11 @@ impl Room {
         writer: Writer<'_>,
         applied: &mut Applied,
     ) -> Result<Edit, CommandError> {
+        // The server's own writes follow from what others were let write, and facility rooms are
+        // founded anew before they are large.
+        if matches!(writer, Writer::Person(_)) && self.ledger.is_full(LEAST) {
+            return Err(CommandError::RoomFull);
+        }
         let keys = command.resources();
         let before: BTreeMap<_, _> =
             keys.iter().map(|key| (key.clone(), self.before(key))).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use automerge::ActorId;
 
-use crate::{Author, RoomId, event::Rules};
+use crate::{Author, RoomId, event::Rules, limits};
 
 /// Which end of the wire this replica is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,15 @@ pub enum Role {
     Server,
     /// Belongs to one person, and trusts the server it dials.
     Client,
+}
+
+/// How large a room is, or may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomSize {
+    /// Bytes of its log.
+    pub bytes: u64,
+    /// Operations of its document.
+    pub ops: u64,
 }
 
 /// What a room is made with, beside its document.
@@ -32,6 +41,10 @@ pub struct RoomConfig {
     pub event_time_ms: u64,
     /// The server's own actor, whose messages name the person it wrote for.
     pub server_actor: Option<ActorId>,
+    /// Bytes of the log as stored.
+    pub bytes: u64,
+    /// How large the room may grow (server role).
+    pub size_max: RoomSize,
     /// What can be set about the rules of events.
     pub rules: Arc<Rules>,
 }
@@ -47,6 +60,8 @@ impl RoomConfig {
             event_seq: 0,
             event_time_ms: 0,
             server_actor: None,
+            bytes: 0,
+            size_max: RoomSize { bytes: limits::ROOM_BYTES_MAX, ops: limits::ROOM_OPS_MAX },
             rules: Rules::shipped(),
         }
     }

@@ -8,7 +8,7 @@ use super::{Room, Work, apply::Applied};
 use crate::{
     Peer,
     change::{Checked, Refusal, Touched, chunk, metadata::Ledger, operations},
-    document,
+    document, limits,
     room::io::{CloseReason, Output},
 };
 
@@ -22,10 +22,16 @@ impl Room {
         applied: &mut Applied,
     ) {
         let mut waiting: Vec<Change> = Vec::new();
+        applied.looked_at += chunks.len();
+        let bytes: usize = chunks.iter().map(Vec::len).sum();
+        let mut ops_left = limits::CHANGE_OPS_MAX + limits::OPS_PER_BYTE_MAX * bytes as u64;
         for bytes in chunks {
             if self.serves() {
-                match parse(&bytes) {
+                match parse(&bytes, &mut ops_left) {
                     Ok(change) => waiting.push(change),
+                    Err((None, Refusal::OverLimit(_))) => {
+                        return self.close(peer, CloseReason::OverLimit);
+                    }
                     Err((Some(hash), refusal)) => self.refuse(peer, hash, refusal),
                     Err((None, _)) => return self.close(peer, CloseReason::Garbage),
                 }
@@ -208,9 +214,13 @@ enum Verdict {
 }
 
 /// Scans and parses one chunk of a stranger; the hash comes along where the chunk has one.
-fn parse(bytes: &[u8]) -> Result<Change, (Option<ChangeHash>, Refusal)> {
+///
+/// Its operations are taken off what the message may still have.
+fn parse(bytes: &[u8], ops_left: &mut u64) -> Result<Change, (Option<ChangeHash>, Refusal)> {
     let scanned = chunk::scan(bytes).map_err(|refusal| (None, refusal))?;
     let hash = scanned.hash;
+    let left = ops_left.checked_sub(scanned.ops);
+    *ops_left = left.ok_or((None, Refusal::OverLimit("operations in a message")))?;
     if scanned.has_extra && scanned.seq != 1 {
         return Err((
             Some(hash),

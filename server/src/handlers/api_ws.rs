@@ -5,18 +5,17 @@
 
 mod session;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
     extract::ws::{Message, Utf8Bytes, WebSocketUpgrade},
     response::Response,
 };
-use futures_util::{Stream, StreamExt};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::socket;
-use crate::auth::Caller;
+use super::socket::{self, Paced};
+use crate::{auth::Caller, error::ApiError, hub::Place};
 use session::Session;
 
 /// Largest frame that is read.
@@ -25,25 +24,28 @@ const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Takes a socket.
-pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {
-    socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
+pub(crate) async fn upgrade(
+    caller: Caller,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiError> {
+    let place = Place::take(caller.hub()).map_err(ApiError::Crowded)?;
+    Ok(socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
+        let _place = place;
+        let hub = Arc::clone(caller.hub());
         let session = Session::new(caller);
         let outbox = session.outbox().clone();
-        let read = |stream| read(stream, session);
+        let read = |stream| read(Paced::new(&hub, stream), session);
         socket::run(socket, &outbox, text, read).await;
-    })
+    }))
 }
 
-async fn read(
-    mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
-    mut session: Session,
-) {
+async fn read(mut messages: Paced<'_>, mut session: Session) {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut alive = true;
     loop {
         tokio::select! {
-            message = stream.next() => {
+            message = messages.next() => {
                 alive = true;
                 match message {
                     None | Some(Ok(Message::Close(_))) => return,
@@ -51,7 +53,7 @@ async fn read(
                     Some(Ok(Message::Binary(_))) => session.refuse_binary(),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Err(error)) => {
-                        session.outbox().close(socket::broken(error, MESSAGE_BYTES_MAX));
+                        session.fail(socket::broken(error, MESSAGE_BYTES_MAX));
                         // The socket's bytes make no sense any more; the last words still do.
                         return std::future::pending().await;
                     }
@@ -61,7 +63,8 @@ async fn read(
                 if !alive {
                     return;
                 }
-                alive = false;
+                // An answer may stand behind what is not read yet.
+                alive = messages.is_waiting();
                 session.outbox().ping();
             }
             () = session.advance() => {}

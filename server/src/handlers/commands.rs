@@ -8,7 +8,7 @@ use chartroom_engine::{Command, CommandError, Edit, RoomName};
 use serde_json::{Value, json};
 
 use super::{hex, pharmacy};
-use crate::{auth::Caller, error::ApiError, hub::Edits};
+use crate::{auth::Caller, error::ApiError, hub::Edits, limits::Limit};
 
 /// Largest body: several chunks of an import.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -22,7 +22,13 @@ pub(crate) async fn apply(
     Path(name): Path<String>,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Json(body) = body.map_err(|rejection| ApiError::body(&rejection, BODY_BYTES_MAX))?;
+    let Json(body) = body.map_err(|rejection| {
+        let error = ApiError::body(&rejection, BODY_BYTES_MAX);
+        if matches!(error, ApiError::BodyTooLarge { .. }) {
+            caller.hub().exceeded(Limit::BodyBytes);
+        }
+        error
+    })?;
     if name == RoomName::pharmacy().as_str() {
         return pharmacy::act(caller, body).await;
     }

@@ -9,10 +9,13 @@ use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
 };
 use futures_util::{Sink, SinkExt, StreamExt, stream::SplitStream};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite;
 
-use crate::hub::{Closing, Outbox, TRY_AGAIN};
+use crate::{
+    hub::{Closing, Hub, Outbox, TRY_AGAIN},
+    limits::{Bucket, Limit},
+};
 
 /// Read buffer of a socket. The default of 128 KiB is zeroed for every read, which with many
 /// sockets costs more than anything else the process does.
@@ -51,11 +54,67 @@ pub(super) async fn run<R: Future<Output = ()>>(
     }
 }
 
+/// What one peer sends, read no faster than the limits allow: what it sends beyond that stays in its
+/// own socket until it has paid for what was read.
+pub(super) struct Paced<'a> {
+    hub: &'a Hub,
+    stream: SplitStream<WebSocket>,
+    messages: Bucket,
+    bytes: Bucket,
+    resume_at: Option<Instant>,
+}
+
+impl<'a> Paced<'a> {
+    pub fn new(hub: &'a Hub, stream: SplitStream<WebSocket>) -> Self {
+        let now = Instant::now();
+        let (messages, bytes) = (Bucket::full(now), Bucket::full(now));
+        Self { hub, stream, messages, bytes, resume_at: None }
+    }
+
+    /// The next message, pings included. Safe to cancel.
+    pub async fn next(&mut self) -> Option<Result<Message, axum::Error>> {
+        if let Some(resume_at) = self.resume_at {
+            sleep_until(resume_at).await;
+            self.resume_at = None;
+        }
+        let message = self.stream.next().await?;
+        if let Ok(message) = &message {
+            self.pay(Instant::now(), length(message));
+        }
+        Some(message)
+    }
+
+    /// Whether the peer may have sent something that was not read.
+    pub fn is_waiting(&self) -> bool {
+        self.resume_at.is_some()
+    }
+
+    fn pay(&mut self, now: Instant, bytes: usize) {
+        let limits = self.hub.limits();
+        let waits = [
+            (Limit::MessageRate, self.messages.take(now, 1, limits.message_rate())),
+            (Limit::ByteRate, self.bytes.take(now, bytes, limits.byte_rate())),
+        ];
+        for (limit, wait) in waits.into_iter().filter(|(_, wait)| !wait.is_zero()) {
+            self.hub.exceeded(limit);
+            self.resume_at = self.resume_at.max(Some(now + wait));
+        }
+    }
+}
+
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Text(text) => text.len(),
+        Message::Close(_) => 0,
+    }
+}
+
 /// Why a socket ends whose bytes cannot be read.
 pub(super) fn broken(error: axum::Error, bytes_max: usize) -> Closing {
     match error.into_inner().downcast::<tungstenite::Error>() {
         Ok(error) if matches!(*error, tungstenite::Error::Capacity(_)) => {
-            Closing::too_large(format!("a frame is over {bytes_max} bytes"))
+            Closing::over(Limit::FrameBytes, format!("a frame is over {bytes_max} bytes"))
         }
         _ => Closing::protocol("the bytes are no WebSocket frames"),
     }
@@ -72,7 +131,7 @@ async fn write(
         if outgoing.ping {
             messages.push(Message::Ping(Bytes::new()));
         }
-        if let Some(Closing { code, message }) = &outgoing.closing {
+        if let Some(Closing { code, message, .. }) = &outgoing.closing {
             let reason = message.as_ref().into();
             messages.push(Message::Close(Some(CloseFrame { code: *code, reason })));
         }

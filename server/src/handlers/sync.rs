@@ -2,51 +2,53 @@
 //!
 //! Moves bytes between a WebSocket and a [`Connection`], and keeps the socket alive with pings.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use axum::{
     extract::ws::{Message, WebSocketUpgrade},
     response::Response,
 };
-use futures_util::{Stream, StreamExt};
+use chartroom_engine::limits::JOIN_WAIT_MS;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::socket;
+use super::socket::{self, Paced};
 use crate::{
     auth::Caller,
-    hub::{Closing, Connection, FRAME_BYTES_MAX},
+    error::ApiError,
+    hub::{Closing, Connection, FRAME_BYTES_MAX, Place},
+    limits::Limit,
 };
 
 /// Frames a little over the limit are read, so that the peer gets to hear the reason.
 const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX + 1024 * 1024;
 /// How often a peer must show that it is there; automerge-repo's interval.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a socket may take to say who it is.
-const JOIN_WAIT: Duration = Duration::from_secs(10);
 
 /// Takes a socket.
-pub(crate) async fn upgrade(caller: Caller, upgrade: WebSocketUpgrade) -> Response {
-    socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
-        let connection = Connection::new(caller.hub().clone());
+pub(crate) async fn upgrade(
+    caller: Caller,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiError> {
+    let place = Place::take_to_join(caller.hub()).map_err(ApiError::Crowded)?;
+    Ok(socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
+        let hub = Arc::clone(caller.hub());
+        let connection = Connection::new(Arc::clone(&hub));
         let outbox = connection.outbox().clone();
         let message = |bytes| Some(Message::Binary(bytes));
-        let read = |stream| read(stream, connection);
+        let read = |stream| read(Paced::new(&hub, stream), connection, place);
         socket::run(socket, &outbox, message, read).await;
-    })
+    }))
 }
 
-async fn read(
-    mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin,
-    mut connection: Connection,
-) {
+async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Place) {
     let outbox = connection.outbox().clone();
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut alive = true;
-    let mut join_wait = std::pin::pin!(sleep(JOIN_WAIT));
+    let mut join_wait = std::pin::pin!(sleep(Duration::from_millis(JOIN_WAIT_MS)));
     loop {
         tokio::select! {
-            message = stream.next() => {
+            message = messages.next() => {
                 alive = true;
                 match message {
                     None | Some(Ok(Message::Close(_))) => return,
@@ -55,6 +57,9 @@ async fn read(
                             // The socket's bytes make no sense any more; the last words still do.
                             return std::future::pending().await;
                         }
+                        if connection.has_joined() {
+                            place.joined();
+                        }
                     }
                 }
             }
@@ -62,11 +67,13 @@ async fn read(
                 if !alive {
                     return;
                 }
-                alive = false;
+                // An answer may stand behind what is not read yet.
+                alive = messages.is_waiting();
                 outbox.ping();
             }
             () = &mut join_wait, if !connection.has_joined() => {
-                connection.fail(Closing::protocol("no join message came in time"));
+                let message = "no join message came in time";
+                connection.fail(Closing::over(Limit::JoinWait, message));
             }
         }
     }

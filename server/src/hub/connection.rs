@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     auth,
+    limits::Limit,
     wire::frame::{ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode},
 };
 use follow::Follows;
@@ -28,6 +29,8 @@ use membership::Membership;
 pub const FRAME_BYTES_MAX: usize = limits::FRAME_BYTES_MAX + 4096;
 /// Rooms that one connection may have open: a whole ward, many times over.
 const ROOMS_MAX: usize = 4096;
+/// What is said of more rooms than that.
+const TOO_MANY_ROOMS: &str = "the connection has too many rooms";
 /// Version of the extension messages.
 const EXTENSIONS_VERSION: u64 = 1;
 
@@ -84,13 +87,12 @@ impl Connection {
 
     async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
         if bytes.len() > FRAME_BYTES_MAX {
-            return Err(Closing::too_large(format!(
-                "the frame has {} bytes; the limit is {FRAME_BYTES_MAX}",
-                bytes.len()
-            )));
+            let message =
+                format!("the frame has {} bytes; the limit is {FRAME_BYTES_MAX}", bytes.len());
+            return Err(Closing::over(Limit::FrameBytes, message));
         }
         let frame = decode(bytes).map_err(|error| match error {
-            FrameError::TooLong(_) => Closing::too_large(error.to_string()),
+            FrameError::TooLong(_) => Closing::over(Limit::MessageLists, error.to_string()),
             FrameError::Cbor(_)
             | FrameError::Missing(_)
             | FrameError::Shape(_)
@@ -165,7 +167,7 @@ impl Session {
         }
         if frame_sender(&frame).is_some_and(|sender| sender != self.link.peer_id) {
             hub.metrics.frames_foreign.inc();
-            return Ok(());
+            return self.link.mistake();
         }
         match frame {
             Frame::Request { document, data, .. } | Frame::Sync { document, data, .. } => {
@@ -215,7 +217,7 @@ impl Session {
             | Frame::FollowEnded { .. }
             | Frame::Join { .. }
             | Frame::Ephemeral { .. }
-            | Frame::Unknown { .. } => Ok(()),
+            | Frame::Unknown { .. } => self.link.mistake(),
         }
     }
 
@@ -231,7 +233,7 @@ impl Session {
                 target: self.link.peer_id.clone(),
                 document,
             });
-            return Ok(());
+            return self.link.mistake();
         }
         let Some(membership) = self.joined.get(&document) else { return Ok(()) };
         let mail = Mail::Received { peer: membership.peer(), message };
@@ -246,7 +248,7 @@ impl Session {
                 Ok(Some(id)) if self.has_space() => {
                     hub.open(&id).map_err(|error| closing_for(&error))?
                 }
-                Ok(Some(_)) => return Err(Closing::policy("the connection has too many rooms")),
+                Ok(Some(_)) => return Err(Closing::over(Limit::ConnectionRooms, TOO_MANY_ROOMS)),
                 Ok(None) | Err(RoomError::Unreadable { .. }) => return Ok(false),
                 Err(error) => return Err(closing_for(&error)),
             },
@@ -273,7 +275,8 @@ impl Session {
         let frame = match name.parse::<RoomName>() {
             Err(error) => refused(name, "room-name-invalid", error.to_string()),
             Ok(_) if !self.has_space() => {
-                refused(name, "too-many-rooms", "the connection has too many rooms".to_owned())
+                let limit = hub.exceeded(Limit::ConnectionRooms);
+                refused(name, limit.code(), TOO_MANY_ROOMS.to_owned())
             }
             Ok(room_name) => match self.open(hub, room_name).await {
                 Ok(id) => Frame::RoomFound {
@@ -287,7 +290,7 @@ impl Session {
             },
         };
         self.link.send(&frame);
-        Ok(())
+        if matches!(frame, Frame::RoomRefused { .. }) { self.link.mistake() } else { Ok(()) }
     }
 
     async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, RoomError> {
@@ -302,7 +305,8 @@ impl Session {
 
     async fn relay(&self, document: DocumentId, message: Ephemeral) -> Result<(), Closing> {
         if message.data.len() > ephemeral::BYTES_MAX {
-            return Err(Closing::too_large("the ephemeral message is over the limit"));
+            let message = "the ephemeral message is over the limit";
+            return Err(Closing::over(Limit::EphemeralBytes, message));
         }
         let Some(membership) = self.joined.get(&document) else { return Ok(()) };
         let mail = Mail::Ephemeral { peer: membership.peer(), message };

@@ -24,7 +24,7 @@ impl Hub {
         }
         let hub = Arc::clone(self);
         let reading = move || {
-            let loaded = load(&*hub.storage, &record.id, &hub.server_actor, &hub.config.rules)?;
+            let loaded = load(&*hub.storage, &record.id, &hub.server_actor, &hub.config)?;
             Ok(look(loaded.room.document()))
         };
         match tokio::task::spawn_blocking(reading).await {

@@ -5,9 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::wire::frame::{Frame, encode};
+use parking_lot::Mutex;
 
 use super::{Closing, Outbox};
+use crate::{
+    limits::Patience,
+    wire::frame::{Frame, encode},
+};
 
 /// Where a room sends what a peer is to hear.
 #[derive(Debug)]
@@ -19,12 +23,14 @@ pub(crate) struct Link {
     /// What waits for its socket.
     pub outbox: Arc<Outbox>,
     heads_wanted: AtomicBool,
+    patience: Mutex<Patience>,
 }
 
 impl Link {
     /// A peer that has just joined.
     pub fn new(peer_id: String, extensions: bool, outbox: Arc<Outbox>) -> Self {
-        Self { peer_id, extensions, outbox, heads_wanted: AtomicBool::new(false) }
+        let (heads_wanted, patience) = (AtomicBool::new(false), Mutex::new(Patience::new()));
+        Self { peer_id, extensions, outbox, heads_wanted, patience }
     }
 
     /// Whether the peer wants to hear which heads this server's storage has.
@@ -35,6 +41,16 @@ impl Link {
     /// Subscribes the peer to, or from, this server's heads.
     pub fn want_heads(&self, wanted: bool) {
         self.heads_wanted.store(wanted, Ordering::Relaxed);
+    }
+
+    /// Changes of the peer were refused; it may be one too many.
+    pub fn refused(&self, count: usize) -> Result<(), Closing> {
+        self.patience.lock().refused(count)
+    }
+
+    /// A message of the peer came to nothing; it may be one too many.
+    pub fn mistake(&self) -> Result<(), Closing> {
+        self.patience.lock().mistake()
     }
 
     /// Tells the peer why, then ends its connection.
@@ -53,6 +69,7 @@ pub(super) fn fail(outbox: &Outbox, us: &str, peer_id: Option<&str>, closing: Cl
     let frame = Frame::Error {
         sender: Some(us.to_owned()),
         target: peer_id.map(str::to_owned),
+        code: closing.limit.map(|limit| limit.code().to_owned()),
         message: closing.message.clone().into_owned(),
     };
     outbox.push(encode(&frame).into());

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId, Rules};
+use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId};
 
-use super::RoomError;
+use super::{HubConfig, RoomError};
 use crate::storage::Storage;
 
 /// A room that was loaded, and how its log stands.
@@ -26,12 +26,13 @@ pub fn load(
     storage: &dyn Storage,
     id: &RoomId,
     server_actor: &ActorId,
-    rules: &Arc<Rules>,
+    hub: &HubConfig,
 ) -> Result<Loaded, RoomError> {
     let server_actor = server_actor.clone();
     let config = RoomConfig {
         server_actor: Some(server_actor.clone()),
-        rules: Arc::clone(rules),
+        rules: Arc::clone(&hub.rules),
+        size_max: hub.limits.room_size_max,
         ..RoomConfig::new(id.clone(), Role::Server)
     };
     let Some(stored) = storage.load(id)? else {
@@ -48,7 +49,9 @@ pub fn load(
                 reason: format!("make no document: {error}"),
             }
         })?;
+    let snapshot_bytes = stored.snapshot.as_ref().map_or(0, |bytes| bytes.len() as u64);
     let config = RoomConfig {
+        bytes: snapshot_bytes + stored.tail_bytes,
         bindings: stored.bindings,
         seq: stored.seq,
         event_seq: stored.event_seq,
@@ -59,7 +62,7 @@ pub fn load(
         room: Room::new(config, document),
         sealed: stored.sealed,
         seq: stored.seq,
-        snapshot_bytes: stored.snapshot.map_or(0, |bytes| bytes.len() as u64),
+        snapshot_bytes,
         tail_bytes: stored.tail_bytes,
     })
 }

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::limits::{Exceeded, Limit};
+
 /// Frames that may wait for one connection.
 const FRAMES_MAX: usize = 4096;
 /// Bytes that may wait for one connection unless set otherwise: a few first syncs of large charts.
@@ -26,6 +28,8 @@ pub const TRY_AGAIN: u16 = 1013;
 pub struct Closing {
     /// The close code.
     pub code: u16,
+    /// The limit that the peer went over, if that is why.
+    pub limit: Option<Limit>,
     /// Fixed public text; goes out as an `error` message first.
     pub message: Cow<'static, str>,
 }
@@ -33,32 +37,32 @@ pub struct Closing {
 impl Closing {
     /// The peer broke the protocol.
     pub fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: 1002, message: message.into() }
+        Self { code: 1002, limit: None, message: message.into() }
     }
 
-    /// A frame is larger than is taken.
-    pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: 1009, message: message.into() }
+    /// The peer went over a limit.
+    pub fn over(limit: Limit, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: limit.close_code(), limit: Some(limit), message: message.into() }
     }
 
     /// What the peer does is not allowed.
     pub fn policy(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: 1008, message: message.into() }
+        Self { code: 1008, limit: None, message: message.into() }
     }
 
     /// The peer should come back and sync anew.
     pub fn try_again(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: TRY_AGAIN, message: message.into() }
+        Self { code: TRY_AGAIN, limit: None, message: message.into() }
     }
 
     /// The server goes down.
     pub fn going_away() -> Self {
-        Self { code: 1001, message: "the server is shutting down".into() }
+        Self { code: 1001, limit: None, message: "the server is shutting down".into() }
     }
 
     /// The peer said that it goes.
     pub fn normal() -> Self {
-        Self { code: 1000, message: "".into() }
+        Self { code: 1000, limit: None, message: "".into() }
     }
 }
 
@@ -66,6 +70,7 @@ impl Closing {
 #[derive(Debug)]
 pub struct Outbox {
     bytes_max: usize,
+    exceeded: Exceeded,
     state: Mutex<State>,
     ready: Notify,
     taken: Notify,
@@ -92,10 +97,11 @@ pub struct Outgoing {
 }
 
 impl Outbox {
-    /// An empty queue for so many bytes.
-    pub fn new(bytes_max: usize) -> Self {
+    /// An empty queue for so many bytes; notes the limit for which it is closed.
+    pub(crate) fn new(bytes_max: usize, exceeded: Exceeded) -> Self {
         Self {
             bytes_max,
+            exceeded,
             state: Mutex::default(),
             ready: Notify::new(),
             taken: Notify::new(),
@@ -117,8 +123,8 @@ impl Outbox {
         } else {
             state.frames.clear();
             state.bytes = 0;
-            state.closing = Some(Closing::try_again("the peer reads too slowly"));
-            self.ended.notify_one();
+            drop(state);
+            return self.close(Closing::over(Limit::Queue, "the peer reads too slowly"));
         }
         drop(state);
         self.ready.notify_one();
@@ -143,7 +149,14 @@ impl Outbox {
 
     /// Ends the connection after what is queued; the first reason stands.
     pub fn close(&self, closing: Closing) {
-        self.state.lock().closing.get_or_insert(closing);
+        let mut state = self.state.lock();
+        if state.closing.is_none() {
+            if let Some(limit) = closing.limit {
+                self.exceeded.note(limit);
+            }
+            state.closing = Some(closing);
+        }
+        drop(state);
         self.ended.notify_one();
         self.ready.notify_one();
     }
@@ -206,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_closes_the_connection_and_forgets_its_frames() {
-        let outbox = Outbox::new(BYTES_MAX);
+        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
         for _ in 0..=FRAMES_MAX {
             outbox.push(Bytes::from_static(b"frame"));
         }
@@ -217,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_queued_leaves_before_the_end() {
-        let outbox = Outbox::new(BYTES_MAX);
+        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
         outbox.push(Bytes::from_static(b"frame"));
         outbox.close(Closing::going_away());
         outbox.close(Closing::normal());
@@ -229,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_can_wait_does_not_fill_the_queue() {
-        let outbox = Outbox::new(BYTES_MAX);
+        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
         let frame = Bytes::from(vec![0; SPACE_BYTES]);
         outbox.space().await;
         outbox.push(frame);
@@ -245,7 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_large_frame_passes_when_nothing_waits() {
-        let outbox = Outbox::new(BYTES_MAX);
+        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
         outbox.push(Bytes::from(vec![0; BYTES_MAX + 1]));
         assert_eq!(outbox.next().await.frames.len(), 1);
         assert!(!outbox.is_closing());

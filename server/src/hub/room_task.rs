@@ -12,7 +12,9 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{Author, Batch, Command, Input, Output, Room, RoomId};
+use chartroom_engine::{
+    Author, Batch, Command, CommandError, Input, Output, Room, RoomId, change::Refusal,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -26,6 +28,7 @@ use super::{
 };
 use crate::{
     clock,
+    limits::Limit,
     storage::{RoomBatch, StorageError},
 };
 use live::{Live, Persisting};
@@ -88,7 +91,7 @@ impl RoomTask {
 
     async fn load(&self) -> Result<Loaded, RoomError> {
         let (hub, id) = (Arc::clone(&self.hub), self.id.clone());
-        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config.rules);
+        let loading = move || load(&*hub.storage, &id, &hub.server_actor, &hub.config);
         let loaded = match tokio::task::spawn_blocking(loading).await {
             Ok(loaded) => loaded,
             Err(_) => Err(RoomError::Unreadable {
@@ -126,7 +129,7 @@ impl RoomTask {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
                 }
-                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.refounding.is_none() => {
+                count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {
                     self.idle_ticks = 0;
                     if count == 0 {
                         self.closing.get_or_insert(false);
@@ -206,7 +209,10 @@ impl RoomTask {
                 let _ = joined.send(Ok(()));
                 Input::Joined { peer, author: Some(author), may_write: true, extensions }
             }
-            Mail::Received { peer, message } => Input::Received { peer, message },
+            Mail::Received { peer, message } => {
+                live.staged_bytes += message.len();
+                Input::Received { peer, message }
+            }
             Mail::Left { peer } => {
                 live.members.leave(peer);
                 Input::Left { peer }
@@ -311,6 +317,9 @@ impl RoomTask {
                 break;
             }
         }
+        if !live.room.has_work() {
+            live.staged_bytes = 0;
+        }
         live.answer_reads();
         if live.room.settled() && live.log.is_due() {
             live.log.compact(&self.hub, &live.room, self.answer.clone());
@@ -334,9 +343,17 @@ impl RoomTask {
                     self.hub.watchers.tell(&self.id.name, &events);
                     live.feed.publish(events);
                 }
-                Output::Answered { ticket, result } => live.answer_command(ticket, result),
+                Output::Answered { ticket, result } => {
+                    if matches!(result, Err(CommandError::RoomFull)) {
+                        self.hub.exceeded(Limit::Room);
+                    }
+                    live.answer_command(ticket, result);
+                }
                 Output::Refused { peer, hashes, reason } => {
                     self.hub.metrics.changes_refused.inc_by(hashes.len() as u64);
+                    if let Some(limit) = limit_of(&reason) {
+                        self.hub.exceeded(limit);
+                    }
                     live.members.send_refused(&self.hub.peer_id, &self.id, peer, &hashes, &reason);
                 }
                 Output::Introduce { peer, actors } => {
@@ -425,4 +442,12 @@ impl RoomTask {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
     }
+}
+
+/// The limit for which a change was refused, if that is why.
+fn limit_of(reason: &Refusal) -> Option<Limit> {
+    if *reason == Refusal::RoomFull {
+        return Some(Limit::Room);
+    }
+    matches!(reason, Refusal::OverLimit(_)).then_some(Limit::Change)
 }

@@ -53,6 +53,8 @@ pub enum Frame {
         sender: Option<String>,
         /// To whom.
         target: Option<String>,
+        /// The code of the limit that was exceeded, if one was.
+        code: Option<String>,
         /// Fixed public text.
         message: String,
     },

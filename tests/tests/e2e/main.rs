@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod import;
 mod json_wire;
+mod limits;
 mod people;
 mod pharmacy;
 mod refound;

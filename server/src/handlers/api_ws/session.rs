@@ -23,6 +23,7 @@ use crate::{
     clock::now_ms,
     error::ApiError,
     hub::{Closing, FollowEnd, FollowError, Follower, Outbox, RoomError, Socket},
+    limits::{Limit, Patience},
     wire::json::{Place, Publish, Request, RequestError, Subscribe, reply},
 };
 use subscription::Subscription;
@@ -45,6 +46,7 @@ pub(super) struct Session {
     subscriptions: BTreeMap<String, Subscription>,
     rooms: BTreeMap<RoomName, Reading>,
     events: StreamMap<RoomName, Events>,
+    patience: Patience,
 }
 
 /// How far a followed room is read.
@@ -67,6 +69,7 @@ impl Session {
             subscriptions: BTreeMap::new(),
             rooms: BTreeMap::new(),
             events: StreamMap::new(),
+            patience: Patience::new(),
         }
     }
 
@@ -90,8 +93,18 @@ impl Session {
     }
 
     /// Says that frames are texts.
-    pub fn refuse_binary(&self) {
+    pub fn refuse_binary(&mut self) {
         self.refuse(&RequestError::frame("frames here are texts: one JSON object each"));
+    }
+
+    /// Says why, then ends the connection.
+    pub fn fail(&self, closing: Closing) {
+        if let Some(limit) = closing.limit {
+            let message = closing.message.clone().into_owned();
+            let error = RequestError { code: limit.code(), message, ..RequestError::default() };
+            self.outbox().push(reply::refused(&error, now_ms()));
+        }
+        self.outbox().close(closing);
     }
 
     /// Waits until there is an event and space for it, and passes it on. Safe to cancel.
@@ -156,13 +169,14 @@ impl Session {
         let known = self.subscriptions.contains_key(&subscribe.id);
         if !known && self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
             let message = format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions");
-            let field = "data.subscription_id";
-            return Err(RequestError::new("too-many-subscriptions", field, message));
+            let limit = self.caller.hub().exceeded(Limit::Subscriptions);
+            return Err(RequestError::new(limit.code(), "data.subscription_id", message));
         }
         let mut new = subscribe.places.iter().filter(|p| !self.rooms.contains_key(&p.room));
         if let Some(place) = new.nth(ROOMS_MAX.saturating_sub(self.rooms.len())) {
             let message = format!("a connection follows at most {ROOMS_MAX} rooms");
-            return Err(RequestError::new("too-many-rooms", place.field.clone(), message));
+            let limit = self.caller.hub().exceeded(Limit::ConnectionRooms);
+            return Err(RequestError::new(limit.code(), place.field.clone(), message));
         }
         Ok(())
     }
@@ -225,8 +239,11 @@ impl Session {
         self.outbox().close(Closing::try_again("come back and resume from the numbers given"));
     }
 
-    fn refuse(&self, error: &RequestError) {
+    fn refuse(&mut self, error: &RequestError) {
         self.outbox().push(reply::refused(error, now_ms()));
+        if let Err(closing) = self.patience.mistake() {
+            self.fail(closing);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::closing_for;
 use crate::{
     hub::{FollowEnd, FollowError, Hub, RoomError, link::Link},
+    limits::Limit,
     wire::frame::{Frame, encode},
 };
 
@@ -43,7 +44,8 @@ impl Follows {
         match room {
             None => reader.refuse("room-unavailable", "the connection has no such room open"),
             Some(_) if self.by_id.len() >= FOLLOWS_MAX => {
-                reader.refuse("too-many-follows", "the connection follows too many rooms");
+                let limit = hub.exceeded(Limit::Follows);
+                reader.refuse(limit.code(), "the connection follows too many rooms");
             }
             Some(room) => {
                 let task = self.tasks.spawn(async move { reader.run(room, after).await });

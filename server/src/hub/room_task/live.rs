@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use chartroom_engine::{CommandError, Edit, Room, RoomId};
+use chartroom_engine::{CommandError, Edit, Room, RoomId, limits::STAGED_BYTES_MAX};
 use tokio::sync::oneshot;
 
 use super::{compaction::Log, mail::Read, members::Members};
@@ -32,6 +32,8 @@ pub(super) struct Live {
     /// What is to be noted in the same step as the write with this ticket.
     pub facts: BTreeMap<u64, Vec<Fact>>,
     pub reads: Vec<Read>,
+    /// Bytes of peers' messages that the room took in since nothing waited in it.
+    pub staged_bytes: usize,
     /// Who asked for the room to be founded anew.
     pub refounding: Option<oneshot::Sender<Result<RoomId, RefoundingError>>>,
     /// The batch at the storage thread.
@@ -70,9 +72,15 @@ impl Live {
             next_ticket: 1,
             facts: BTreeMap::new(),
             reads: Vec::new(),
+            staged_bytes: 0,
             refounding: None,
             persisting: None,
         }
+    }
+
+    /// Whether more may wait in the room. Else it waits in the mailbox, and then in the sockets.
+    pub fn takes_mail(&self) -> bool {
+        self.refounding.is_none() && self.staged_bytes < STAGED_BYTES_MAX
     }
 
     /// Lets those look who wait to, if everything in the document is durable.

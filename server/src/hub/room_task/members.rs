@@ -13,6 +13,7 @@ use crate::{
         ephemeral::{Ephemeral, Seen},
         link::Link,
     },
+    limits::Limit,
     wire::frame::{Frame, RemoteHeads, encode_sync},
 };
 
@@ -49,7 +50,7 @@ impl Members {
     pub fn close(&self, us: &str, peer: Peer, reason: CloseReason) {
         let closing = match reason {
             CloseReason::Garbage => Closing::protocol(reason.to_string()),
-            CloseReason::OverLimit => Closing::too_large(reason.to_string()),
+            CloseReason::OverLimit => Closing::over(Limit::MessageLists, reason.to_string()),
             CloseReason::Harm => Closing::policy(reason.to_string()),
         };
         if let Some(link) = self.links.get(&peer) {
@@ -107,7 +108,8 @@ impl Members {
         }
     }
 
-    /// Tells a peer that understands it which of its changes are not taken.
+    /// Tells a peer that understands it which of its changes are not taken; ends it if these are too
+    /// many.
     pub fn send_refused(
         &self,
         us: &str,
@@ -118,7 +120,8 @@ impl Members {
     ) {
         let document = id.document_id();
         tracing::info!(%document, code = reason.code(), count = hashes.len(), "changes refused");
-        if let Some(link) = self.links.get(&peer).filter(|link| link.extensions) {
+        let Some(link) = self.links.get(&peer) else { return };
+        if link.extensions {
             link.send(&Frame::Refused {
                 sender: us.to_owned(),
                 target: link.peer_id.clone(),
@@ -127,6 +130,9 @@ impl Members {
                 code: reason.code().to_owned(),
                 message: reason.to_string(),
             });
+        }
+        if let Err(closing) = link.refused(hashes.len()) {
+            link.fail(us, closing);
         }
     }
 

@@ -56,6 +56,7 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, FrameError> {
         "error" => Frame::Error {
             sender: fields.optional("senderId", |v| v.text("senderId", ID_BYTES_MAX))?,
             target: fields.optional("targetId", |v| v.text("targetId", ID_BYTES_MAX))?,
+            code: fields.optional("code", |v| v.text("code", ID_BYTES_MAX))?,
             message: fields.text("message", usize::MAX)?,
         },
         "leave" => Frame::Leave { sender: sender(&fields)? },

@@ -65,13 +65,16 @@ impl MapWriter {
                 self.metadata(metadata)?;
                 self.text("selectedProtocolVersion", version)
             }
-            Frame::Error { sender, target, message } => {
+            Frame::Error { sender, target, code, message } => {
                 self.text("type", "error")?;
                 if let Some(sender) = sender {
                     self.text("senderId", sender)?;
                 }
                 if let Some(target) = target {
                     self.text("targetId", target)?;
+                }
+                if let Some(code) = code {
+                    self.text("code", code)?;
                 }
                 self.text("message", message)
             }

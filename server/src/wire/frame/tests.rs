@@ -66,9 +66,12 @@ fn expected(name: &str) -> Frame {
         "error" => Frame::Error {
             sender: Some(server()),
             target: Some(alice()),
+            code: None,
             message: "unsupported protocol version".to_owned(),
         },
-        "error-undefined" => Frame::Error { sender: None, target: None, message: "bye".to_owned() },
+        "error-undefined" => {
+            Frame::Error { sender: None, target: None, code: None, message: "bye".to_owned() }
+        }
         "leave" => Frame::Leave { sender: alice() },
         "request" => {
             Frame::Request { sender: alice(), target: server(), document: document(), data }

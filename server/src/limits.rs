@@ -1,0 +1,185 @@
+//! What happens where a limit is exceeded, and which limits an operator sets.
+//!
+//! The limits themselves stand in [`chartroom_engine::limits`], each with its reason. Whoever goes
+//! over one hears its [code](Limit::code), and the operator sees it in a metric and in the log: a
+//! limit is never exceeded in silence.
+
+mod bucket;
+mod descriptors;
+mod exceeded;
+
+use std::time::Duration;
+
+use chartroom_engine::{RoomSize, limits};
+use tokio::time::Instant;
+
+use crate::hub::Closing;
+pub(crate) use bucket::{Bucket, Rate};
+pub(crate) use descriptors::sockets_possible;
+pub(crate) use exceeded::Exceeded;
+
+/// A limit towards peers and callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Limit {
+    /// Connections in all.
+    Connections,
+    /// Connections that have not said who they are.
+    ConnectionsUnjoined,
+    /// Time until a connection says who it is.
+    JoinWait,
+    /// Bytes of a frame.
+    FrameBytes,
+    /// What a sync message lists.
+    MessageLists,
+    /// Bytes of a message to other people's clients.
+    EphemeralBytes,
+    /// Rooms of a connection.
+    ConnectionRooms,
+    /// Readers of event logs of a connection.
+    Follows,
+    /// Subscriptions of a connection.
+    Subscriptions,
+    /// Messages per second; the connection is read more slowly.
+    MessageRate,
+    /// Bytes per second; the connection is read more slowly.
+    ByteRate,
+    /// Refused changes of a connection.
+    Refused,
+    /// Messages of a connection that nothing follows from.
+    Mistakes,
+    /// What waits for a connection that reads slowly.
+    Queue,
+    /// Sizes and counts in a change.
+    Change,
+    /// Bytes and operations of a room.
+    Room,
+    /// Bytes of a request over HTTP.
+    BodyBytes,
+}
+
+impl Limit {
+    /// A stable code for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Connections => "too-many-connections",
+            Self::ConnectionsUnjoined => "too-many-unjoined",
+            Self::JoinWait => "join-too-late",
+            Self::FrameBytes => "frame-too-large",
+            Self::MessageLists => "message-over-limit",
+            Self::EphemeralBytes => "ephemeral-too-large",
+            Self::ConnectionRooms => "too-many-rooms",
+            Self::Follows => "too-many-follows",
+            Self::Subscriptions => "too-many-subscriptions",
+            Self::MessageRate => "messages-per-second",
+            Self::ByteRate => "bytes-per-second",
+            Self::Refused => "too-many-refused",
+            Self::Mistakes => "too-many-mistakes",
+            Self::Queue => "too-slow",
+            Self::Change => "change-too-large",
+            Self::Room => "room-full",
+            Self::BodyBytes => "body-too-large",
+        }
+    }
+
+    /// The code with which a WebSocket closes for it.
+    pub(crate) fn close_code(self) -> u16 {
+        match self {
+            Self::FrameBytes | Self::MessageLists | Self::EphemeralBytes => 1009,
+            Self::Connections | Self::ConnectionsUnjoined | Self::Queue => 1013,
+            Self::JoinWait
+            | Self::ConnectionRooms
+            | Self::Follows
+            | Self::Subscriptions
+            | Self::MessageRate
+            | Self::ByteRate
+            | Self::Refused
+            | Self::Mistakes
+            | Self::Change
+            | Self::Room
+            | Self::BodyBytes => 1008,
+        }
+    }
+}
+
+/// The limits that depend on the machine and its use; the defaults are the constants.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Open sockets.
+    pub connections_max: usize,
+    /// Sockets of `/sync` that have not said who they are.
+    pub connections_unjoined_max: usize,
+    /// Messages that a connection may send in a second.
+    pub messages_per_second: u64,
+    /// Bytes that a connection may send in a second.
+    pub bytes_per_second: u64,
+    /// How large a room may grow.
+    pub room_size_max: RoomSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: limits::CONNECTIONS_MAX,
+            connections_unjoined_max: limits::CONNECTIONS_UNJOINED_MAX,
+            messages_per_second: limits::MESSAGES_PER_SECOND,
+            bytes_per_second: limits::BYTES_PER_SECOND,
+            room_size_max: RoomSize { bytes: limits::ROOM_BYTES_MAX, ops: limits::ROOM_OPS_MAX },
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn message_rate(&self) -> Rate {
+        let burst = Duration::from_secs(limits::MESSAGES_BURST_SECONDS);
+        Rate { per_second: self.messages_per_second, burst }
+    }
+
+    pub(crate) fn byte_rate(&self) -> Rate {
+        let burst = Duration::from_secs(limits::BYTES_BURST_SECONDS);
+        Rate { per_second: self.bytes_per_second, burst }
+    }
+}
+
+/// Refused changes of one connection before it is closed.
+const REFUSED: Rate = Rate {
+    per_second: limits::REFUSED_PER_SECOND,
+    burst: Duration::from_secs(limits::REFUSED_BURST / limits::REFUSED_PER_SECOND),
+};
+
+/// Messages of one connection that may come to nothing before it is closed.
+const MISTAKES: Rate = Rate {
+    per_second: limits::MISTAKES_PER_SECOND,
+    burst: Duration::from_secs(limits::MISTAKES_BURST / limits::MISTAKES_PER_SECOND),
+};
+
+/// What one connection does in vain.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    refused: Bucket,
+    mistakes: Bucket,
+}
+
+impl Patience {
+    /// With a connection that has just been opened.
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self { refused: Bucket::full(now), mistakes: Bucket::full(now) }
+    }
+
+    /// Changes were refused.
+    pub fn refused(&mut self, count: usize) -> Result<(), Closing> {
+        if self.refused.take(Instant::now(), count, REFUSED).is_zero() {
+            return Ok(());
+        }
+        Err(Closing::over(Limit::Refused, "too many changes of this connection were refused"))
+    }
+
+    /// A message came to nothing.
+    pub fn mistake(&mut self) -> Result<(), Closing> {
+        if self.mistakes.take(Instant::now(), 1, MISTAKES).is_zero() {
+            return Ok(());
+        }
+        let message = "too many messages of this connection come to nothing";
+        Err(Closing::over(Limit::Mistakes, message))
+    }
+}

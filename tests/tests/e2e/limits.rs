@@ -1,0 +1,241 @@
+//! Over a limit there is a code, a close code and a metric, and others are served meanwhile.
+
+use chartroom_engine::{DocumentId, limits};
+use chartroom_server::{config::ServerConfig, limits::Limits, wire::frame::Frame};
+use chartroom_tests::{
+    client::{Client, open_socket},
+    forge,
+    json_client::JsonClient,
+    server::Server,
+};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::{ROOM, alice_and_bob, allergy};
+
+/// A server with limits of the test's.
+async fn start_with(set: impl FnOnce(&mut Limits)) -> (TempDir, Server) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = ServerConfig::new(folder.path());
+    set(&mut config.hub.limits);
+    let server = Server::start_with(config).await.unwrap();
+    (folder, server)
+}
+
+/// How often a limit was exceeded.
+async fn exceeded(server: &Server, limit: &str) -> u64 {
+    let metrics = server.text("/metrics").await.unwrap();
+    let name = format!("chartroom_limit_exceeded_total{{limit=\"{limit}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |n| n.parse().unwrap())
+}
+
+/// Status and error code with which a socket is refused.
+async fn refusal(server: &Server) -> (u16, String) {
+    match open_socket(server.address()).await.unwrap_err().downcast::<Error>().unwrap() {
+        Error::Http(response) => {
+            let body: serde_json::Value =
+                serde_json::from_slice(response.body().as_deref().unwrap_or_default()).unwrap();
+            (response.status().as_u16(), body["error"]["code"].as_str().unwrap().to_owned())
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// The code of the error that a client heard.
+fn error_code(client: &Client) -> Option<&str> {
+    client.heard.iter().find_map(|frame| match frame {
+        Frame::Error { code, .. } => code.as_deref(),
+        _ => None,
+    })
+}
+
+/// Mallory goes over a limit and is closed for it, while Alice, in the same room, works on.
+async fn closed_for(
+    limit: &str,
+    set: impl FnOnce(&mut Limits),
+    send: impl AsyncFnOnce(&mut Client, DocumentId) -> anyhow::Result<()>,
+) -> u16 {
+    let (_folder, server) = start_with(set).await;
+    let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
+    // The end may come before all of it is sent.
+    let _ = send(&mut mallory, room).await;
+    let (code, _) = mallory.until_closed().await.unwrap();
+    assert_eq!(error_code(&mallory), Some(limit));
+    assert_eq!(exceeded(&server, limit).await, 1);
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    assert_eq!(alice.closed, None);
+    server.stop().await.unwrap();
+    code
+}
+
+#[tokio::test]
+async fn beyond_the_last_place_a_socket_is_refused_and_http_is_served() {
+    let (_folder, server) = start_with(|limits| limits.connections_max = 1).await;
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    assert_eq!(refusal(&server).await, (503, "too-many-connections".to_owned()));
+    assert_eq!(exceeded(&server, "too-many-connections").await, 1);
+    assert_eq!(server.get("/healthz").await.unwrap().status, 200);
+    let room = alice.open(ROOM).await.unwrap();
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+
+    drop(alice);
+    // The place is free when the server has put the socket away.
+    while Client::connect(server.address(), "bob").await.is_err() {}
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_does_not_say_who_it_is_takes_few_places() {
+    let (_folder, server) = start_with(|limits| limits.connections_unjoined_max = 1).await;
+    let socket = open_socket(server.address()).await.unwrap();
+    assert_eq!(refusal(&server).await, (503, "too-many-unjoined".to_owned()));
+    assert_eq!(exceeded(&server, "too-many-unjoined").await, 1);
+    let mut alice = Client::over(socket, "alice").await.unwrap();
+    // The place is free when the server has gone on behind the join.
+    while Client::connect(server.address(), "bob").await.is_err() {}
+    let room = alice.open(ROOM).await.unwrap();
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_messages_are_read_slowly_and_close_nobody() {
+    let (_folder, server) = start_with(|limits| limits.messages_per_second = 100).await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
+    for _ in 0..100 * limits::MESSAGES_BURST_SECONDS + 100 {
+        alice.send(&Frame::Unknown { kind: "tomorrow".to_owned() }).await.unwrap();
+    }
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    bob.put(room, allergy("b1", "latex")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    assert!(exceeded(&server, "messages-per-second").await > 0);
+    assert_eq!(alice.closed, None);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_bytes_are_read_slowly_and_close_nobody() {
+    let (_folder, server) = start_with(|limits| limits.bytes_per_second = 100_000).await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
+    let mut long = allergy("a1", "latex");
+    long["note"] = json!([{ "text": "x".repeat(1_000_000) }]);
+    alice.put(room, long).await.unwrap();
+    alice.put(room, allergy("a2", "latex")).await.unwrap();
+    bob.put(room, allergy("b1", "latex")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    assert!(exceeded(&server, "bytes-per-second").await > 0);
+    assert_eq!(alice.closed, None);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_return_with_three_thousand_edits_is_saved() {
+    // A tenth of the usual rates.
+    let (_folder, server) = start_with(|limits| {
+        limits.messages_per_second /= 10;
+        limits.bytes_per_second /= 10;
+    })
+    .await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
+    alice.socket().close(None).await.unwrap();
+    for n in 0..3000 {
+        // Sending fails, since nobody is there; the edits stand locally.
+        let _ = alice.put(room, allergy(&format!("a{}", n % 50), &n.to_string())).await;
+    }
+    assert_eq!(alice.chart(room).room.unsaved(), 3000);
+    alice.reconnect(server.address()).await.unwrap();
+    bob.put(room, allergy("b1", "latex")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    while alice.chart(room).room.unsaved() > 0 {
+        let before = alice.chart(room).room.unsaved();
+        alice.until("more of it saved", |me| me.chart(room).room.unsaved() < before).await.unwrap();
+    }
+    bob.until("all of it seen", |me| {
+        me.resource(room, "AllergyIntolerance", "a49")
+            .is_some_and(|allergy| allergy["code"]["text"] == "2999")
+    })
+    .await
+    .unwrap();
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_frame_over_the_limit_closes_with_1009() {
+    let code = closed_for(
+        "frame-too-large",
+        |_| {},
+        async |mallory, _| mallory.send_bytes(vec![0; limits::FRAME_BYTES_MAX + 100_000]).await,
+    );
+    assert_eq!(code.await, 1009);
+}
+
+#[tokio::test]
+async fn a_message_that_lists_too_much_closes_with_1009() {
+    let code = closed_for(
+        "message-over-limit",
+        |_| {},
+        async |mallory, document| {
+            let (sender, target) = mallory.peer_ids();
+            let need = vec![[7; 32]; limits::HASHES_MAX + 1];
+            let data = forge::Message { need, ..forge::Message::default() }.encode();
+            mallory.send(&Frame::Sync { sender, target, document, data }).await
+        },
+    );
+    assert_eq!(code.await, 1009);
+}
+
+#[tokio::test]
+async fn messages_that_come_to_nothing_close_with_1008() {
+    let code = closed_for(
+        "too-many-mistakes",
+        |limits| limits.messages_per_second = 100_000,
+        async |mallory, _| {
+            for _ in 0..limits::MISTAKES_BURST + 1000 {
+                mallory.send(&Frame::Unknown { kind: "tomorrow".to_owned() }).await?;
+            }
+            Ok(())
+        },
+    );
+    assert_eq!(code.await, 1008);
+}
+
+#[tokio::test]
+async fn changes_that_are_refused_without_end_close_with_1008() {
+    let code = closed_for(
+        "too-many-refused",
+        |_| {},
+        async |mallory, document| {
+            let (sender, target) = mallory.peer_ids();
+            let changes = vec![forge::refused([6; 16]); limits::FRAME_CHANGES_MAX];
+            let data = forge::Message::of(changes).encode();
+            let frame = Frame::Sync { sender, target, document, data };
+            for _ in 0..limits::REFUSED_BURST / limits::FRAME_CHANGES_MAX as u64 + 1 {
+                mallory.send(&frame).await?;
+            }
+            Ok(())
+        },
+    );
+    assert_eq!(code.await, 1008);
+}
+
+#[tokio::test]
+async fn json_frames_that_are_wrong_without_end_close_with_1008() {
+    let (_folder, server) = start_with(|limits| limits.messages_per_second = 100_000).await;
+    let mut client = JsonClient::connect(server.address(), "mallory").await.unwrap();
+    for _ in 0..limits::MISTAKES_BURST + 1000 {
+        // The end may come before all of it is sent.
+        if client.send_message(Message::text("nonsense")).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(client.until_closed().await.unwrap().0, 1008);
+    assert!(client.errors.iter().any(|error| error["error"] == "TOO_MANY_MISTAKES"));
+    assert_eq!(exceeded(&server, "too-many-mistakes").await, 1);
+    server.stop().await.unwrap();
+}

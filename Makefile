@@ -4,12 +4,13 @@
 PORT ?= 8080
 DATA ?= .chartroom
 STAGES ?=
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test format deny clean
+.PHONY: help run build test fuzz-smoke format deny clean
 
 help: ## Shows this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run PORT=9000 DATA=/var/tmp/charts    another port, another store"
 	@echo "  make test STAGES=\"unit browser\"            some stages; node scripts/test.mjs --list names them"
@@ -22,6 +23,9 @@ build: ## Builds server, browser module and workspace, and starts nothing.
 
 test: ## Runs everything, from format to browser; the last line counts what passed and failed.
 	@node scripts/test.mjs $(STAGES)
+
+fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug must be found, and no other.
+	@node scripts/fuzz.mjs smoke $(SECONDS)
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

@@ -4,8 +4,7 @@
 //   node scripts/fuzz.mjs merge [TARGET…]             minimises what was found into fuzz/corpus
 //   node scripts/fuzz.mjs replay TARGET FILE…         runs single inputs, a crash for example
 //
-// Built with the toolchain that rust-toolchain.toml names: coverage comes from LLVM's own pass, which
-// needs no nightly; sanitizers would, and find little where unsafe code is forbidden.
+// Built with the toolchain that rust-toolchain.toml names; scripts/fuzz-rustc.sh adds the coverage.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, readdir, rename, rm } from "node:fs/promises";
@@ -20,15 +19,6 @@ const CANARY = "canary";
 const BYTES_MAX = { canary: 128, changes: 1024, events: 1024, frame: 1024, load: 512, messages: 4096, resources: 512, scan: 512 };
 const BYTES_MAX_ELSE = 1024;
 const CRASH_EXIT = 77;
-const COVERAGE = [
-  "-Cpasses=sancov-module",
-  "-Cllvm-args=-sanitizer-coverage-level=4",
-  "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-  "-Cllvm-args=-sanitizer-coverage-pc-table",
-  "-Cllvm-args=-sanitizer-coverage-trace-compares",
-  "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
-  "--cfg=fuzzing",
-];
 
 const [command, ...rest] = process.argv.slice(2);
 const commands = { smoke, merge, replay };
@@ -147,11 +137,10 @@ async function asked(names) {
 async function build() {
   await needToolchain();
   if (!has("c++") && !(await debian(["g++"]))) throw new StepFailed("libFuzzer is C++: install a compiler");
-  // With a target named, the flags do not reach build scripts and macros, which link no libFuzzer.
   const host = /host: (\S+)/.exec(output("rustc", ["-vV"]))[1];
   await run("cargo", ["build", "--locked", "--release", "--target", host], {
     cwd: FUZZ,
-    env: { CARGO_TARGET_DIR: WORK, RUSTFLAGS: COVERAGE.join(" "), CARGO_ENCODED_RUSTFLAGS: undefined },
+    env: { CARGO_TARGET_DIR: WORK, RUSTC_WRAPPER: join(ROOT, "scripts", "fuzz-rustc.sh") },
   });
   return join(WORK, host, "release");
 }

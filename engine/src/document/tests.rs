@@ -344,3 +344,15 @@ fn a_room_with_an_open_conflict_is_not_founded_anew() {
     patch(&mut alice, "a", json!({"onsetString": "2003"}));
     alice.refound(0).unwrap();
 }
+
+#[test]
+fn what_nests_too_deep_is_refused_or_read_as_text() {
+    for (depth, fits) in [(limits::NESTING_MAX, true), (limits::NESTING_MAX + 1, false)] {
+        let text = format!("={}{}", "[".repeat(depth), "]".repeat(depth));
+        let value: Value = serde_json::from_str(&text[1..]).unwrap();
+        let elements = Map::from_iter([("note".to_owned(), value.clone())]);
+        assert_eq!(codec::check_nesting(&elements).is_ok(), fits);
+        let read = codec::decode_text(&text).value;
+        assert_eq!(read, Some(if fits { value } else { Value::from(text) }));
+    }
+}

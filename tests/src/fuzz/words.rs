@@ -128,8 +128,8 @@ pub(super) fn text(choices: &mut Unstructured<'_>) -> Result<String> {
         return Ok(choices.choose(&TEXTS)?.to_string());
     }
     if choices.ratio(1, 4)? {
-        // JSON about as deep as readers take.
-        let depth = choices.int_in_range(0..=130)?;
+        // JSON about as deep as is taken, or as its readers take.
+        let depth = choices.int_in_range(60..=130)?;
         return Ok(format!("={}{}", "[".repeat(depth), "]".repeat(depth)));
     }
     let length = choices.int_in_range(0..=24)?.min(choices.len());

@@ -106,8 +106,8 @@ impl Document {
             parsed.push(Change::from_bytes(bytes).map_err(|_| LoadError::Change { number })?);
         }
         let hashes: Vec<ChangeHash> = parsed.iter().map(Change::hash).collect();
-        if !parsed.is_empty() {
-            doc.apply_changes(parsed).map_err(|_| LoadError::Gap)?;
+        for run in runs(parsed) {
+            doc.apply_changes(run).map_err(|_| LoadError::Gap)?;
         }
         if hashes.iter().any(|hash| doc.get_change_meta_by_hash(hash).is_none()) {
             return Err(LoadError::Gap);
@@ -266,6 +266,35 @@ impl Document {
         path.reverse();
         Some(path)
     }
+}
+
+/// Cuts a log into runs that automerge applies in the order of the log.
+///
+/// It applies a batch breadth first: what waits for nothing in the batch, then what waits for the
+/// first of these, and so on. So a change ends a run that waits for an earlier one than the change
+/// before it does.
+fn runs(log: Vec<Change>) -> Vec<Vec<Change>> {
+    let mut runs: Vec<Vec<Change>> = Vec::new();
+    let (mut places, mut latest) = (BTreeMap::new(), 0);
+    for change in log {
+        let awaited = change.deps().iter().filter_map(|dep| places.get(dep)).max();
+        let awaited = awaited.copied().unwrap_or(0);
+        let place = match runs.last_mut() {
+            Some(run) if awaited >= latest => {
+                latest = awaited;
+                run.push(change.clone());
+                run.len()
+            }
+            _ => {
+                places.clear();
+                latest = 0;
+                runs.push(vec![change.clone()]);
+                1
+            }
+        };
+        places.insert(change.hash(), place);
+    }
+    runs
 }
 
 /// The JSON value that the text of a string scalar stands for.

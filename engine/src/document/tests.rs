@@ -356,3 +356,18 @@ fn what_nests_too_deep_is_refused_or_read_as_text() {
         assert_eq!(read, Some(if fits { value } else { Value::from(text) }));
     }
 }
+
+#[test]
+fn a_loaded_log_keeps_its_order() {
+    let (mut alice, mut bob) = (document("patient:1", 1), document("patient:1", 2));
+    let condition = |document: &mut Document, id: &str| {
+        put(document, json!({ "resourceType": "Condition", "id": id })).unwrap()
+    };
+    // The second waits for the first, the third for neither.
+    let log = [condition(&mut alice, "a"), condition(&mut alice, "b"), condition(&mut bob, "c")];
+    let chunks = log.iter().map(|change| change.raw_bytes().to_vec());
+    let actor = mint_actor(1_700_000_000_000, [3; 8]);
+    let loaded = Document::load(&room("patient:1"), actor, None, chunks).unwrap();
+    let order = loaded.changes_since(&[loaded.genesis()]);
+    assert!(order.iter().map(Change::hash).eq(log.iter().map(Change::hash)));
+}

@@ -105,8 +105,9 @@ fn behind(ward: &Ward) {
             (hash, event.resource_type.clone(), event.resource_id.clone())
         })
         .collect();
-    let told = ward.events.iter().map(|event| &event.resource);
-    assert!(document.resources_behind(&asked).iter().eq(told), "a replay is what was told");
+    for (event, behind) in ward.events.iter().zip(document.resources_behind(&asked)) {
+        assert_eq!(behind, event.resource, "a replay is what was told");
+    }
 }
 
 /// An event without what only the server gives it: its number.

@@ -5,9 +5,11 @@ PORT ?= 8080
 DATA ?= .chartroom
 STAGES ?=
 SECONDS ?= 60
+SEED ?= 1
+MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test fuzz-smoke format deny clean
+.PHONY: help run build test sim fuzz-smoke format deny clean
 
 help: ## Shows this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +25,9 @@ build: ## Builds server, browser module and workspace, and starts nothing.
 
 test: ## Runs everything, from format to browser; the last line counts what passed and failed.
 	@node scripts/test.mjs $(STAGES)
+
+sim: ## Simulates people, links and a store that fail, from SEED on for MINUTES; `tests/artifacts` keeps a plan that fails.
+	@cargo run --release -q -p chartroom-tests --bin sim -- --seed $(SEED) --minutes $(MINUTES)
 
 fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug must be found, and no other.
 	@node scripts/fuzz.mjs smoke $(SECONDS)

@@ -17,6 +17,7 @@ mod scan;
 mod ward;
 mod words;
 
+pub use crate::sim::run_bytes as converge;
 pub use canary::canary;
 pub use changes::changes;
 pub use events::events;
@@ -99,6 +100,11 @@ mod tests {
     #[test]
     fn any_writing_gives_the_same_events_to_every_reader() {
         replay("events", super::events, 100, 600);
+    }
+
+    #[test]
+    fn any_plan_converges() {
+        replay("converge", super::converge, 10, 200);
     }
 
     #[test]

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn any_plan_converges() {
-        replay("converge", super::converge, 10, 200);
+        replay("converge", super::converge, 2, 200);
     }
 
     #[test]

@@ -200,6 +200,9 @@ impl<'a> Input<'a> {
 
     fn actor(&mut self) -> Result<(), Refusal> {
         let length = self.length()?;
+        if length == 0 {
+            return Err(Refusal::Malformed("an actor without id"));
+        }
         if length > limits::ACTOR_BYTES_MAX {
             return Err(Refusal::OverLimit("bytes in an actor id"));
         }

@@ -10,6 +10,7 @@ mod chunk;
 mod events;
 mod frame;
 mod load;
+mod memory;
 mod messages;
 mod person;
 mod resources;

@@ -7,6 +7,7 @@ use chartroom_engine::change::{Refusal, scan as scanned};
 use super::{
     bend,
     chunk::change_chunk,
+    memory::held,
     person::Person,
     ward::{BOB, Ward},
 };
@@ -36,8 +37,8 @@ fn edited(bent: bool, choices: &mut Unstructured<'_>) -> Result<()> {
 
 fn check(chunk: &[u8]) {
     let mut found = None;
-    let cost = allocation_counter::measure(|| found = Some(scanned(chunk)));
-    assert!(cost.bytes_max < 8 * 1024, "a scan takes {} bytes", cost.bytes_max);
+    let held = held(|| found = Some(scanned(chunk)));
+    assert!(held < 8 * 1024, "a scan takes {held} bytes");
     match found.expect("the scan ran") {
         Ok(found) => agree(chunk, &found),
         Err(Refusal::Malformed(reason)) if !on_purpose(reason) && is_short_lived(chunk) => {

@@ -4,14 +4,15 @@
 PORT ?= 8080
 DATA ?= .chartroom
 STAGES ?=
+SECONDS ?= 60
 SEED ?= 1
 MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test sim load-hostile format deny clean
+.PHONY: help run build test sim load-hostile fuzz-smoke format deny clean
 
 help: ## Shows this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run PORT=9000 DATA=/var/tmp/charts    another port, another store"
 	@echo "  make test STAGES=\"unit browser\"            some stages; node scripts/test.mjs --list names them"
@@ -31,6 +32,9 @@ sim: ## Simulates people, links and a store that fail, from SEED on for MINUTES;
 load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
 	@cargo build --release -p chartroom-server
 	@cargo run --release -p chartroom-tests --example hostile_load
+
+fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug must be found, and no other.
+	@node scripts/fuzz.mjs smoke $(SECONDS)
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

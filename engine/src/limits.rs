@@ -43,6 +43,9 @@ pub const ORPHAN_WAIT_MS: u64 = 5_000;
 pub const BLOOM_ENTRIES_MAX: u64 = 2_000_000;
 /// Largest resource as JSON text.
 pub const RESOURCE_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Most arrays and objects in each other within an element; FHIR's own structures stay below 20, and
+/// what holds an element (an event, an export) must stay under the 127 that JSON's readers take.
+pub const NESTING_MAX: usize = 64;
 /// Resources in one change of an import: one change stays a few milliseconds of work.
 pub const IMPORT_CHUNK_RESOURCES: usize = 100;
 /// Refused hashes remembered per connection: as many as one message can bring, since a stock client

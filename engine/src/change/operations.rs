@@ -48,6 +48,10 @@ pub(crate) fn touched(
     for (op, counter) in expanded.operations.iter().zip(expanded.start_op.get()..) {
         let parent = place(document, staged, &mut made, &op.obj)?;
         let name = match &op.key {
+            // Automerge takes it, and reads what it saved of such a map back with keys missing.
+            Key::Map(_) if op.insert => {
+                return Err(Refusal::Malformed("it inserts at a key of a map"));
+            }
             Key::Map(name) => name.to_string(),
             Key::Seq(_) => String::new(),
         };

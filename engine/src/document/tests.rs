@@ -372,3 +372,30 @@ fn a_room_with_an_open_conflict_is_not_founded_anew() {
     patch(&mut alice, "a", json!({"onsetString": "2003"}));
     alice.refound(0).unwrap();
 }
+
+#[test]
+fn what_nests_too_deep_is_refused_or_read_as_text() {
+    for (depth, fits) in [(limits::NESTING_MAX, true), (limits::NESTING_MAX + 1, false)] {
+        let text = format!("={}{}", "[".repeat(depth), "]".repeat(depth));
+        let value: Value = serde_json::from_str(&text[1..]).unwrap();
+        let elements = Map::from_iter([("note".to_owned(), value.clone())]);
+        assert_eq!(codec::check_nesting(&elements).is_ok(), fits);
+        let read = codec::decode_text(&text).value;
+        assert_eq!(read, Some(if fits { value } else { Value::from(text) }));
+    }
+}
+
+#[test]
+fn a_loaded_log_keeps_its_order() {
+    let (mut alice, mut bob) = (document("patient:1", 1), document("patient:1", 2));
+    let condition = |document: &mut Document, id: &str| {
+        put(document, json!({ "resourceType": "Condition", "id": id })).unwrap()
+    };
+    // The second waits for the first, the third for neither.
+    let log = [condition(&mut alice, "a"), condition(&mut alice, "b"), condition(&mut bob, "c")];
+    let chunks = log.iter().map(|change| change.raw_bytes().to_vec());
+    let actor = mint_actor(1_700_000_000_000, [3; 8]);
+    let loaded = Document::load(&room("patient:1"), actor, None, chunks).unwrap();
+    let order = loaded.changes_since(&[loaded.genesis()]);
+    assert!(order.iter().map(Change::hash).eq(log.iter().map(Change::hash)));
+}

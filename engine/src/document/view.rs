@@ -17,8 +17,8 @@ use super::{
     genesis, history,
 };
 
-/// How deep a foreign client's nested objects are read; FHIR's own structures stay below 20.
-const DEPTH_MAX: usize = 64;
+/// How deep a foreign client's nested objects are read.
+const DEPTH_MAX: usize = crate::limits::NESTING_MAX;
 
 /// The elements that one change wrote into a unit.
 pub(super) type Written = BTreeMap<String, Element>;

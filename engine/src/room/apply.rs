@@ -17,6 +17,7 @@ use crate::{
     document::{self, Document, TEXTS, Writer, history::Message},
     event::{self, ResourceChange},
     room::io::{Edit, LoggedChange},
+    time,
 };
 
 /// A batch in the making.
@@ -288,7 +289,7 @@ impl Room {
             resource: after.unwrap_or_else(|| document::stub(resource_type, id)),
             hash: change.hash,
             author: self.people.author(&change),
-            authored_ms: change.timestamp.saturating_mul(1000),
+            authored_ms: time::claimed_ms(change.timestamp),
             import: Message::parse(change.message.as_deref()).import,
         })
     }

@@ -4,9 +4,11 @@
 PORT ?= 8080
 DATA ?= .chartroom
 STAGES ?=
+SEED ?= 1
+MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test format deny clean
+.PHONY: help run build test sim format deny clean
 
 help: ## Shows this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +24,9 @@ build: ## Builds server, browser module and workspace, and starts nothing.
 
 test: ## Runs everything, from format to browser; the last line counts what passed and failed.
 	@node scripts/test.mjs $(STAGES)
+
+sim: ## Simulates people, links and a store that fail, from SEED on for MINUTES; `tests/artifacts` keeps a plan that fails.
+	@cargo run --release -q -p chartroom-tests --bin sim -- --seed $(SEED) --minutes $(MINUTES)
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

@@ -27,7 +27,7 @@ const STAGES = [
   { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
   { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
-  { name: "durability", about: "SIGKILL, and the order of sync and show under strace", counts: "node", run: durability },
+  { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
 ];
 

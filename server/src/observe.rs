@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     commits: Gauge<u64, AtomicU64>,
     compactions: Gauge<u64, AtomicU64>,
     storage_failures: Gauge<u64, AtomicU64>,
+    storage_failing: Gauge,
 }
 
 impl Metrics {
@@ -88,6 +89,7 @@ impl Metrics {
             commits: Gauge::default(),
             compactions: Gauge::default(),
             storage_failures: Gauge::default(),
+            storage_failing: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -103,6 +105,7 @@ impl Metrics {
         self.commits.set(writer.commits);
         self.compactions.set(writer.compactions);
         self.storage_failures.set(writer.failures);
+        self.storage_failing.set(writer.failing.into());
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string cannot fail");
         text
@@ -131,5 +134,7 @@ impl Metrics {
         r.register("storage_compactions", "Compactions", self.compactions.clone());
         let failures = self.storage_failures.clone();
         r.register("storage_failures", "Failures of the storage", failures);
+        let failing = self.storage_failing.clone();
+        r.register("storage_failing", "1 while the storage takes no writes", failing);
     }
 }

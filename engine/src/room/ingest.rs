@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{Change, ChangeHash};
-use serde_json::Value;
 
 use super::{Room, Work, apply::Applied};
 use crate::{
@@ -188,8 +187,12 @@ impl Room {
             return Err(Refusal::NotApplicable);
         }
         for Touched { collection, id, .. } in touched.iter().filter(|touched| touched.unclear) {
-            if let Some(Value::Object(resource)) = copy.resource(collection, id) {
-                document::check_compartment(&self.id.name, collection, id, &resource)?;
+            // What stands beside the shown value, in a conflict, counts as well.
+            let conflicts = copy.resource_conflicts(collection, id, &self.people);
+            let sides = conflicts.into_iter().flat_map(|conflict| conflict.values);
+            let values = sides.map(|side| side.value).chain(copy.resource(collection, id));
+            for value in values.filter_map(|value| value.as_object().cloned()) {
+                document::check_compartment(&self.id.name, collection, id, &value)?;
             }
         }
         Ok(())

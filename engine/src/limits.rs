@@ -17,6 +17,11 @@ pub const HASHES_MAX: usize = 4096;
 pub const CHANGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most operations in one change; a whole patient of 1,111 resources has 18,401.
 pub const CHANGE_OPS_MAX: u64 = 100_000;
+/// Longest name that an operation writes at, such as the url of an extension.
+pub const NAME_BYTES_MAX: usize = 2048;
+/// Levels of objects within one element that a foreign client may nest; FHIR's own structures stay
+/// below 20. What is deeper is refused, and would be read as null.
+pub const NESTING_MAX: usize = 64;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.

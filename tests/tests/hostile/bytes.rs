@@ -175,8 +175,13 @@ pub struct Message {
 }
 
 /// An honest message of version 1.
-pub const PLAIN: Message =
-    Message { version: 0x42, heads: Vec::new(), need: Vec::new(), have: Vec::new(), flags: Vec::new() };
+pub const PLAIN: Message = Message {
+    version: 0x42,
+    heads: Vec::new(),
+    need: Vec::new(),
+    have: Vec::new(),
+    flags: Vec::new(),
+};
 
 impl Message {
     /// The message with its chunks.

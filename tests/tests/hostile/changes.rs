@@ -62,7 +62,7 @@ rows! { check:
     a3_a_run_of_2_to_the_40_operations => Ends::Refused("too-large"), SMALL, bent(|change| {
         change.columns.insert(ACTION, run(1 << 40, 1));
     });
-    a3_a_run_of_2_to_the_62_operations => Ends::Refused("bad-counter"), SMALL, bent(|change| {
+    a3_a_run_of_2_to_the_62_operations => Ends::Refused("too-large"), SMALL, bent(|change| {
         change.columns.insert(ACTION, run(1 << 62, 1));
     });
     a3_a_run_of_2_to_the_40_predecessors => Ends::Refused("too-large"), SMALL, bent(|change| {
@@ -115,7 +115,7 @@ rows! { check:
         Op::at(OF_M, "note", Action::MakeList, (0, vec![])),
         Op::insert((FREE + 1, SELF), Key::After((FREE + 77, SELF))),
     ]);
-    b6_an_insert_into_a_map => Ends::Closed(1008, "harmed"), SMALL,
+    b6_an_insert_into_a_map => Ends::Taken, SMALL,
         ops([Op::insert(OF_M, Key::Start)]);
     b7_an_operation_of_an_actor_that_is_not_named => Ends::Refused("malformed"), SMALL,
         ops([Op::text((FREE, 9), "recordedDate", "2026")]);
@@ -223,7 +223,7 @@ rows! { check:
 fn bomb() -> Vec<u8> {
     use std::io::Write;
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-    for _ in 0..64 {
+    for _ in 0..8 {
         deflate.write_all(&[0; 1 << 20]).unwrap();
     }
     deflate.finish().unwrap()

@@ -12,6 +12,9 @@ pub const CHANGE: u8 = 1;
 /// Type of a deflated change chunk.
 pub const DEFLATED: u8 = 2;
 
+/// Type of a chunk that holds several changes.
+pub const BUNDLE: u8 = 3;
+
 /// Columns of a change's operations, by their specifications.
 pub const KEY_TEXT: u64 = 21;
 pub const INSERT: u64 = 52;
@@ -19,7 +22,6 @@ pub const ACTION: u64 = 66;
 pub const VALUE_META: u64 = 86;
 pub const VALUE: u64 = 87;
 pub const PRED_COUNT: u64 = 112;
-pub const MARK_NAME: u64 = 165;
 
 /// An operation id: its counter, and the place of its actor among those that the change names.
 pub type Id = (u64, usize);
@@ -43,9 +45,6 @@ pub enum Action {
     Set = 1,
     MakeList = 2,
     Delete = 3,
-    MakeText = 4,
-    Increment = 5,
-    Mark = 7,
 }
 
 /// A value: automerge's code of its type, and its bytes.

@@ -2,11 +2,11 @@
 
 use crate::{
     bytes::{
-        ACTION, Action, CHANGE, Change, DEFLATED, DOCUMENT, INSERT, KEY_TEXT, Key, Op, PLAIN,
-        PRED_COUNT, SELF, chunk, collection, hash, signed, unsigned,
+        ACTION, Action, BUNDLE, CHANGE, Change, DEFLATED, DOCUMENT, INSERT, KEY_TEXT, Key, Op,
+        PLAIN, PRED_COUNT, SELF, chunk, collection, hash, signed, unsigned,
     },
     rows,
-    scene::{Bounds, Ends, FREE, SMALL, Stage, check, resource},
+    scene::{Ends, FREE, LARGE, SLOW, SMALL, Stage, check, resource},
 };
 
 /// The operation that [`resource`] begins with.
@@ -77,13 +77,13 @@ rows! { check:
         change.columns.insert(ACTION, run(90_000, 1));
     });
     a3_operations_in_one_long_name => Ends::Refused("too-large"),
-        Bounds { bytes: 64 << 20, ..SMALL }, |stage| {
+        LARGE, |stage| {
         let long = Op::at(OF_M, &"n".repeat(1 << 20), Action::MakeMap, (0, vec![]));
         let inside = (0..50_000).map(|_| Op::text((FREE + 1, SELF), "x", "y"));
         one(stage, &resource(std::iter::once(long).chain(inside)), |_| {})
     };
     a3_a_map_in_a_map_in_a_map_and_so_on => Ends::Refused("too-large"),
-        Bounds { bytes: 64 << 20, ..SMALL },
+        LARGE,
         ops((0..50_000).map(|depth| Op::at((FREE + depth, SELF), "n", Action::MakeMap, (0, vec![]))));
 
     // B: where automerge panics.
@@ -194,6 +194,18 @@ rows! { check:
         torn.truncate(torn.len() - 5);
         PLAIN.with(&[first, torn])
     };
+    a_bundle_of_changes => Ends::Closed(1002, "plain change"), SMALL,
+        |_| PLAIN.with(&[chunk(BUNDLE, &[0; 40])]);
+    a_change_of_nine_megabytes => Ends::Refused("too-large"), LARGE,
+        |_| PLAIN.with(&[chunk(CHANGE, &vec![0; 9 << 20])]);
+    columns_without_end => Ends::Refused("too-large"), SMALL, bent(|change| {
+        change.columns.extend((200..5_000).map(|id| (id << 4 | 2, vec![])));
+    });
+    more_actors_than_anybody_names => Ends::Refused("too-large"), SMALL,
+        bent(|change| change.others = vec![vec![1; 4]; 2_000]);
+    a_person_in_the_name_of_another => Ends::Taken, SMALL, bent(|change| {
+        change.message = br#"{"by":{"id":"alice","name":"Alice"},"import":true}"#.to_vec();
+    });
     bytes_behind_a_chunk => Ends::Closed(1002, "bytes follow"), SMALL, |stage| {
         let mut chunk = Change::new(&stage.heads, FREE, &resource([])).chunk();
         chunk.push(0);
@@ -205,7 +217,7 @@ rows! { check:
     a_change_without_dependencies => Ends::Refused("missing-dependencies"), SMALL,
         bent(|change| change.deps.clear());
     a_change_of_a_room_of_her_own => Ends::Refused("missing-dependencies"),
-        Bounds { time: std::time::Duration::from_secs(9), ..SMALL },
+        SLOW,
         bent(|change| change.deps = vec![[9; 32]]);
     a_resource_of_another_patient => Ends::Refused("wrong-patient"), SMALL, ops([
         Op::text(OF_M, "subject", r#"={"reference":"Patient/p2"}"#),

@@ -3,7 +3,7 @@
 use crate::{
     bytes::{Message, PLAIN, unsigned},
     rows,
-    scene::{Bounds, Ends, SMALL, check},
+    scene::{Ends, LARGE, SMALL, check},
 };
 
 /// A message of nothing but a count and so many zeros behind what comes before it.
@@ -13,8 +13,6 @@ fn zeros(before: &[u8], count: u64) -> Vec<u8> {
     message.extend(vec![0; count as usize]);
     message
 }
-
-const LARGE: Bounds = Bounds { bytes: 96 << 20, ..SMALL };
 
 rows! { check:
     // A1, B1, D1: the numbers of a Bloom filter are the peer's.
@@ -33,6 +31,10 @@ rows! { check:
         |_| zeros(&[0x42, 0, 0], 15_000_000);
     a4_millions_of_empty_chunks => Ends::Closed(1009, "limit"), LARGE,
         |_| zeros(&[0x42, 0, 0, 0], 15_000_000);
+    a4_more_chunks_than_anybody_sends => Ends::Closed(1009, "changes"), SMALL,
+        |_| PLAIN.with(&vec![vec![0]; 17_000]);
+    a4_more_heads_than_anybody_has => Ends::Closed(1009, "hashes"), SMALL,
+        |_| Message { heads: vec![[7; 32]; 5_000], ..PLAIN }.with(&[]);
     a4_more_hashes_than_anybody_has => Ends::Closed(1009, "limit"), LARGE,
         |_| Message { need: vec![[5; 32]; 400_000], ..PLAIN }.with(&[]);
     a_count_of_2_to_the_64 => Ends::Closed(1002, ""), SMALL, |_| {

@@ -60,7 +60,11 @@ pub struct Bounds {
 }
 
 /// Bounds of a message of a few kilobytes.
-pub const SMALL: Bounds = Bounds { time: Duration::from_secs(2), bytes: 16 << 20 };
+pub const SMALL: Bounds = Bounds { time: Duration::from_secs(2), bytes: 8 << 20 };
+/// Bounds of a message of up to 16 MiB, which both ends have in memory here.
+pub const LARGE: Bounds = Bounds { bytes: 64 << 20, ..SMALL };
+/// Bounds of a change that waits for those that it depends on.
+pub const SLOW: Bounds = Bounds { time: Duration::from_secs(9), ..SMALL };
 
 /// What Mallory knows when she makes up her message.
 pub struct Stage {

@@ -28,7 +28,8 @@ pub fn seal(chunk: &mut [u8]) -> [u8; 32] {
 /// # Errors
 /// Where the chunk would be refused before automerge sees it.
 pub fn scan(chunk: &[u8]) -> Result<(ChangeHash, u64, u64), Refusal> {
-    chunk::scan(chunk).map(|scanned| (scanned.hash, scanned.ops, scanned.seq))
+    let (hash, data) = chunk::open(chunk)?;
+    chunk::scan(data).map(|(ops, seq)| (hash, ops, seq))
 }
 
 /// A change that passed every check but being applied.

@@ -30,7 +30,8 @@ pub(super) struct Applied {
     pub mirrors: Vec<u64>,
     pub(super) group: Vec<(Peer, Checked)>,
     grouped: BTreeSet<(String, String)>,
-    pub(super) hashes: BTreeSet<ChangeHash>,
+    /// The changes of the batch, with the highest operation counter of each.
+    pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
     /// Who wrote each resource in this batch; `None` for the server itself.
@@ -94,7 +95,7 @@ impl Room {
         self.ledger.enter(&checked.change);
         self.staged.extend(std::mem::take(&mut checked.made));
         applied.grouped.extend(keys);
-        applied.hashes.insert(checked.change.hash());
+        applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.group.push((peer, checked));
         true
     }
@@ -227,7 +228,7 @@ impl Room {
         applied: &mut Applied,
     ) {
         self.seq += 1;
-        applied.hashes.insert(checked.change.hash());
+        applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
         let now_ms = self.event_time(now_ms);
         for touched in &checked.touched {

@@ -4,17 +4,13 @@
 //! one commit at a time for all rooms that wait, tried again once after the store was opened again,
 //! and a room given up when that fails too.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartroom_engine::{
-    ActorId, Author, Batch, ChangeHash, Document, Input, Output, Peer, Room, RoomId, Rules,
-    mint_actor,
+    ActorId, Author, Batch, ChangeHash, Document, Input, Output, Peer, Room, RoomId, mint_actor,
 };
 use chartroom_server::{
-    hub::load_room,
+    hub::{HubConfig, load_room},
     storage::{Keyspace, RoomBatch, Storage, StorageError},
 };
 
@@ -38,7 +34,7 @@ pub struct Server {
     pub disk: Disk,
     storage: Keyspace<Disk>,
     actor: ActorId,
-    rules: Arc<Rules>,
+    config: HubConfig,
     rooms: BTreeMap<usize, Live>,
     names: Vec<RoomId>,
     waiting: Vec<Waiting>,
@@ -64,7 +60,7 @@ impl Server {
             disk,
             storage,
             actor,
-            rules: Rules::shipped(),
+            config: HubConfig::default(),
             rooms: BTreeMap::new(),
             names: names.to_vec(),
             waiting: Vec::new(),
@@ -90,7 +86,7 @@ impl Server {
 
     /// A room as it is stored.
     pub fn stored(&self, number: usize) -> Result<Room, String> {
-        let loaded = load_room(&self.storage, &self.id(number), &self.actor, &self.rules);
+        let loaded = load_room(&self.storage, &self.id(number), &self.actor, &self.config);
         loaded.map(|loaded| loaded.room).map_err(|error| error.to_string())
     }
 

@@ -12,7 +12,6 @@ mod bad_input;
 mod durability;
 mod events;
 mod follow;
-mod hostile;
 mod http;
 mod import;
 mod json_wire;

@@ -6,7 +6,7 @@ use crate::{
         PLAIN, PRED_COUNT, SELF, chunk, collection, hash, signed, unsigned,
     },
     rows,
-    scene::{Ends, FREE, LARGE, SLOW, SMALL, Stage, check, resource},
+    scene::{DEAR, Ends, FREE, LARGE, SLOW, SMALL, Stage, check, resource},
 };
 
 /// The operation that [`resource`] begins with.
@@ -115,7 +115,7 @@ rows! { check:
         Op::at(OF_M, "note", Action::MakeList, (0, vec![])),
         Op::insert((FREE + 1, SELF), Key::After((FREE + 77, SELF))),
     ]);
-    b6_an_insert_into_a_map => Ends::Taken, SMALL,
+    b6_an_insert_into_a_map => Ends::Refused("malformed"), SMALL,
         ops([Op::insert(OF_M, Key::Start)]);
     b7_an_operation_of_an_actor_that_is_not_named => Ends::Refused("malformed"), SMALL,
         ops([Op::text((FREE, 9), "recordedDate", "2026")]);
@@ -206,6 +206,32 @@ rows! { check:
     a_person_in_the_name_of_another => Ends::Taken, SMALL, bent(|change| {
         change.message = br#"{"by":{"id":"alice","name":"Alice"},"import":true}"#.to_vec();
     });
+    // What is sound and dear.
+    a_thousand_changes_that_come_in_reverse => Ends::Taken, DEAR, |stage| {
+        let mut chunks = vec![Change::new(&stage.heads, FREE, &resource([])).chunk()];
+        for number in 1..1_000 {
+            let mut next = Change::new(&[hash(&chunks[0])], FREE + 10 * number, &[]);
+            (next.seq, next.others) = (number + 1, vec![]);
+            chunks.insert(0, next.chunk());
+        }
+        PLAIN.with(&chunks)
+    };
+    a_thousand_values_of_one_element => Ends::Taken, DEAR, |stage| {
+        let first = Change::new(&stage.heads, FREE, &resource([])).chunk();
+        let of_first = (FREE, 2);
+        let values = (0..1_000u64).map(|number| {
+            let name = format!("{number}");
+            let ops = [Op::text(of_first, "recordedDate", &name)];
+            let mut value = Change::new(&[hash(&first)], FREE + 1, &ops);
+            value.actor = [&[0xdd; 8][..], &number.to_be_bytes()].concat();
+            value.others = vec![vec![0xee; 16]];
+            value.columns.insert(1, vec![0x7f, 1]);
+            value.chunk()
+        });
+        PLAIN.with(&std::iter::once(first.clone()).chain(values).collect::<Vec<_>>())
+    };
+    a_hundred_thousand_operations => Ends::Taken, DEAR,
+        ops((0..99_000).map(|number| Op::text(OF_M, &format!("e{}", number % 500), "y")));
     bytes_behind_a_chunk => Ends::Closed(1002, "bytes follow"), SMALL, |stage| {
         let mut chunk = Change::new(&stage.heads, FREE, &resource([])).chunk();
         chunk.push(0);

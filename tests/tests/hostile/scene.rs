@@ -63,6 +63,8 @@ pub struct Bounds {
 pub const SMALL: Bounds = Bounds { time: Duration::from_secs(2), bytes: 8 << 20 };
 /// Bounds of a message of up to 16 MiB, which both ends have in memory here.
 pub const LARGE: Bounds = Bounds { bytes: 64 << 20, ..SMALL };
+/// Bounds of what is taken, and is as dear as it may be.
+pub const DEAR: Bounds = Bounds { time: Duration::from_secs(10), bytes: 128 << 20 };
 /// Bounds of a change that waits for those that it depends on.
 pub const SLOW: Bounds = Bounds { time: Duration::from_secs(9), ..SMALL };
 
@@ -135,6 +137,7 @@ pub async fn check_frame(
         assert_eq!(room_of(&server).await["resources"], json!({ "AllergyIntolerance": 2 }));
     }
     let before = (room_of(&server).await, document_of(&server).await);
+    drop((alice, bob, mallory));
     server.stop().await.unwrap();
     let server = Server::start(folder.path()).await.unwrap();
     assert_eq!((room_of(&server).await, document_of(&server).await), before, "{name}: restarted");

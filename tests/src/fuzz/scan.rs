@@ -61,8 +61,13 @@ fn agree(chunk: &[u8], found: &(chartroom_engine::ChangeHash, u64, u64)) {
 
 /// What the scan refuses though automerge might take it.
 fn on_purpose(reason: &str) -> bool {
-    ["columns are not in order", "sequence number and first operation count from 1"]
-        .contains(&reason)
+    [
+        "columns are not in order",
+        "sequence number and first operation count from 1",
+        "only an actor's first change names an author",
+        "an actor id is empty",
+    ]
+    .contains(&reason)
 }
 
 /// Whether no number in the chunk is above 2¹⁴, so that automerge, which expands runs, can be asked

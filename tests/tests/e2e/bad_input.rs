@@ -78,7 +78,12 @@ async fn another_protocol_version_is_told_so() {
     };
     let bytes = chartroom_server::wire::frame::encode(&join);
     socket.send(Message::Binary(bytes.into())).await.unwrap();
-    let first = socket.next().await.unwrap().unwrap();
+    let first = loop {
+        let message = socket.next().await.unwrap().unwrap();
+        if message.is_binary() {
+            break message;
+        }
+    };
     let frame = chartroom_server::wire::frame::decode(&first.into_data()).unwrap();
     assert!(matches!(frame, Frame::Error { message, .. } if message.contains("version 1")));
     server.stop().await.unwrap();

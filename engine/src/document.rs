@@ -187,8 +187,9 @@ impl Document {
     /// Takes over a snapshot from a trusted server; local changes that it lacks are applied again.
     pub(crate) fn adopt(&mut self, chunk: &[u8]) -> Result<(), LoadError> {
         let loaded = Self::load(&self.room, self.doc.get_actor().clone(), Some(chunk), [])?;
-        let mut local = self.changes_since(&[]);
-        local.retain(|change| !loaded.has(&change.hash()));
+        let metas = self.metas_since(&[]);
+        let local = metas.iter().filter(|change| !loaded.has(&change.hash));
+        let local = local.filter_map(|change| self.change(&change.hash)).collect();
         self.doc = loaded.doc;
         self.apply(local).map_err(LoadError::Snapshot)
     }

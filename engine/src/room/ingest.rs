@@ -51,9 +51,12 @@ impl Room {
             let orphans = member.take_orphans();
             waiting.splice(0..0, orphans);
         }
-        // Counters grow along dependencies, so one pass in their order places all but changes
-        // without operations that come in the wrong order.
-        waiting.sort_by_key(Change::start_op);
+        if self.serves() {
+            // Counters grow along dependencies, so one pass in their order places all but changes
+            // without operations that come in the wrong order. What a server sends is in the order of
+            // its log, which a client keeps.
+            waiting.sort_by_key(Change::start_op);
+        }
         for _ in 0..PASSES_MAX {
             let before = waiting.len();
             let (mut left, mut later) = (Vec::new(), Vec::new());

@@ -454,6 +454,28 @@ fn edits_that_arrive_together_are_shown_in_the_order_of_the_log() {
 }
 
 #[test]
+fn who_returns_is_shown_the_order_of_the_log_whatever_counters_say() {
+    let mut world = World::with("patient:1", &[1, 2, 3]);
+    world.edit(3, put("c", "Asthma"));
+    world.settle();
+    for person in [1, 2, 3] {
+        world.leave(person);
+    }
+    // The value that the log has first has the higher operation counter.
+    world.edit(1, patch("c", json!({"recordedDate": "2026"})));
+    world.edit(1, patch("c", json!({"onsetString": "said by 1"})));
+    world.edit(2, patch("c", json!({"onsetString": "said by 2"})));
+    for person in [1, 2, 3] {
+        world.join(person);
+        world.settle();
+    }
+    for replica in world.clients.values().chain([&world.server]) {
+        let resource = replica.document().resource("Condition", "c").unwrap();
+        assert_eq!(resource["onsetString"], "said by 1");
+    }
+}
+
+#[test]
 fn edits_made_again_in_the_next_epoch_take_nothing_back() {
     let mut world = World::with("patient:1", &[1]);
     let condition = |text: &str, note: &str| {

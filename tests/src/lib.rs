@@ -5,6 +5,7 @@
 #![allow(clippy::panic, reason = "a test stops at the first surprise")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a client takes what it knows")]
 
+pub mod bytes;
 pub mod client;
 pub mod event_source;
 pub mod forge;

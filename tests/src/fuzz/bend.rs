@@ -13,11 +13,12 @@ use automerge::{
 use chartroom_engine::Peer;
 
 use super::{
-    chunk::{Parts, leb, signed_leb},
+    chunk::Parts,
     person::scalar,
     ward::{BOB, MALLORY, actor_of},
     words::{text, word},
 };
+use crate::bytes;
 
 const BENDS_MAX: usize = 4;
 
@@ -131,8 +132,8 @@ pub(super) fn columns(chunk: Vec<u8>, choices: &mut Unstructured<'_>) -> Result<
                 }
             }
             1 => {
-                signed_leb(number(choices)? as i64, column);
-                leb(number(choices)?, column);
+                bytes::signed(column, number(choices)? as i64);
+                bytes::unsigned(column, number(choices)?);
             }
             2 => {
                 let end = column.len();

@@ -2,6 +2,8 @@
 //!
 //! Layout: automerge's binary format, "chunk container" and "change chunk".
 
+use crate::bytes;
+
 /// A change chunk's data: what stands before its columns, the columns, and what stands behind them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parts {
@@ -45,10 +47,10 @@ impl Parts {
     /// The chunk of these parts, with its lengths and its checksum right.
     pub fn chunk(&self) -> Vec<u8> {
         let mut data = self.head.clone();
-        leb(self.columns.len() as u64, &mut data);
-        for (spec, bytes) in &self.columns {
-            leb(*spec, &mut data);
-            leb(bytes.len() as u64, &mut data);
+        bytes::count(&mut data, self.columns.len());
+        for (spec, column) in &self.columns {
+            bytes::unsigned(&mut data, *spec);
+            bytes::count(&mut data, column.len());
         }
         data.extend(self.columns.iter().flat_map(|(_, bytes)| bytes));
         data.extend(&self.extra);
@@ -58,29 +60,7 @@ impl Parts {
 
 /// A change chunk of this data, with its length and its checksum right.
 pub(super) fn change_chunk(data: &[u8]) -> Vec<u8> {
-    let mut chunk = vec![0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1];
-    leb(data.len() as u64, &mut chunk);
-    chunk.extend(data);
-    chartroom_engine::change::seal(&mut chunk);
-    chunk
-}
-
-/// Writes an unsigned LEB128 number.
-pub(super) fn leb(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// Writes a signed LEB128 number.
-pub(super) fn signed_leb(mut number: i64, out: &mut Vec<u8>) {
-    while !(-0x40..0x40).contains(&number) {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push((number & 0x7f) as u8);
+    bytes::chunk(1, data)
 }
 
 fn unsigned(rest: &mut &[u8]) -> Option<usize> {

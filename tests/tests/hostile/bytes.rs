@@ -4,6 +4,8 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use chartroom_engine::{change::seal, document::RESOURCE_TYPES};
+pub use chartroom_tests::bytes::{chunk, signed, unsigned};
+use chartroom_tests::bytes::{count, hashes, prefixed};
 
 /// Type of a chunk that holds a whole document.
 pub const DOCUMENT: u8 = 0;
@@ -147,14 +149,6 @@ impl Change {
         data.extend(&self.extra);
         data
     }
-}
-
-/// A chunk with its checksum.
-pub fn chunk(kind: u8, data: &[u8]) -> Vec<u8> {
-    let mut chunk = vec![0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, kind];
-    prefixed(&mut chunk, data);
-    seal(&mut chunk);
-    chunk
 }
 
 /// The hash of a chunk.
@@ -304,39 +298,4 @@ fn booleans(values: impl Iterator<Item = bool>) -> Vec<u8> {
         (at, expected) = (end, !expected);
     }
     out
-}
-
-fn hashes(out: &mut Vec<u8>, hashes: &[[u8; 32]]) {
-    count(out, hashes.len());
-    out.extend(hashes.iter().flatten());
-}
-
-fn prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
-    count(out, bytes.len());
-    out.extend(bytes);
-}
-
-fn count(out: &mut Vec<u8>, number: usize) {
-    unsigned(out, number as u64);
-}
-
-/// Writes an unsigned LEB128 number.
-pub fn unsigned(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// Writes a signed LEB128 number.
-pub fn signed(out: &mut Vec<u8>, mut number: i64) {
-    loop {
-        let byte = number as u8 & 0x7f;
-        number >>= 7;
-        if number == -i64::from(byte >> 6) {
-            return out.push(byte);
-        }
-        out.push(byte | 0x80);
-    }
 }

@@ -77,9 +77,9 @@ fn converged(world: &World, number: usize, server: &Room) -> Result<(), Failure>
     for person in &world.people {
         let replica = person.replica(number);
         let name = &person.author.id;
-        if person.kind == Kind::Hostile {
+        if let (Kind::Hostile, Replica::Stock(doc, _)) = (person.kind, replica) {
             let heads = server.document().heads();
-            if !heads.iter().all(|head| replica.has(head)) {
+            if !heads.iter().all(|head| doc.get_change_meta_by_hash(head).is_some()) {
                 return Err(world.failure("liveness", format!("{name} does not hear the others")));
             }
             continue;

@@ -8,7 +8,7 @@ use automerge::{
 use serde_json::Value;
 
 use super::{
-    model::{Shape, Target},
+    model::Target,
     plan::{Edit, Verb},
 };
 
@@ -30,7 +30,7 @@ fn write(
     patient: &str,
     edit: &Edit,
 ) -> Option<()> {
-    let (name, shape) = target.element;
+    let name = target.element;
     let Some(map) = standing.filter(|_| !matches!(edit.verb, Verb::Put | Verb::Batch)) else {
         let map = tx.put_object(collection, target.id.as_str(), ObjType::Map).ok()?;
         let resource = target.resource(patient, edit.value);
@@ -46,11 +46,9 @@ fn write(
         Verb::Unset => tx.delete(&map, name).ok(),
         Verb::Delete => tx.delete(collection, target.id.as_str()).ok(),
         Verb::Insert | Verb::Remove => items(tx, &map, edit),
-        Verb::Put | Verb::Batch | Verb::Set | Verb::Undelete | Verb::Choose => match shape {
-            Shape::Text | Shape::Whole | Shape::List => {
-                put(tx, &map, name, &target.value, edit.value)
-            }
-        },
+        Verb::Put | Verb::Batch | Verb::Set | Verb::Undelete | Verb::Choose => {
+            put(tx, &map, name, &target.value, edit.value)
+        }
     }
 }
 

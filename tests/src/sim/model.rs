@@ -7,7 +7,7 @@ use super::plan::{Edit, Verb};
 
 /// How an element is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+enum Shape {
     /// A string or a code.
     Text,
     /// One compound value.
@@ -79,8 +79,8 @@ pub struct Target {
     template: &'static Template,
     /// FHIR id.
     pub id: String,
-    /// Element name and shape.
-    pub element: (&'static str, Shape),
+    /// Element name.
+    pub element: &'static str,
     /// The value.
     pub value: Value,
 }
@@ -92,11 +92,11 @@ impl Target {
             .get((edit.resource % TEMPLATES.len() as u64) as usize)
             .expect("a remainder is an index");
         let elements = template.elements;
-        let element = *elements
+        let (element, shape) = *elements
             .get((edit.element % elements.len() as u64) as usize)
             .expect("a remainder is an index");
         let id = format!("r{}", edit.resource / TEMPLATES.len() as u64);
-        Self { template, id, element, value: value(element.0, element.1, edit.value) }
+        Self { template, id, element, value: value(element, shape, edit.value) }
     }
 
     /// FHIR resource type.
@@ -113,7 +113,7 @@ impl Target {
             (self.template.subject.to_owned(), reference),
         ]);
         for (at, (name, shape)) in self.template.elements.iter().enumerate() {
-            if number >> at & 1 == 1 || *name == self.element.0 {
+            if number >> at & 1 == 1 || *name == self.element {
                 resource.insert((*name).to_owned(), value(name, *shape, number));
             }
         }
@@ -130,7 +130,7 @@ pub fn command(
 ) -> Option<Command> {
     let target = Target::of(edit);
     let (resource_type, id) = (target.resource_type().to_owned(), target.id.clone());
-    let name = target.element.0;
+    let name = target.element;
     let standing = document.resource(&resource_type, &id);
     let put = || Command::Put { resource: target.resource(patient, edit.value) };
     let patch = |elements: Map<String, Value>| {

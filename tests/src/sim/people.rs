@@ -262,14 +262,6 @@ impl Replica {
         }
     }
 
-    /// Whether the replica has a change.
-    pub fn has(&self, hash: &ChangeHash) -> bool {
-        match self {
-            Self::Ours(room) => room.document().heads().contains(hash),
-            Self::Stock(doc, _) => doc.get_change_meta_by_hash(hash).is_some(),
-        }
-    }
-
     /// Local edits that are not acknowledged.
     pub fn unsaved(&self) -> usize {
         match self {
@@ -290,7 +282,7 @@ fn forged(doc: &Automerge, actor: ActorId, edit: &Edit, what: Attack) -> Option<
     scratch.set_actor(actor);
     let hash = foreign::edit(&mut scratch, "p1", edit)?;
     let change = scratch.get_change_by_hash(&hash)?;
-    let chunk = if what == Attack::Gap {
+    let mut chunk = if what == Attack::Gap {
         let mut expanded = change.decode();
         expanded.seq += 1 + edit.value % 3;
         expanded.hash = None;
@@ -306,7 +298,6 @@ fn forged(doc: &Automerge, actor: ActorId, edit: &Edit, what: Attack) -> Option<
         }
         chunk
     };
-    let mut chunk = chunk;
     let hash = ChangeHash(chartroom_engine::change::seal(&mut chunk));
     let (need, have, flags, version) = (Vec::new(), Vec::new(), None, MessageVersion::V1);
     let changes = ChunkList::from(vec![chunk]);

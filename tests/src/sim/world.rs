@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use chartroom_engine::{ActorId, Author, ChangeHash, Document, Event, Input, RoomId, mint_actor};
+use chartroom_engine::{
+    ActorId, Author, Batch, ChangeHash, Document, Event, Input, RoomId, mint_actor,
+};
 
 use super::{
     Failure, Outcome, checkers,
@@ -68,6 +70,15 @@ pub struct Record {
     pub forbidden: BTreeSet<ChangeHash>,
     /// Changes of people.
     pub edits: u64,
+}
+
+impl Record {
+    /// The changes of a batch are durable.
+    fn keep(&mut self, room: usize, batch: &Batch) {
+        if let Some(durable) = self.durable.get_mut(room) {
+            durable.extend(batch.changes.iter().map(|change| change.hash));
+        }
+    }
 }
 
 /// Something on the agenda.

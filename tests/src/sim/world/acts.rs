@@ -43,10 +43,14 @@ impl World {
                 cut.collect::<Vec<_>>().into_iter().for_each(|who| self.part(who, ms));
             }
             Act::Slow { who, ms } => {
-                self.links.iter_mut().skip(who).take(1).for_each(|link| link.slow_ms = ms)
+                if let Some(link) = self.links.get_mut(who) {
+                    link.slow_ms = ms;
+                }
             }
             Act::Twice { who, messages } => {
-                self.links.iter_mut().skip(who).take(1).for_each(|link| link.twice = messages);
+                if let Some(link) = self.links.get_mut(who) {
+                    link.twice = messages;
+                }
             }
             Act::Restart { who, keeps } => {
                 self.part(who, RETURN_MS);
@@ -116,13 +120,7 @@ impl World {
         }
         self.agenda.retain(|_, happening| !matches!(happening, Happening::Committed));
         for (room, batch) in server.crash(kept) {
-            let hashes = batch.changes.iter().map(|change| change.hash);
-            self.record
-                .durable
-                .iter_mut()
-                .skip(room)
-                .take(1)
-                .for_each(|d| d.extend(hashes.clone()));
+            self.record.keep(room, &batch);
         }
         self.enter(self.now_ms + down_ms, Happening::Started);
     }

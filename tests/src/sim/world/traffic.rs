@@ -149,13 +149,7 @@ impl World {
                     self.record.made.extend(author.map(|author| (hash, author)));
                 }
                 Said::Committed(room, batch) => {
-                    let hashes = batch.changes.iter().map(|change| change.hash);
-                    self.record
-                        .durable
-                        .iter_mut()
-                        .skip(room)
-                        .take(1)
-                        .for_each(|d| d.extend(hashes.clone()));
+                    self.record.keep(room, &batch);
                     let events = batch.events.into_iter().map(|event| (event.seq, event));
                     if let Some(published) = self.record.published.get_mut(room) {
                         published.extend(events);

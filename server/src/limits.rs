@@ -35,6 +35,8 @@ pub enum Limit {
     EphemeralBytes,
     /// Rooms of a connection.
     ConnectionRooms,
+    /// New rooms per second; the connection waits for the next one.
+    NewRooms,
     /// Readers of event logs of a connection.
     Follows,
     /// Subscriptions of a connection.
@@ -68,6 +70,7 @@ impl Limit {
             Self::MessageLists => "message-over-limit",
             Self::EphemeralBytes => "ephemeral-too-large",
             Self::ConnectionRooms => "too-many-rooms",
+            Self::NewRooms => "new-rooms-per-second",
             Self::Follows => "too-many-follows",
             Self::Subscriptions => "too-many-subscriptions",
             Self::MessageRate => "messages-per-second",
@@ -88,6 +91,7 @@ impl Limit {
             Self::Connections | Self::ConnectionsUnjoined | Self::Queue => 1013,
             Self::JoinWait
             | Self::ConnectionRooms
+            | Self::NewRooms
             | Self::Follows
             | Self::Subscriptions
             | Self::MessageRate
@@ -139,6 +143,12 @@ impl Limits {
         Rate { per_second: self.bytes_per_second, burst }
     }
 }
+
+/// Rooms that a connection may open which nothing was written to.
+pub(crate) const NEW_ROOMS: Rate = Rate {
+    per_second: limits::NEW_ROOMS_PER_SECOND,
+    burst: Duration::from_secs(limits::NEW_ROOMS_BURST_SECONDS),
+};
 
 /// Refused changes of one connection before it is closed.
 const REFUSED: Rate = Rate {

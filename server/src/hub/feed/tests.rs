@@ -4,7 +4,7 @@
     reason = "a test that meets the unexpected ends there"
 )]
 
-use chartroom_engine::{Author, Command};
+use chartroom_engine::{Author, Command, limits::QUEUE_EVENTS_MAX};
 use serde_json::json;
 
 use super::*;

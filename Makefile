@@ -4,12 +4,15 @@
 PORT ?= 8080
 DATA ?= .chartroom
 STAGES ?=
+SECONDS ?= 60
+SEED ?= 1
+MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test load-hostile format deny clean
+.PHONY: help run build test sim load-hostile fuzz-smoke format deny clean
 
 help: ## Shows this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run PORT=9000 DATA=/var/tmp/charts    another port, another store"
 	@echo "  make test STAGES=\"unit browser\"            some stages; node scripts/test.mjs --list names them"
@@ -23,9 +26,15 @@ build: ## Builds server, browser module and workspace, and starts nothing.
 test: ## Runs everything, from format to browser; the last line counts what passed and failed.
 	@node scripts/test.mjs $(STAGES)
 
+sim: ## Simulates people, links and a store that fail, from SEED on for MINUTES; `tests/artifacts` keeps a plan that fails.
+	@cargo run --release -q -p chartroom-tests --bin sim -- --seed $(SEED) --minutes $(MINUTES)
+
 load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
 	@cargo build --release -p chartroom-server
 	@cargo run --release -p chartroom-tests --example hostile_load
+
+fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug must be found, and no other.
+	@node scripts/fuzz.mjs smoke $(SECONDS)
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

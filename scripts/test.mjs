@@ -27,7 +27,8 @@ const STAGES = [
   { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
   { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
-  { name: "durability", about: "SIGKILL, and the order of sync and show under strace", counts: "node", run: durability },
+  { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
+  { name: "release", about: "the release server unwinds: a panic in one room leaves the others served", counts: "node", run: release },
   { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
 ];
 
@@ -141,6 +142,12 @@ async function durability(onOutput) {
     await debian(["strace"]);
   }
   await endToEnd("durability", onOutput);
+}
+
+async function release(onOutput) {
+  await npmCi("tests/durability");
+  const env = { CHARTROOM_BIN: process.env.CHARTROOM_BIN ?? (await buildServer("release")) };
+  await run("node", ["--test", "tests/durability/unwind.test.mjs"], { env, onOutput });
 }
 
 async function browser(onOutput) {

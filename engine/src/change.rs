@@ -11,7 +11,7 @@ pub(crate) mod operations;
 
 use std::collections::BTreeSet;
 
-use automerge::Change;
+use automerge::{Change, ChangeHash};
 use serde_json::{Map, Value};
 
 use crate::document::CompartmentError;
@@ -20,6 +20,16 @@ use crate::document::CompartmentError;
 /// changes.
 pub fn seal(chunk: &mut [u8]) -> [u8; 32] {
     chunk::seal(chunk)
+}
+
+/// What the scan of a chunk says: its hash, how many operations it has, its sequence number; for tests
+/// that hold it against automerge's own parser.
+///
+/// # Errors
+/// Where the chunk would be refused before automerge sees it.
+pub fn scan(chunk: &[u8]) -> Result<(ChangeHash, u64, u64), Refusal> {
+    let (hash, data) = chunk::open(chunk)?;
+    chunk::scan(data).map(|(ops, seq)| (hash, ops, seq))
 }
 
 /// A change that passed every check but being applied.

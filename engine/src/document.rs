@@ -106,9 +106,7 @@ impl Document {
             parsed.push(Change::from_bytes(bytes).map_err(|_| LoadError::Change { number })?);
         }
         let hashes: Vec<ChangeHash> = parsed.iter().map(Change::hash).collect();
-        if !parsed.is_empty() {
-            doc.apply_changes(parsed).map_err(|_| LoadError::Gap)?;
-        }
+        apply_in_order(&mut doc, parsed).map_err(|_| LoadError::Gap)?;
         if hashes.iter().any(|hash| doc.get_change_meta_by_hash(hash).is_none()) {
             return Err(LoadError::Gap);
         }
@@ -180,19 +178,19 @@ impl Document {
         self.doc.get_change_by_hash(hash)
     }
 
-    /// Applies changes whose dependencies are all here; their hashes must be read back afterwards.
+    /// Applies changes in the order given, each behind its dependencies; their hashes must be read
+    /// back afterwards.
     pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Result<(), AutomergeError> {
-        self.doc.apply_changes(changes)
+        apply_in_order(&mut self.doc, changes)
     }
 
     /// Takes over a snapshot from a trusted server; local changes that it lacks are applied again.
     pub(crate) fn adopt(&mut self, chunk: &[u8]) -> Result<(), LoadError> {
-        if self.is_founded_only() {
-            let loaded = Self::load(&self.room, self.doc.get_actor().clone(), Some(chunk), [])?;
-            self.doc = loaded.doc;
-            return Ok(());
-        }
-        self.doc.load_incremental(chunk).map(|_| ()).map_err(LoadError::Snapshot)
+        let loaded = Self::load(&self.room, self.doc.get_actor().clone(), Some(chunk), [])?;
+        let mut local = self.changes_since(&[]);
+        local.retain(|change| !loaded.has(&change.hash()));
+        self.doc = loaded.doc;
+        self.apply(local).map_err(LoadError::Snapshot)
     }
 
     /// Carries out a command; `None` where nothing differed.
@@ -271,6 +269,26 @@ impl Document {
         path.reverse();
         Some(path)
     }
+}
+
+/// Applies changes so that history has them in the order given, which is the order of the log.
+///
+/// Automerge takes a batch breadth first: those that follow on nothing in the batch, then those that
+/// follow on these. A change that it would put elsewhere begins the next batch.
+fn apply_in_order(doc: &mut Automerge, changes: Vec<Change>) -> Result<(), AutomergeError> {
+    let (mut batch, mut places, mut last) = (Vec::new(), BTreeMap::new(), None);
+    for change in changes {
+        let mut behind = change.deps().iter().filter_map(|dep| places.get(dep)).max().copied();
+        if behind < last {
+            doc.apply_changes(std::mem::take(&mut batch))?;
+            places.clear();
+            behind = None;
+        }
+        last = behind;
+        places.insert(change.hash(), batch.len());
+        batch.push(change);
+    }
+    if batch.is_empty() { Ok(()) } else { doc.apply_changes(batch) }
 }
 
 /// The JSON value that the text of a string scalar stands for.

@@ -23,6 +23,8 @@ pub const CHANGE_OPS_MAX: u64 = 100_000;
 /// Operations that one byte of a message may stand for, beyond [`CHANGE_OPS_MAX`] in the message: run
 /// lengths make a million operations of a hundred bytes, and each costs time before it is refused.
 pub const OPS_PER_BYTE_MAX: u64 = 4;
+/// Longest name that an operation writes at, such as the url of an extension.
+pub const NAME_BYTES_MAX: usize = 2048;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.
@@ -43,6 +45,9 @@ pub const ORPHAN_WAIT_MS: u64 = 5_000;
 pub const BLOOM_ENTRIES_MAX: u64 = 2_000_000;
 /// Largest resource as JSON text.
 pub const RESOURCE_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Most arrays and objects in each other within an element, a foreign client's too; FHIR's own stay below 20, and
+/// what holds an element (an event, an export) must stay under the 127 that JSON's readers take.
+pub const NESTING_MAX: usize = 64;
 /// Resources in one change of an import: one change stays a few milliseconds of work.
 pub const IMPORT_CHUNK_RESOURCES: usize = 100;
 /// Refused hashes remembered per connection: as many as one message can bring, since a stock client

@@ -166,7 +166,7 @@ impl Room {
             match self.attempt(now_ms, careful) {
                 Ok(applied) => break applied,
                 // Somebody's change does not apply whole: change by change it shows whose.
-                Err(_) if !careful => careful = true,
+                Err(peers) if !careful && peers.len() > 1 => careful = true,
                 Err(peers) => {
                     for peer in &peers {
                         self.close(*peer, CloseReason::Harm);

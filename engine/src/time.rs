@@ -1,5 +1,15 @@
 //! Instants as text. The engine reads no clock: every instant is an argument.
 
+/// The first and the last millisecond that RFC 3339 can write: its years have four digits.
+const WRITABLE_MS: (i64, i64) = (-62_167_219_200_000, 253_402_300_799_999);
+
+/// A change's time, in seconds since 1970, as milliseconds that can be written and read again; a
+/// change may claim any, and what is out of reach becomes the nearest that is not.
+pub(crate) fn claimed_ms(seconds: i64) -> i64 {
+    let (first, last) = WRITABLE_MS;
+    seconds.saturating_mul(1000).clamp(first, last)
+}
+
 /// An instant as FHIR writes it: RFC 3339 in UTC with milliseconds.
 pub fn rfc3339(ms: i64) -> String {
     let (days, ms_of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
@@ -109,7 +119,20 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, rfc3339};
+    use super::{claimed_ms, parse, rfc3339};
+
+    #[test]
+    fn a_claimed_time_is_written_and_read_again_whatever_it_is() {
+        for (seconds, text) in [
+            (i64::MIN, "0000-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.000Z"),
+            (1_795_404_958, "2026-11-23T03:35:58.000Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(claimed_ms(seconds)), text);
+            assert_eq!(parse(text), Some(claimed_ms(seconds)));
+        }
+    }
 
     #[test]
     fn instants_are_written_as_fhir_writes_them() {

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| chartroom_tests::fuzz::changes(data));
+chartroom_fuzz::target!(changes);

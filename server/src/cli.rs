@@ -80,7 +80,7 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
 fn open(data: &Path) -> anyhow::Result<Arc<Hub>> {
     let storage = match Sled::at(data) {
         Err(error @ StorageError::InUse { .. }) => {
-            return Err(error).context("reach the rooms of a running server with --server URL");
+            bail!("{error}; reach the rooms of a running server with --server URL");
         }
         opened => opened?,
     };

@@ -22,6 +22,9 @@ pub(crate) enum ApiError {
     /// The room in the URL has no name (caller).
     #[error("{0}")]
     RoomName(RoomNameError),
+    /// The storage failed, and no write succeeded since (environment).
+    #[error("the store takes no writes for now; what is in it can be read")]
+    TakesNoWrites,
     /// Nothing was ever written to the room (caller).
     #[error("there is no such room")]
     RoomNotFound,
@@ -92,7 +95,9 @@ impl ApiError {
             Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
             Self::Refound(_) => StatusCode::CONFLICT,
-            Self::Room(_) | Self::Crowded(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Room(_) | Self::TakesNoWrites | Self::Crowded(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
@@ -107,6 +112,7 @@ impl ApiError {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
             Self::Room(error) => error.code(),
+            Self::TakesNoWrites => "storage-failing",
             Self::Events(error) => error.code(),
             Self::Refound(error) => error.code(),
             Self::Body(_) => "bad-body",

@@ -51,6 +51,7 @@ use crate::{
 pub use connection::Connection;
 pub use feed::{FollowEnd, FollowError, Follower};
 pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
+pub use load::{Loaded, load as load_room};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
 pub(crate) use socket::{Place, Socket};

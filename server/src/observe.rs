@@ -1,5 +1,6 @@
 //! Logs and counters. Neither holds patient data; a room is named by its document id.
 
+mod panics;
 mod webhooks;
 
 use std::{io::IsTerminal, sync::atomic::AtomicU64};
@@ -31,6 +32,7 @@ pub fn start_logs(json: bool) {
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // Logging that was started before, as by a test, stays.
     let _ = if json { logs.json().try_init() } else { logs.try_init() };
+    panics::watch();
 }
 
 /// What the server counts.
@@ -65,9 +67,11 @@ pub(crate) struct Metrics {
     /// Seconds from handing a batch over until it was durable.
     pub commit_seconds: Histogram,
     webhooks: WebhookMetrics,
+    panics: Gauge<u64, AtomicU64>,
     commits: Gauge<u64, AtomicU64>,
     compactions: Gauge<u64, AtomicU64>,
     storage_failures: Gauge<u64, AtomicU64>,
+    storage_failing: Gauge,
 }
 
 impl Metrics {
@@ -92,9 +96,11 @@ impl Metrics {
             load_failures: Counter::default(),
             commit_seconds: Histogram::new(buckets),
             webhooks: WebhookMetrics::default(),
+            panics: Gauge::default(),
             commits: Gauge::default(),
             compactions: Gauge::default(),
             storage_failures: Gauge::default(),
+            storage_failing: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -110,6 +116,8 @@ impl Metrics {
         self.commits.set(writer.commits);
         self.compactions.set(writer.compactions);
         self.storage_failures.set(writer.failures);
+        self.panics.set(panics::count());
+        self.storage_failing.set(writer.failing.into());
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string cannot fail");
         text
@@ -138,7 +146,10 @@ impl Metrics {
         self.webhooks.register(r);
         r.register("storage_commits", "Commits of the storage thread", self.commits.clone());
         r.register("storage_compactions", "Compactions", self.compactions.clone());
+        r.register("panics", "Panics, those that were caught included", self.panics.clone());
         let failures = self.storage_failures.clone();
         r.register("storage_failures", "Failures of the storage", failures);
+        let failing = self.storage_failing.clone();
+        r.register("storage_failing", "1 while the storage takes no writes", failing);
     }
 }

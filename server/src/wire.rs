@@ -5,3 +5,8 @@
 
 pub mod frame;
 pub(crate) mod json;
+
+/// Whether a text frame of JSON events can be read, for tests that bend frames.
+pub fn takes_request(text: &str) -> bool {
+    json::Request::parse(text).is_ok()
+}

@@ -9,7 +9,7 @@ import WebSocket from "ws";
 const encoder = new Encoder({ tagUint8Array: false, useRecords: false });
 const decoder = new Decoder({ useRecords: false });
 
-/** Emits `synced` after each sync message, `seen` (hash) for a colleague's change, `saved` (hash), `closed`. */
+/** Emits `synced` after each sync message, `seen` (hash) for a colleague's change, `saved` (hash), `closed` (code). */
 export class Peer extends EventEmitter {
   doc = Automerge.init({ actor: randomBytes(16).toString("hex") });
   #id = `test-${randomBytes(6).toString("hex")}`;
@@ -35,7 +35,7 @@ export class Peer extends EventEmitter {
     socket.binaryType = "nodebuffer";
     this.#socket = socket;
     socket.on("error", () => {});
-    socket.on("close", () => socket === this.#socket && this.emit("closed"));
+    socket.on("close", (code) => socket === this.#socket && this.emit("closed", code));
     await Promise.race([once(socket, "open"), once(socket, "close").then(() => Promise.reject(new Error("the socket was closed")))]);
     socket.on("message", (bytes) => this.#receive(decoder.decode(bytes)));
     const peerMetadata = { isEphemeral: true, person: this.#person, ...(this.#extensions && { chartroom: { version: 1 } }) };
@@ -48,6 +48,10 @@ export class Peer extends EventEmitter {
   /** The local end of the connection, by which a trace of the server knows it. */
   get localPort() {
     return this.#socket._socket.localPort;
+  }
+
+  get connected() {
+    return this.#socket.readyState === WebSocket.OPEN;
   }
 
   get unsaved() {
@@ -82,6 +86,13 @@ export class Peer extends EventEmitter {
     this.#known.add(hash);
     this.#push("sync");
     return hash;
+  }
+
+  /** Sends one chunk as it is, under a hash, as if it were a change of this peer. */
+  offer(chunk, hash) {
+    const changes = [chunk];
+    const data = Automerge.encodeSyncMessage({ heads: [hash], need: [], have: [], changes });
+    this.#send({ type: "sync", documentId: this.#document, senderId: this.#id, targetId: this.#server, data });
   }
 
   /** Hashes of every change of the document. */

@@ -1,186 +1,55 @@
-//! What the fuzz targets drive, also run here from seeds.
+//! What the fuzz targets drive, also replayed here from what fuzzing found worth keeping.
 //!
 //! Each function takes any bytes and holds for all of them: no panic, nothing half applied, and
-//! whoever else is in the room is served. `fuzz/` feeds them from libFuzzer.
+//! whoever else is in the room is served. `fuzz/` feeds them from libFuzzer; [`TARGETS`] has them all.
 
-use chartroom_engine::{
-    Author, Command, Document, Input, Output, Peer, Role, Room, RoomConfig, RoomId, mint_actor,
-};
-use serde_json::{Value, json};
+mod bend;
+mod canary;
+mod changes;
+mod chunk;
+mod events;
+mod frame;
+mod load;
+mod memory;
+mod messages;
+mod person;
+mod resources;
+mod scan;
+mod ward;
+mod words;
 
-const NOW_MS: u64 = 1_700_000_000_000;
-const MALLORY: Peer = Peer(66);
-
-/// Any bytes as sync messages: one byte of length divided by four, then the message, again and
-/// again.
-pub fn messages(data: &[u8]) {
-    let mut room = room_with_mallory();
-    let mut rest = data;
-    while let Some((length, tail)) = rest.split_first() {
-        let (message, tail) = tail.split_at((usize::from(*length) * 4).min(tail.len()));
-        deliver(&mut room, message.to_vec());
-        rest = tail;
-    }
-    still_serves(&mut room);
-}
-
-/// A sound change with some bytes of its chunk replaced, its checksum made right again: pairs of
-/// position and value.
-pub fn changes(data: &[u8]) {
-    let mut room = room_with_mallory();
-    let mut chunk = sound_change();
-    let start = 9;
-    for pair in data.chunks_exact(3) {
-        let [high, low, value] = pair else { continue };
-        let span = chunk.len() - start;
-        let at = start + usize::from(u16::from_be_bytes([*high, *low])) % span;
-        if let Some(byte) = chunk.get_mut(at) {
-            *byte = *value;
-        }
-    }
-    let hash = chartroom_engine::change::seal(&mut chunk);
-    deliver(&mut room, sync_message(&[hash], &[chunk]));
-    still_serves(&mut room);
-    let saved = room.document().save();
-    let again = Document::load(room.id(), mint_actor(2, [2; 8]), Some(&saved), []);
-    let heads = again.map(|document| document.heads());
-    assert_eq!(heads.ok(), Some(room.document().heads()), "what was taken can be saved and loaded");
-}
-
-/// Any JSON as a resource: refused, or given back equal.
-pub fn resources(data: &[u8]) {
-    let Ok(mut resource) = serde_json::from_slice::<Value>(data) else { return };
-    if let Some(object) = resource.as_object_mut() {
-        object.insert("resourceType".to_owned(), json!("Basic"));
-        object.insert("id".to_owned(), json!("x"));
-        object.retain(|_, value| !value.is_null());
-    }
-    let mut room = room_with_mallory();
-    let command = Command::Put { resource: resource.clone() };
-    if command_result(&mut room, command.clone()) {
-        let exported = room.document().export();
-        let back = exported.pointer("/entry/0/resource").expect("what was put is exported");
-        assert_eq!(back, &resource);
-        assert!(command_result(&mut room, command));
-        assert_eq!(room.seq(), 1, "the same put again writes nothing");
-    }
-}
-
-/// An empty room on a server, with one member who may write.
-fn room_with_mallory() -> Room {
-    let id = RoomId::first("patient:1".parse().expect("a room name"));
-    let actor = mint_actor(NOW_MS, [1; 8]);
-    let document = Document::found(&id, actor.clone());
-    let config = RoomConfig { server_actor: Some(actor), ..RoomConfig::new(id, Role::Server) };
-    let mut room = Room::new(config, document);
-    join(&mut room);
-    room
-}
-
-fn join(room: &mut Room) {
-    let author = Some(Author::new("mallory", "Mallory"));
-    let input = Input::Joined { peer: MALLORY, author, may_write: true, extensions: true };
-    room.handle(NOW_MS, input);
-}
-
-fn deliver(room: &mut Room, message: Vec<u8>) {
-    room.handle(NOW_MS, Input::Received { peer: MALLORY, message });
-    if drive(room).1 {
-        join(room);
-    }
-}
-
-/// Advances and drains until nothing moves; says whether a command was carried out, and whether a
-/// peer was closed.
-fn drive(room: &mut Room) -> (bool, bool) {
-    let (mut done, mut closed) = (false, false);
-    loop {
-        room.advance(NOW_MS);
-        let mut moved = false;
-        while let Some(output) = room.poll_output() {
-            match output {
-                Output::Persist(batch) => {
-                    moved = true;
-                    room.handle(NOW_MS, Input::Persisted { through: batch.number });
-                }
-                Output::Answered { result, .. } => done = result.is_ok(),
-                Output::Close { .. } => closed = true,
-                Output::Reload { reason } => panic!("the document was harmed: {reason}"),
-                Output::Send { .. }
-                | Output::Events(_)
-                | Output::Refused { .. }
-                | Output::Introduce { .. }
-                | Output::Adopted
-                | Output::Saved { .. }
-                | Output::GivenBack { .. } => {}
-            }
-        }
-        if !moved {
-            return (done, closed);
-        }
-    }
-}
-
-fn command_result(room: &mut Room, command: Command) -> bool {
-    let author = Some(Author::new("alice", "Alice"));
-    room.handle(NOW_MS, Input::Command { ticket: 1, author, command });
-    drive(room).0
-}
-
-fn still_serves(room: &mut Room) {
-    let resource = json!({"resourceType": "Condition", "id": "after", "code": {"text": "Asthma"}});
-    assert!(command_result(room, Command::Put { resource }), "others can still write");
-    assert!(room.document().resource("Condition", "after").is_some());
-}
-
-/// A change that a client of the room makes.
-fn sound_change() -> Vec<u8> {
-    let id = RoomId::first("patient:1".parse().expect("a room name"));
-    let document = Document::found(&id, mint_actor(NOW_MS, [7; 8]));
-    let mut client = Room::new(RoomConfig::new(id, Role::Client), document);
-    let resource = json!({
-        "resourceType": "Condition", "id": "c", "code": {"text": "Asthma"}, "note": [{"text": "a"}],
-        "subject": {"reference": "Patient/1"}, "recordedDate": "2026", "category": ["b", "c"],
-    });
-    let command = Command::Put { resource };
-    client.handle(NOW_MS, Input::Command { ticket: 1, author: None, command });
-    client.advance(NOW_MS);
-    let changes = std::iter::from_fn(|| client.poll_output()).find_map(|output| match output {
-        Output::Persist(batch) => Some(batch.changes),
-        _ => None,
-    });
-    changes.expect("a put makes a change").first().expect("one change").bytes.to_vec()
-}
-
-/// A sync message of version 1 with these heads and chunks, by the letter of the format.
-fn sync_message(heads: &[[u8; 32]], chunks: &[Vec<u8>]) -> Vec<u8> {
-    fn leb(mut number: usize, out: &mut Vec<u8>) {
-        while number >= 0x80 {
-            out.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        out.push(number as u8);
-    }
-    let mut message = vec![0x42];
-    leb(heads.len(), &mut message);
-    message.extend(heads.iter().flatten());
-    message.extend([0, 0]);
-    leb(chunks.len(), &mut message);
-    for chunk in chunks {
-        leb(chunk.len(), &mut message);
-        message.extend(chunk);
-    }
-    message
-}
+pub use crate::sim::run_bytes as converge;
+pub use canary::canary;
+pub use changes::changes;
+pub use events::events;
+pub use frame::frame;
+pub use load::load;
+pub use messages::messages;
+pub use resources::resources;
+pub use scan::scan;
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use rand::{RngCore, SeedableRng, rngs::StdRng};
 
-    const SEEDS: u64 = 300;
-
-    fn run(target: fn(&[u8]), bytes_max: u32) {
-        for seed in 0..SEEDS {
+    /// Runs a target on its corpus, its regressions, and bytes drawn by chance.
+    fn replay(name: &str, target: fn(&[u8]), seeds: u64, bytes_max: u32) {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+        let mut files = 0;
+        for kind in ["corpus", "regressions"] {
+            let Ok(folder) = fs::read_dir(fuzz.join(kind).join(name)) else { continue };
+            for file in folder {
+                let path = file.expect("a folder can be listed").path();
+                println!("{}", path.display());
+                target(&fs::read(&path).expect("a file can be read"));
+                files += 1;
+            }
+        }
+        assert!(files > 0, "fuzz/corpus/{name} is there");
+        for seed in 0..seeds {
+            println!("seed {seed}");
             let mut rng = StdRng::seed_from_u64(seed);
             let mut data = vec![0; (rng.next_u32() % bytes_max) as usize];
             rng.fill_bytes(&mut data);
@@ -190,16 +59,17 @@ mod tests {
 
     #[test]
     fn any_message_leaves_the_room_standing() {
-        run(super::messages, 400);
+        replay("messages", super::messages, 100, 400);
     }
 
     #[test]
     fn any_change_is_taken_whole_or_refused() {
-        run(super::changes, 24);
+        replay("changes", super::changes, 100, 600);
     }
 
     #[test]
     fn any_resource_comes_back_equal_or_is_refused() {
+        replay("resources", super::resources, 100, 200);
         for text in [
             r#"{"a":{"b":1.10}}"#,
             r#"{"_a":{"id":"x"},"a":null}"#,
@@ -211,5 +81,41 @@ mod tests {
         ] {
             super::resources(text.as_bytes());
         }
+    }
+
+    #[test]
+    fn any_frame_is_read_at_bounded_cost() {
+        replay("frame", super::frame, 100, 200);
+    }
+
+    #[test]
+    fn any_chunk_scans_as_automerge_parses_it() {
+        replay("scan", super::scan, 100, 200);
+    }
+
+    #[test]
+    fn any_snapshot_is_an_error_or_loads_again() {
+        replay("load", super::load, 100, 300);
+    }
+
+    #[test]
+    fn any_writing_gives_the_same_events_to_every_reader() {
+        replay("events", super::events, 100, 600);
+    }
+
+    #[test]
+    fn any_plan_converges() {
+        replay("converge", super::converge, 2, 200);
+    }
+
+    #[test]
+    fn chance_does_not_meet_the_canary() {
+        replay("canary", super::canary, 1000, 400);
+    }
+
+    #[test]
+    #[should_panic(expected = "the canary is found")]
+    fn the_canary_is_there() {
+        super::canary(b"i\x07\0\0\0i\x07\0\0\0d\x07\0\0\0s\x11\xca\xed\x5eu\0\0\0\0");
     }
 }

@@ -12,3 +12,4 @@ pub mod fuzz;
 pub mod gate;
 pub mod json_client;
 pub mod server;
+pub mod sim;

@@ -130,6 +130,9 @@ impl Server {
             return Ok(self);
         }
         self.task.abort();
+        if let Ok(ended) = self.task.await {
+            ended?;
+        }
         Err(anyhow!("the server does not answer: {health:?}"))
     }
 }

@@ -29,10 +29,16 @@ export async function freePort() {
 
 /** Runs the binary to its end; throws with its output unless it ends with `status`. */
 export function chartroom(args, { status = 0 } = {}) {
-  const done = spawnSync(BINARY, args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28 });
-  if (done.error) throw done.error;
+  const done = ran(args);
   if (done.status !== status) throw new Error(`chartroom ${args.join(" ")} ended with ${done.status ?? done.signal}\n${done.stdout}${done.stderr}`);
   return done.stdout;
+}
+
+/** Runs the binary to its end, however that is; one that does not end is killed. */
+export function ran(args, { binary = BINARY, ...options } = {}) {
+  const done = spawnSync(binary, args, { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 28, timeout: 30_000, killSignal: "SIGKILL", ...options });
+  if (done.error && done.error.code !== "ETIMEDOUT") throw done.error;
+  return done;
 }
 
 export class Server {

@@ -13,10 +13,39 @@ use automerge::{
 use serde_json::Map;
 
 use super::{Refusal, Touched};
-use crate::document::{self, Document, TEXTS};
+use crate::{
+    document::{self, Document, TEXTS},
+    limits,
+};
 
-/// Where an object lies: the names from the root down to it.
-type Place = Vec<String>;
+/// Where an object lies.
+#[derive(Debug, Clone)]
+struct Place {
+    /// The names from the root down to it, as far as collection, resource and element.
+    names: Vec<String>,
+    /// How many there are.
+    depth: usize,
+}
+
+impl Place {
+    fn of(mut names: Vec<String>) -> Self {
+        let depth = names.len();
+        names.truncate(3);
+        Self { names, depth }
+    }
+
+    /// The place of what an operation writes in this object.
+    fn at(mut self, key: &Key) -> Self {
+        self.depth += 1;
+        if self.depth <= 3 {
+            self.names.push(match key {
+                Key::Map(name) => name.to_string(),
+                Key::Seq(_) => String::new(),
+            });
+        }
+        self
+    }
+}
 
 /// Places of objects that changes of this batch make and the document does not have yet.
 #[derive(Debug, Clone, Default)]
@@ -46,15 +75,13 @@ pub(crate) fn touched(
     let mut found: BTreeMap<(String, String), Touched> = BTreeMap::new();
     let mut made = Staged::default();
     for (op, counter) in expanded.operations.iter().zip(expanded.start_op.get()..) {
-        let parent = place(document, staged, &mut made, &op.obj)?;
-        let name = match &op.key {
-            Key::Map(name) => name.to_string(),
-            Key::Seq(_) => String::new(),
-        };
-        let mut place = parent;
-        place.push(name);
+        // Automerge takes it, and reads what it saved of such a map back with keys missing.
+        if op.insert && matches!(op.key, Key::Map(_)) {
+            return Err(Refusal::Malformed("it inserts at a key of a map"));
+        }
+        let place = place(document, staged, &mut made, &op.obj)?.at(&op.key);
         check_shape(&place, op)?;
-        if let (Some(collection), Some(id)) = (place.first(), place.get(1)) {
+        if let (Some(collection), Some(id)) = (place.names.first(), place.names.get(1)) {
             let touched =
                 found.entry((collection.clone(), id.clone())).or_insert_with(|| Touched {
                     collection: collection.clone(),
@@ -63,10 +90,10 @@ pub(crate) fn touched(
                     claims: Map::new(),
                     unclear: false,
                 });
-            if let Some(element) = place.get(2) {
+            if let Some(element) = place.names.get(2) {
                 touched.elements.insert(element.clone());
                 if document::names_patient(collection, element) {
-                    touched.claim(element, &op.action, place.len() == 3);
+                    touched.claim(element, &op.action, place.depth == 3);
                 }
             }
         }
@@ -107,21 +134,26 @@ fn place(
         return Err(Refusal::OutsideCollections);
     };
     if let Some(collection) = document::collection_name(*counter, actor) {
-        return Ok(vec![collection.to_owned()]);
+        return Ok(Place::of(vec![collection.to_owned()]));
     }
     let key = (*counter, actor.clone());
     if let Some(place) = made.0.get(&key).or_else(|| staged.0.get(&key)) {
         return Ok(place.clone());
     }
     let unknown = Refusal::Malformed("it writes to an object that does not exist");
-    let place = document.place(&ObjId::Id(*counter, actor.clone(), 0)).ok_or(unknown)?;
+    let names = document.place(&ObjId::Id(*counter, actor.clone(), 0)).ok_or(unknown)?;
+    let place = Place::of(names);
     made.0.insert(key, place.clone());
     Ok(place)
 }
 
-/// A collection holds maps by FHIR id, `$texts` holds texts; nothing else may stand in them.
+/// A collection holds maps by FHIR id, `$texts` holds texts; nothing else may stand in them, and
+/// objects nest no deeper than they are read.
 fn check_shape(place: &Place, op: &Op) -> Result<(), Refusal> {
-    let [collection, id] = place.as_slice() else { return Ok(()) };
+    if place.depth > 3 + limits::NESTING_MAX {
+        return Err(Refusal::OverLimit("levels of nesting"));
+    }
+    let [collection, id] = place.names.as_slice() else { return Ok(()) };
     let (fits, id_ok) = if collection == TEXTS {
         (matches!(op.action, OpType::Make(ObjType::Text) | OpType::Delete), id.len() <= 256)
     } else {

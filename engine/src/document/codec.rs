@@ -12,6 +12,7 @@ use automerge::ScalarValue;
 use serde_json::{Map, Value};
 
 use super::resource_types::is_whole_array;
+use crate::limits::NESTING_MAX;
 
 /// Key that holds the incoming `meta.versionId` and `meta.lastUpdated`.
 pub(crate) const SOURCE: &str = "$source";
@@ -53,6 +54,9 @@ pub enum ShapeError {
     /// `meta` is not an object.
     #[error("meta is not an object")]
     Meta,
+    /// Arrays and objects stand too deep in each other.
+    #[error("an element nests deeper than {NESTING_MAX} arrays and objects")]
+    Nesting,
 }
 
 impl Element {
@@ -176,16 +180,35 @@ pub(crate) fn decode(scalar: &ScalarValue) -> Element {
     }
 }
 
-/// Reads the text of a string scalar or of a `Text` that a foreign client made.
+/// Reads the text of a string scalar or of a `Text` that a foreign client made; JSON that nests too
+/// deep is a text like another.
 pub(crate) fn decode_text(text: &str) -> Element {
     let plain = || Element::of(Value::from(text));
     let Some(json) = text.strip_prefix('=') else { return plain() };
-    if let Some(pair) = json.strip_prefix('_') {
-        let Ok(Value::Array(halves)) = serde_json::from_str(pair) else { return plain() };
+    let (json, is_pair) = json.strip_prefix('_').map_or((json, false), |pair| (pair, true));
+    let parsed = serde_json::from_str(json).ok();
+    let parsed = parsed.filter(|value| nesting(value) <= NESTING_MAX + usize::from(is_pair));
+    if is_pair {
+        let Some(Value::Array(halves)) = parsed else { return plain() };
         let mut halves = halves.into_iter().map(|half| (!half.is_null()).then_some(half));
         return Element { value: halves.next().flatten(), sibling: halves.next().flatten() };
     }
-    serde_json::from_str(json).map_or_else(|_| plain(), Element::of)
+    parsed.map_or_else(plain, Element::of)
+}
+
+/// Refuses elements that would be read as text for their nesting.
+pub(crate) fn check_nesting(elements: &Map<String, Value>) -> Result<(), ShapeError> {
+    let too_deep = elements.values().any(|value| nesting(value) > NESTING_MAX);
+    if too_deep { Err(ShapeError::Nesting) } else { Ok(()) }
+}
+
+/// How many arrays and objects stand in each other.
+fn nesting(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nesting).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(nesting).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 /// Reads a map of extensions by url back into FHIR's array.

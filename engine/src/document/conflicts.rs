@@ -319,7 +319,7 @@ impl Reading<'_> {
                 ConflictValue {
                     value: Value::Object(side_json(side, &elements)),
                     author: None,
-                    authored_ms: time.saturating_mul(1000),
+                    authored_ms: crate::time::claimed_ms(time),
                     hash: hash.to_string(),
                     shown: Some(*hash) == first,
                 }

@@ -69,6 +69,34 @@ fn genesis_is_the_same_everywhere_and_another_in_every_room() {
 }
 
 #[test]
+fn history_keeps_the_order_in_which_it_is_given() {
+    // Two people who never hear of each other: automerge would take their first changes first.
+    let mut replicas = [1, 2].map(|person| document("patient:1", person));
+    let mut log: Vec<Change> = Vec::new();
+    for (turn, writer) in [0, 0, 1, 1, 0, 1, 1, 0].into_iter().enumerate() {
+        let resource = allergy(&format!("a{turn}"), json!({}));
+        log.extend(put(&mut replicas[writer], resource));
+    }
+    let chunks = log.iter().map(|change| change.raw_bytes().to_vec());
+    let hashes: Vec<ChangeHash> = log.iter().map(Change::hash).collect();
+    let hashes_of = |document: &Document| -> Vec<ChangeHash> {
+        document.log().iter().map(|logged| logged.hash).collect()
+    };
+    let actor = mint_actor(1, [3; 8]);
+    let loaded = Document::load(&room("patient:1"), actor.clone(), None, chunks).unwrap();
+    assert_eq!(hashes_of(&loaded), hashes);
+    let mut applied = document("patient:1", 3);
+    applied.apply(log.clone()).unwrap();
+    assert_eq!(hashes_of(&applied), hashes);
+    let snapshot = loaded.save();
+    let again = Document::load(&room("patient:1"), actor, Some(&snapshot), []).unwrap();
+    assert_eq!(hashes_of(&again), hashes);
+    let [mut local, _] = replicas;
+    local.adopt(&snapshot).unwrap();
+    assert_eq!(hashes_of(&local), hashes);
+}
+
+#[test]
 fn collections_are_found_by_the_number_that_genesis_gave_them() {
     let document = document("patient:1", 1);
     for name in RESOURCE_TYPES.into_iter().chain([TEXTS]) {
@@ -343,4 +371,31 @@ fn a_room_with_an_open_conflict_is_not_founded_anew() {
     assert_eq!(alice.refound(0).unwrap_err(), RefoundError::ConflictsOpen { count: 1 });
     patch(&mut alice, "a", json!({"onsetString": "2003"}));
     alice.refound(0).unwrap();
+}
+
+#[test]
+fn what_nests_too_deep_is_refused_or_read_as_text() {
+    for (depth, fits) in [(limits::NESTING_MAX, true), (limits::NESTING_MAX + 1, false)] {
+        let text = format!("={}{}", "[".repeat(depth), "]".repeat(depth));
+        let value: Value = serde_json::from_str(&text[1..]).unwrap();
+        let elements = Map::from_iter([("note".to_owned(), value.clone())]);
+        assert_eq!(codec::check_nesting(&elements).is_ok(), fits);
+        let read = codec::decode_text(&text).value;
+        assert_eq!(read, Some(if fits { value } else { Value::from(text) }));
+    }
+}
+
+#[test]
+fn a_loaded_log_keeps_its_order() {
+    let (mut alice, mut bob) = (document("patient:1", 1), document("patient:1", 2));
+    let condition = |document: &mut Document, id: &str| {
+        put(document, json!({ "resourceType": "Condition", "id": id })).unwrap()
+    };
+    // The second waits for the first, the third for neither.
+    let log = [condition(&mut alice, "a"), condition(&mut alice, "b"), condition(&mut bob, "c")];
+    let chunks = log.iter().map(|change| change.raw_bytes().to_vec());
+    let actor = mint_actor(1_700_000_000_000, [3; 8]);
+    let loaded = Document::load(&room("patient:1"), actor, None, chunks).unwrap();
+    let order = loaded.changes_since(&[loaded.genesis()]);
+    assert!(order.iter().map(Change::hash).eq(log.iter().map(Change::hash)));
 }

@@ -16,9 +16,7 @@ use super::{
     codec::{self, Element},
     genesis, history,
 };
-
-/// How deep a foreign client's nested objects are read; FHIR's own structures stay below 20.
-const DEPTH_MAX: usize = 64;
+use crate::limits;
 
 /// The elements that one change wrote into a unit.
 pub(super) type Written = BTreeMap<String, Element>;
@@ -167,7 +165,7 @@ impl<'a> Reader<'a> {
                     Stored::Object(ObjType::Text) => {
                         codec::decode_text(&self.text(&op)).into_json()
                     }
-                    Stored::Object(kind) => self.plain(kind, &op, DEPTH_MAX),
+                    Stored::Object(kind) => self.plain(kind, &op, limits::NESTING_MAX),
                 };
                 let items = self.items(object).into_iter().map(item).collect();
                 Element { value: Some(Value::Array(items)), sibling: None }
@@ -181,7 +179,7 @@ impl<'a> Reader<'a> {
                             Stored::Scalar(scalar) => codec::decode(&scalar),
                             Stored::Object(ObjType::Text) => codec::decode_text(&self.text(&op)),
                             Stored::Object(kind) => Element {
-                                value: Some(self.plain(kind, &op, DEPTH_MAX)),
+                                value: Some(self.plain(kind, &op, limits::NESTING_MAX)),
                                 sibling: None,
                             },
                         };
@@ -190,9 +188,10 @@ impl<'a> Reader<'a> {
                     .collect();
                 Element { value: Some(codec::decode_extensions(by_url)), sibling: None }
             }
-            ObjType::Map | ObjType::Table => {
-                Element { value: Some(self.plain(kind, object, DEPTH_MAX)), sibling: None }
-            }
+            ObjType::Map | ObjType::Table => Element {
+                value: Some(self.plain(kind, object, limits::NESTING_MAX)),
+                sibling: None,
+            },
         }
     }
 

@@ -142,6 +142,7 @@ fn put(
     let object = resource.as_object().ok_or(CommandError::NotAnObject)?;
     let text = |name: &str| object.get(name).and_then(Value::as_str);
     let (resource_type, id) = identity(text("resourceType"), text("id"))?;
+    codec::check_nesting(object)?;
     check_size(resource)?;
     place.check(resource_type, id, object)?;
     let mut wanted = codec::encode(object)?;
@@ -181,6 +182,7 @@ fn patch(
     elements: &Map<String, Value>,
 ) -> Result<Plan, CommandError> {
     let (resource_type, id) = identity(Some(resource_type), Some(id))?;
+    codec::check_nesting(elements)?;
     let read = conflicts::read(doc, order, resource_type, id).ok_or(CommandError::NotFound)?;
     if read.deleted {
         return Err(CommandError::Deleted);

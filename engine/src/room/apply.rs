@@ -17,6 +17,7 @@ use crate::{
     document::{self, Document, TEXTS, Writer, history::Message},
     event::{self, ResourceChange},
     room::io::{Edit, LoggedChange},
+    time,
 };
 
 /// A batch in the making.
@@ -29,7 +30,8 @@ pub(super) struct Applied {
     pub mirrors: Vec<u64>,
     pub(super) group: Vec<(Peer, Checked)>,
     grouped: BTreeSet<(String, String)>,
-    pub(super) hashes: BTreeSet<ChangeHash>,
+    /// The changes of the batch, with the highest operation counter of each.
+    pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
     /// Who wrote each resource in this batch; `None` for the server itself.
@@ -93,7 +95,7 @@ impl Room {
         self.ledger.enter(&checked.change);
         self.staged.extend(std::mem::take(&mut checked.made));
         applied.grouped.extend(keys);
-        applied.hashes.insert(checked.change.hash());
+        applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.group.push((peer, checked));
         true
     }
@@ -226,7 +228,7 @@ impl Room {
         applied: &mut Applied,
     ) {
         self.seq += 1;
-        applied.hashes.insert(checked.change.hash());
+        applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
         let now_ms = self.event_time(now_ms);
         for touched in &checked.touched {
@@ -288,7 +290,7 @@ impl Room {
             resource: after.unwrap_or_else(|| document::stub(resource_type, id)),
             hash: change.hash,
             author: self.people.author(&change),
-            authored_ms: change.timestamp.saturating_mul(1000),
+            authored_ms: time::claimed_ms(change.timestamp),
             import: Message::parse(change.message.as_deref()).import,
         })
     }

@@ -3,15 +3,22 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{Change, ChangeHash};
-use serde_json::Value;
 
 use super::{Room, Work, apply::Applied};
 use crate::{
     Peer,
-    change::{Checked, Refusal, Touched, chunk, metadata::Ledger, operations},
+    change::{
+        Checked, Refusal, Touched,
+        chunk::{self, Unfit},
+        metadata::Ledger,
+        operations,
+    },
     document, limits,
     room::io::{CloseReason, Output},
 };
+
+/// How often the changes of one message are gone through for one whose dependencies came in it.
+const PASSES_MAX: usize = 8;
 
 impl Room {
     /// Checks and groups the chunks of one message.
@@ -29,12 +36,9 @@ impl Room {
         for bytes in chunks {
             if self.serves() {
                 match parse(&bytes, &mut ops_left) {
-                    Ok(change) => waiting.push(change),
-                    Err((None, Refusal::OverLimit(_))) => {
-                        return self.close(peer, CloseReason::OverLimit);
-                    }
-                    Err((Some(hash), refusal)) => self.refuse(peer, hash, refusal),
-                    Err((None, _)) => return self.close(peer, CloseReason::Garbage),
+                    Ok(Ok(change)) => waiting.push(change),
+                    Ok(Err((hash, refusal))) => self.refuse(peer, hash, refusal),
+                    Err(unfit) => return self.close(peer, unfit.into()),
                 }
             } else {
                 match self.take_trusted(&bytes) {
@@ -47,8 +51,10 @@ impl Room {
             let orphans = member.take_orphans();
             waiting.splice(0..0, orphans);
         }
-        // Each pass places the changes whose dependencies are known by now.
-        loop {
+        // Counters grow along dependencies, so one pass in their order places all but changes
+        // without operations that come in the wrong order.
+        waiting.sort_by_key(Change::start_op);
+        for _ in 0..PASSES_MAX {
             let before = waiting.len();
             let (mut left, mut later) = (Vec::new(), Vec::new());
             for change in std::mem::take(&mut waiting) {
@@ -64,19 +70,16 @@ impl Room {
                 }
             }
             if applied.full {
-                break self.postpone(peer, left, later);
+                return self.postpone(peer, left, later);
             }
             waiting = left;
             if waiting.is_empty() || waiting.len() == before {
                 break;
             }
         }
-        for change in waiting {
-            let Some(member) = self.members.get_mut(&peer) else { break };
-            let hash = change.hash();
-            if !member.wait(now_ms, change) {
-                self.refuse(peer, hash, Refusal::OverLimit("bytes of waiting changes"));
-            }
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        for hash in member.keep(now_ms, waiting) {
+            self.refuse(peer, hash, Refusal::OverLimit("bytes of waiting changes"));
         }
     }
 
@@ -90,15 +93,14 @@ impl Room {
     /// What a trusted server sends: change chunks, and snapshots that are taken over at once.
     fn take_trusted(&mut self, bytes: &[u8]) -> Result<Vec<Change>, CloseReason> {
         let mut changes = Vec::new();
-        for (is_document, chunk) in chunk::split(bytes).map_err(|_| CloseReason::Garbage)? {
+        let unreadable = CloseReason::Garbage("automerge cannot read it");
+        for (is_document, chunk) in chunk::split(bytes)? {
             if is_document {
-                self.document.adopt(chunk).map_err(|_| CloseReason::Garbage)?;
+                self.document.adopt(chunk).map_err(|_| unreadable)?;
                 self.ledger = Ledger::of(&self.document);
                 self.outputs.push_back(Output::Adopted);
             } else {
-                let change =
-                    Change::from_bytes(chunk.to_vec()).map_err(|_| CloseReason::Garbage)?;
-                changes.push(change);
+                changes.push(Change::from_bytes(chunk.to_vec()).map_err(|_| unreadable)?);
             }
         }
         Ok(changes)
@@ -113,7 +115,8 @@ impl Room {
         applied: &mut Applied,
     ) -> Verdict {
         let hash = change.hash();
-        let known = |hash: &ChangeHash| applied.hashes.contains(hash) || self.document.has(hash);
+        let known =
+            |hash: &ChangeHash| applied.counters.contains_key(hash) || self.document.has(hash);
         if known(&hash) {
             return Verdict::Taken;
         }
@@ -133,8 +136,11 @@ impl Room {
             if !may_write {
                 return Verdict::Refused(Refusal::ReadOnly);
             }
-            let deps = change.deps().iter();
-            let dep_max_op = deps.map(|dep| self.op_counter(dep, applied)).max().unwrap_or(0);
+            let counter = |dep: &ChangeHash| {
+                let staged = applied.counters.get(dep).copied();
+                staged.or_else(|| self.document.meta(dep).map(|meta| meta.max_op))
+            };
+            let dep_max_op = change.deps().iter().filter_map(counter).max().unwrap_or(0);
             if let Err(refusal) = self.ledger.check(change, &author, &self.people, dep_max_op) {
                 return Verdict::Refused(refusal);
             }
@@ -149,16 +155,6 @@ impl Room {
             }
             Err(refusal) => Verdict::Refused(refusal),
         }
-    }
-
-    fn op_counter(&self, hash: &ChangeHash, applied: &Applied) -> u64 {
-        let grouped = applied.group.iter().map(|(_, checked)| &checked.change);
-        let mut grouped = grouped.filter(|change| change.hash() == *hash);
-        grouped
-            .next()
-            .map(Change::max_op)
-            .or_else(|| self.document.meta(hash).map(|meta| meta.max_op))
-            .unwrap_or(0)
     }
 
     /// Takes a change apart and checks what it touches.
@@ -194,8 +190,12 @@ impl Room {
             return Err(Refusal::NotApplicable);
         }
         for Touched { collection, id, .. } in touched.iter().filter(|touched| touched.unclear) {
-            if let Some(Value::Object(resource)) = copy.resource(collection, id) {
-                document::check_compartment(&self.id.name, collection, id, &resource)?;
+            // What stands beside the shown value, in a conflict, counts as well.
+            let conflicts = copy.resource_conflicts(collection, id, &self.people);
+            let sides = conflicts.into_iter().flat_map(|conflict| conflict.values);
+            let values = sides.map(|side| side.value).chain(copy.resource(collection, id));
+            for value in values.filter_map(|value| value.as_object().cloned()) {
+                document::check_compartment(&self.id.name, collection, id, &value)?;
             }
         }
         Ok(())
@@ -210,23 +210,23 @@ enum Verdict {
     Refused(Refusal),
 }
 
-/// Scans and parses one chunk of a stranger; the hash comes along where the chunk has one.
-///
-/// Its operations are taken off what the message may still have.
-fn parse(bytes: &[u8], ops_left: &mut u64) -> Result<Change, (Option<ChangeHash>, Refusal)> {
-    let scanned = chunk::scan(bytes).map_err(|refusal| (None, refusal))?;
-    let hash = scanned.hash;
-    let left = ops_left.checked_sub(scanned.ops);
-    *ops_left = left.ok_or((None, Refusal::OverLimit("operations in a message")))?;
-    if scanned.has_extra && scanned.seq != 1 {
-        return Err((
-            Some(hash),
-            Refusal::Malformed("only an actor's first change names an author"),
-        ));
-    }
+/// Scans and parses one chunk of a stranger: a change, or why it is refused, or why the bytes are
+/// none at all. Its operations are taken off what the message may still have.
+fn parse(bytes: &[u8], ops_left: &mut u64) -> Result<Result<Change, (ChangeHash, Refusal)>, Unfit> {
+    let (hash, data) = chunk::open(bytes)?;
+    let ops = match chunk::scan(data) {
+        Ok((ops, _)) => ops,
+        Err(refusal) => return Ok(Err((hash, refusal))),
+    };
+    let left = ops_left.checked_sub(ops);
+    *ops_left = left.ok_or(Unfit::OverLimit("operations in a message"))?;
+    Ok(read(bytes, hash).map_err(|refusal| (hash, refusal)))
+}
+
+fn read(bytes: &[u8], hash: ChangeHash) -> Result<Change, Refusal> {
     let parsed = catch_unwind(AssertUnwindSafe(|| Change::from_bytes(bytes.to_vec())));
     match parsed {
         Ok(Ok(change)) if change.hash() == hash => Ok(change),
-        Ok(_) | Err(_) => Err((Some(hash), Refusal::Malformed("automerge cannot read it"))),
+        Ok(_) | Err(_) => Err(Refusal::Malformed("automerge cannot read it")),
     }
 }

@@ -169,12 +169,12 @@ pub enum Output {
 /// Why a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CloseReason {
-    /// The bytes are no sync message.
-    #[error("the bytes are not an Automerge sync message")]
-    Garbage,
+    /// The bytes are no sync message of change chunks.
+    #[error("the bytes are not an Automerge sync message: {0}")]
+    Garbage(&'static str),
     /// A frame, list or filter is larger than the limit.
-    #[error("the message is over a limit")]
-    OverLimit,
+    #[error("the message is over a limit: {0}")]
+    OverLimit(&'static str),
     /// A change of this peer harmed the document.
     #[error("a change harmed the document and was dropped")]
     Harm,

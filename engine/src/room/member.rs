@@ -52,15 +52,19 @@ impl Member {
         Ok(message.changes.iter().map(<[u8]>::to_vec).collect())
     }
 
-    /// Keeps a change until its dependencies come; says whether there was room for it.
-    pub fn wait(&mut self, now_ms: u64, change: Change) -> bool {
-        let held: usize = self.orphans.iter().map(|orphan| orphan.change.raw_bytes().len()).sum();
-        if held + change.raw_bytes().len() > limits::ORPHAN_BYTES_MAX {
-            return false;
-        }
+    /// Keeps changes until their dependencies come; gives those that there is no room for.
+    pub fn keep(&mut self, now_ms: u64, changes: Vec<Change>) -> Vec<ChangeHash> {
         let deadline_ms = now_ms + limits::ORPHAN_WAIT_MS;
-        self.orphans.push(Orphan { change, deadline_ms });
-        true
+        let (mut held, mut over) = (0, Vec::new());
+        for change in changes {
+            held += change.raw_bytes().len();
+            if held > limits::ORPHAN_BYTES_MAX {
+                over.push(change.hash());
+            } else {
+                self.orphans.push(Orphan { change, deadline_ms });
+            }
+        }
+        over
     }
 
     /// Takes out the changes that wait, to be tried again.

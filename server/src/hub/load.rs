@@ -8,7 +8,8 @@ use super::{HubConfig, RoomError};
 use crate::storage::Storage;
 
 /// A room that was loaded, and how its log stands.
-pub(super) struct Loaded {
+pub struct Loaded {
+    /// The room, with nobody in it.
     pub room: Room,
     /// Whether a later epoch took this one's place.
     pub sealed: bool,
@@ -21,7 +22,7 @@ pub(super) struct Loaded {
 }
 
 /// Loads a room, or founds one that was never written to. Blocks.
-pub(super) fn load(
+pub fn load(
     storage: &dyn Storage,
     id: &RoomId,
     server_actor: &ActorId,

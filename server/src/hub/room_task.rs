@@ -164,13 +164,15 @@ impl RoomTask {
     }
 
     /// Answers for a room that takes nothing, until nobody asks for a while: a sealed epoch, or one
-    /// that cannot be loaded.
+    /// that cannot be loaded. False when the room is to be loaded again.
     async fn stand_in(&mut self, sealed: Result<Room, RoomError>) -> bool {
         let mut tick = self.ticks();
+        let mut asked = false;
         loop {
             tokio::select! {
                 mail = self.mailbox.recv() => {
                     self.idle_ticks = 0;
+                    asked = true;
                     match (mail, &sealed) {
                         (None | Some(Mail::Close { .. }), _) => return true,
                         (Some(Mail::Read(read)), Ok(room)) => read(Ok(room)),
@@ -183,7 +185,13 @@ impl RoomTask {
                         (Some(mail), Err(error)) => mail.refuse(error),
                     }
                 }
-                _ = tick.tick() => self.idle_ticks += 1,
+                _ = tick.tick() => {
+                    // Damage stays; a store that failed may be well again.
+                    if asked && matches!(sealed, Err(RoomError::Storage)) {
+                        return false;
+                    }
+                    self.idle_ticks += 1;
+                }
             }
             if self.is_idle() && self.retire() {
                 return true;

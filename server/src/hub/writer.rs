@@ -2,7 +2,8 @@
 //!
 //! While a commit runs, requests gather; the next commit takes them all. After a failure the storage
 //! is opened again and the same batches are committed once more, since nobody knows what became of
-//! them; only then is anyone told that it failed.
+//! them; only then is anyone told that it failed. A storage that failed is then left alone for a
+//! while, in which requests gather, and is tried also where nobody asks until it takes writes again.
 
 #[cfg(test)]
 mod tests;
@@ -12,15 +13,16 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
-use chartroom_engine::RoomId;
+use chartroom_engine::{RoomId, RoomName};
 use parking_lot::Mutex;
 
-use crate::storage::{RoomBatch, Storage, StorageError};
+use crate::storage::{Fact, RoomBatch, Storage, StorageError};
 
 /// Requests that may wait. A room has at most one batch and one compaction in here, so only a hub
 /// with more busy rooms than this makes a room wait to hand over its batch.
@@ -29,6 +31,12 @@ const WAITING_MAX: usize = 16 * 1024;
 const GROUP_BATCHES_MAX: usize = 2048;
 /// Bytes of changes in one commit, for the same reason.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Shortest rest of a storage that failed: so often do its failures cost work and lines in the log.
+const REST_MIN: Duration = Duration::from_secs(1);
+/// Longest one: so late is it noticed that the storage is well again.
+const REST_MAX: Duration = Duration::from_secs(10);
+/// In between it is this many times as long as the failure took, some of which readers waited too.
+const REST_FACTOR: u32 = 10;
 
 /// What hears how a request ended: once in any case, since dropping it says that the store closed.
 struct Done(Option<Listener>);
@@ -55,6 +63,8 @@ pub struct WriterCounts {
     pub compactions: u64,
     /// Commits, compactions and trims that failed, those that succeeded at the second try included.
     pub failures: u64,
+    /// Whether the storage takes no writes: the last one failed.
+    pub failing: bool,
 }
 
 enum Request {
@@ -82,6 +92,7 @@ impl Writer {
             commits: VecDeque::new(),
             shortenings: VecDeque::new(),
             stopping: false,
+            resting: None,
             counts: Arc::clone(&counts),
         };
         let thread = thread::Builder::new()
@@ -182,17 +193,22 @@ struct Desk {
     commits: VecDeque<(RoomBatch, Done)>,
     shortenings: VecDeque<(RoomId, Shortening, Done)>,
     stopping: bool,
+    /// Until when a storage that failed is left alone.
+    resting: Option<Instant>,
     counts: Arc<Mutex<WriterCounts>>,
 }
 
 impl Desk {
     fn run(mut self) {
         loop {
+            self.rest();
             let idle = self.commits.is_empty() && self.shortenings.is_empty();
             if idle && self.stopping {
                 break;
             }
-            if idle {
+            if idle && self.counts.lock().failing {
+                self.commits.push_back(probe());
+            } else if idle {
                 let Ok(request) = self.waiting.recv() else { break };
                 self.take(request);
             }
@@ -206,6 +222,18 @@ impl Desk {
             } else {
                 let group = self.next_group();
                 self.commit(group);
+            }
+        }
+    }
+
+    /// Lets requests gather until the storage may be tried again.
+    fn rest(&mut self) {
+        let Some(until) = self.resting.take() else { return };
+        while !self.stopping {
+            match self.waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(request) => self.take(request),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => self.stopping = true,
             }
         }
     }
@@ -234,13 +262,11 @@ impl Desk {
 
     fn commit(&mut self, group: Vec<(RoomBatch, Done)>) {
         let (mut batches, mut waiting): (Vec<RoomBatch>, Vec<Done>) = group.into_iter().unzip();
-        let mut reopened = false;
+        let (mut reopened, began) = (false, Instant::now());
         while !batches.is_empty() {
             let error = match self.try_commit(&batches) {
                 Ok(()) => {
-                    let mut counts = self.counts.lock();
-                    counts.commits += 1;
-                    counts.batches += batches.len() as u64;
+                    self.succeeded(batches.len());
                     break;
                 }
                 Err(error) => error,
@@ -254,10 +280,13 @@ impl Desk {
                 (batches, waiting) = dismiss(&room, &refused, batches, waiting);
                 continue;
             }
-            tracing::error!(%error, batches = batches.len(), again = !reopened, "a commit failed");
+            if !self.counts.lock().failing {
+                tracing::error!(%error, batches = batches.len(), again = !reopened, "a commit failed");
+            }
             let again = if reopened { Err(error) } else { self.try_reopen() };
             reopened = true;
             if let Err(error) = again {
+                self.failed(&error, began.elapsed());
                 for done in waiting {
                     done.tell(Err(error.clone()));
                 }
@@ -269,7 +298,25 @@ impl Desk {
         }
     }
 
+    fn succeeded(&self, batches: usize) {
+        let mut counts = self.counts.lock();
+        counts.commits += 1;
+        counts.batches += batches as u64;
+        if std::mem::take(&mut counts.failing) {
+            tracing::warn!("the store takes writes again");
+        }
+    }
+
+    /// Said once for all failures until a commit succeeds.
+    fn failed(&mut self, error: &StorageError, took: Duration) {
+        self.resting = Some(Instant::now() + (took * REST_FACTOR).clamp(REST_MIN, REST_MAX));
+        if !std::mem::replace(&mut self.counts.lock().failing, true) {
+            tracing::error!(%error, "the store takes no writes; it is tried again until it does");
+        }
+    }
+
     fn shorten(&mut self, room: &RoomId, shortening: &Shortening, done: Done) {
+        let began = Instant::now();
         let outcome = caught(|| match shortening {
             Shortening::Compact { snapshot, through_seq } => {
                 self.storage.compact(room, snapshot, *through_seq)
@@ -285,9 +332,10 @@ impl Desk {
                 self.counts.lock().failures += 1;
                 let (document, told) = (room.document_id(), without_name(error, room));
                 tracing::error!(%document, error = %told, "a room's records were not shortened");
-                if error.room().is_none() {
-                    // The next commit tries again, should this not help.
-                    let _ = self.try_reopen();
+                if error.room().is_none()
+                    && let Err(error) = self.try_reopen()
+                {
+                    self.failed(&error, began.elapsed());
                 }
             }
         }
@@ -300,12 +348,19 @@ impl Desk {
 
     fn try_reopen(&self) -> Result<(), StorageError> {
         let reopened = caught(|| self.storage.reopen());
-        match &reopened {
-            Ok(()) => tracing::warn!("the store was opened again"),
-            Err(error) => tracing::error!(%error, "the store could not be opened again"),
+        if reopened.is_ok() && !self.counts.lock().failing {
+            tracing::warn!("the store was opened again");
         }
         reopened
     }
+}
+
+/// A write for its own sake.
+fn probe() -> (RoomBatch, Done) {
+    let (table, key) = ("storage".to_owned(), "probe".to_owned());
+    let written = Fact { table, key, value: Some(Vec::new()) };
+    let batch = RoomBatch::of_facts(RoomId::first(RoomName::directory()), vec![written]);
+    (batch, Done::new(drop))
 }
 
 /// An error for the log: a patient's room name holds a FHIR id, the document id does not.

@@ -17,7 +17,7 @@ mod values;
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
+use chartroom_engine::{ActorId, Author, DocumentId, Event, RoomId, RoomName};
 use parking_lot::{Mutex, RwLock};
 
 use super::{Epoch, RoomBatch, RoomRecord, Storage, StorageError, StoredRoom};
@@ -38,6 +38,8 @@ pub trait Tree: Send + Sync + 'static {
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError>;
 
     /// Forgets what is not durable and opens again, so that what is then shown is durable.
+    ///
+    /// Scans wait, or see what was open before.
     fn reopen(&self) -> Result<(), TreeError>;
 }
 
@@ -103,11 +105,13 @@ struct Before {
     rooms: BTreeMap<RoomId, Option<Entry>>,
     /// By table and key.
     facts: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// By room and actor.
+    bindings: BTreeMap<(RoomId, ActorId), Option<Author>>,
 }
 
 impl Before {
     fn room(id: RoomId, entry: Entry) -> Self {
-        Self { rooms: BTreeMap::from([(id, Some(entry))]), facts: BTreeMap::new() }
+        Self { rooms: BTreeMap::from([(id, Some(entry))]), ..Self::default() }
     }
 }
 
@@ -228,12 +232,11 @@ impl<T: Tree> Storage for Keyspace<T> {
     }
 
     fn reopen(&self) -> Result<(), StorageError> {
-        // Held throughout: a read in between would find the tree closed, or not yet checked.
-        let mut gate = self.gate.lock();
-        gate.failed = true;
+        // Reads go on meanwhile: the gate keeps what is in doubt from them until this succeeded.
+        self.gate.lock().failed = true;
         self.tree.reopen()?;
         self.check_version()?;
-        *gate = Gate::default();
+        *self.gate.lock() = Gate::default();
         Ok(())
     }
 }

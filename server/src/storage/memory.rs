@@ -77,6 +77,13 @@ impl MemoryTree {
         self.state.lock().failing_opens = count;
     }
 
+    /// Takes back every fault that is still to come.
+    pub fn clear_faults(&self) {
+        let mut state = self.state.lock();
+        state.faults.clear();
+        state.failing_opens = 0;
+    }
+
     /// Has `hook` run in every write, when the map shows it and nobody was told yet.
     pub fn during_writes(&self, hook: impl Fn() + Send + Sync + 'static) {
         *self.hook.lock() = Some(Arc::new(hook));

@@ -1,15 +1,17 @@
 //! The default storage, over sled 0.34.7. No other file names sled.
 //!
-//! Four habits of sled shape this file. Its flush survives the death of the process but is no
+//! Five habits of sled shape this file. Its flush survives the death of the process but is no
 //! barrier against the loss of power, so every write ends with an fdatasync of its file. It keeps
 //! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
 //! cuts them), and should one appear all the same it is synced too. It takes damage in the last
-//! part of its log for a torn write and silently forgets what follows; `witness` notices. And some
-//! of its failures are panics, which must not take the storage thread along.
+//! part of its log for a torn write and silently forgets what follows; `witness` notices. Its flush
+//! can sleep through a write that failed; `watch` wakes it. And some of its failures are panics,
+//! which must not take the storage thread along.
 
 mod files;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod witness;
 
 use std::{
@@ -17,6 +19,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::RwLock;
@@ -25,6 +28,7 @@ use super::{
     StorageError,
     keyspace::{Keyspace, Tree, TreeError, Visit, Write},
 };
+use watch::Watch;
 use witness::Witness;
 
 /// Rooms in a sled store.
@@ -59,6 +63,10 @@ pub struct SledTree {
     steps: Box<dyn Steps>,
     /// `None` after an opening that failed.
     open: RwLock<Option<Open>>,
+    /// Whether a sync failed: the cache may then show what the disk lacks, marked as written, and
+    /// no later sync would write it.
+    cache_lies: AtomicBool,
+    watch: Watch,
 }
 
 struct Open {
@@ -71,24 +79,44 @@ struct Open {
 impl Sled {
     /// Opens the store in a folder, and founds it where there is none.
     pub fn at(folder: &Path) -> Result<Self, StorageError> {
-        Self::with_steps(folder, Box::new(RealSteps))
+        Self::with_steps(folder, Box::new(RealSteps)).map_err(|error| {
+            if let StorageError::Environment(reason) = error {
+                let folder = folder.display();
+                return StorageError::Environment(format!("{folder} cannot be opened: {reason}"));
+            }
+            error
+        })
     }
 
     pub(crate) fn with_steps(folder: &Path, steps: Box<dyn Steps>) -> Result<Self, StorageError> {
-        let tree = SledTree { folder: folder.to_owned(), steps, open: RwLock::new(None) };
+        let tree = SledTree {
+            folder: folder.to_owned(),
+            steps,
+            open: RwLock::new(None),
+            cache_lies: AtomicBool::new(false),
+            watch: Watch::start(),
+        };
         files::create_folder(folder).map_err(failed)?;
+        files::check_founded(folder)?;
         files::claim(folder)?;
-        *tree.open.write() = Some(tree.open_claimed()?);
+        *tree.open.write() = Some(tree.open_durably()?);
         Self::open(tree)
     }
 }
 
 impl SledTree {
-    /// Opens a store that nobody else has open.
-    fn open_claimed(&self) -> Result<Open, TreeError> {
+    /// Opens a store that nobody else has open, all of it durable.
+    fn open_durably(&self) -> Result<Open, TreeError> {
         // What a killed process wrote may still be in the cache alone, and what sled derives from
         // it while it opens must not outlive it.
         files::sync_contents(&self.folder).map_err(failed)?;
+        let open = self.open_claimed()?;
+        files::sync_contents(&self.folder).map_err(failed)?;
+        Ok(open)
+    }
+
+    fn open_claimed(&self) -> Result<Open, TreeError> {
+        files::claim_soon(&self.folder)?;
         let db = match guarded(|| self.open_sled())? {
             Err(sled::Error::Corruption { .. }) if files::set_snapshots_aside(&self.folder) => {
                 files::claim_soon(&self.folder)?;
@@ -101,8 +129,35 @@ impl SledTree {
         let witness = Witness::at(&self.folder).map_err(failed)?;
         let found = guarded(|| db.get(WRITES))?.map_err(failed)?;
         witness.check(found.as_deref())?;
-        files::sync_contents(&self.folder).map_err(failed)?;
         Ok(Open { db, file, witness })
+    }
+
+    /// Writes and syncs as much as an opening will, while what is open goes on answering reads: on a
+    /// disk that is full it stays open.
+    fn rehearse_opening(&self) -> Result<(), TreeError> {
+        let open = self.open.read();
+        let Some(open) = open.as_ref() else { return Ok(()) };
+        // Our handle hears of every page that the system could not write since its last sync.
+        // Where there is none the cache tells the truth, and a copy is not needed.
+        let _ = self.sync(&open.file);
+        if self.cache_lies.load(Ordering::Relaxed) {
+            files::rehearse_rewrite(&self.folder)
+        } else {
+            files::rehearse_opening(&self.folder)
+        }
+        .map_err(failed)
+    }
+
+    fn rewrite_where_needed(&self) -> Result<(), TreeError> {
+        if self.cache_lies.load(Ordering::Relaxed) {
+            // A copy is all new, so its sync vouches for every byte.
+            files::rewrite(&self.folder).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.steps.sync(file).inspect_err(|_| self.cache_lies.store(true, Ordering::Relaxed))
     }
 
     fn open_sled(&self) -> sled::Result<sled::Db> {
@@ -119,6 +174,9 @@ impl SledTree {
         if text.contains("could not acquire lock") {
             return TreeError::InUse { path: self.folder.display().to_string() };
         }
+        if let sled::Error::Corruption { .. } = error {
+            return TreeError::Failed("its file db is damaged; put a copy back".to_owned());
+        }
         TreeError::Failed(text)
     }
 }
@@ -130,7 +188,7 @@ impl Tree for SledTree {
         let mut entries = open.db.range(from..to);
         // A panic of `visit` is not sled's and passes.
         while let Some(entry) = guarded(|| entries.next()).map_err(unreadable)? {
-            let (key, value) = entry.map_err(unreadable)?;
+            let (key, value) = entry.map_err(unread)?;
             if visit(&key, &value).is_break() {
                 break;
             }
@@ -152,23 +210,32 @@ impl Tree for SledTree {
         }
         guarded(|| {
             open.db.apply_batch(batch)?;
+            let _watched = self.watch.over(&open.db);
             self.steps.flush(&open.db)
         })?
         .map_err(failed)?;
-        files::each_blob(&self.folder, |blob| self.steps.sync(blob)).map_err(failed)?;
-        self.steps.sync(&open.file).map_err(failed)?;
+        files::each_blob(&self.folder, |blob| self.sync(blob)).map_err(failed)?;
+        self.sync(&open.file).map_err(failed)?;
         open.witness.acknowledge(number);
         Ok(())
     }
 
     fn reopen(&self) -> Result<(), TreeError> {
+        self.rehearse_opening()?;
         let mut slot = self.open.write();
         close(slot.take(), &self.folder)?;
-        // After a failed sync the cache may show what the disk lacks, marked as written: a later
-        // sync would not write it. A copy is all new, so its sync vouches for every byte.
-        files::rewrite(&self.folder).map_err(failed)?;
-        *slot = Some(self.open_claimed()?);
-        Ok(())
+        match self.rewrite_where_needed().and_then(|()| self.open_durably()) {
+            Ok(open) => {
+                *slot = Some(open);
+                self.cache_lies.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                // Nothing new is vouched for, but what was durable before can be read.
+                *slot = self.open_claimed().ok();
+                Err(error)
+            }
+        }
     }
 }
 
@@ -201,6 +268,12 @@ fn failed(error: impl std::fmt::Display) -> TreeError {
 
 fn unreadable(error: impl std::fmt::Display) -> TreeError {
     TreeError::Unreadable(error.to_string())
+}
+
+/// Tells a disk that does not answer from damage, a file that ends too early included.
+fn unread(error: sled::Error) -> TreeError {
+    let silent = matches!(&error, sled::Error::Io(io) if io.kind() != io::ErrorKind::UnexpectedEof);
+    if silent { failed(error) } else { unreadable(error) }
 }
 
 fn closed() -> TreeError {

@@ -269,9 +269,8 @@ fn sound_change(id: &RoomId, number: usize, patient: &str) -> Vec<u8> {
     let command = Command::Put { resource };
     room.handle(1, Input::Command { ticket: 1, author: None, command });
     room.advance(1);
-    let changes = std::iter::from_fn(|| room.poll_output()).find_map(|output| match output {
-        Output::Persist(batch) => Some(batch.changes),
-        _ => None,
+    let changes = std::iter::from_fn(|| room.poll_output()).find_map(|output| {
+        if let Output::Persist(batch) = output { Some(batch.changes) } else { None }
     });
     let changes = changes.expect("a put makes a change");
     changes.first().expect("one change").bytes.to_vec()

@@ -49,8 +49,8 @@ impl Members {
     /// Ends the connection of one peer.
     pub fn close(&self, us: &str, peer: Peer, reason: CloseReason) {
         let closing = match reason {
-            CloseReason::Garbage => Closing::protocol(reason.to_string()),
-            CloseReason::OverLimit => Closing::over(Limit::MessageLists, reason.to_string()),
+            CloseReason::Garbage(_) => Closing::protocol(reason.to_string()),
+            CloseReason::OverLimit(_) => Closing::over(Limit::MessageLists, reason.to_string()),
             CloseReason::Harm => Closing::policy(reason.to_string()),
         };
         if let Some(link) = self.links.get(&peer) {

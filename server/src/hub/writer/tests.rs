@@ -115,6 +115,24 @@ fn a_storage_that_does_not_open_fails_commits_until_it_does() {
 }
 
 #[test]
+fn a_storage_that_fails_is_tried_without_being_asked_until_it_takes_writes() {
+    let (memory, writer) = started();
+    let (tell, tried) = mpsc::sync_channel(1024);
+    memory.tree().during_writes(move || tell.send(()).unwrap());
+    // A commit with its second try, and a probe with its own.
+    memory.tree().fail_writes([Fault::NotWritten; 4]);
+    assert!(ask(&writer, batch(&room("patient:1"), 1..=1)).recv().unwrap().is_err());
+    for _ in 0..4 {
+        assert!(writer.counts().failing);
+        tried.recv().unwrap();
+    }
+    tried.recv().unwrap();
+    writer.stop();
+    assert!(!writer.counts().failing);
+    assert_eq!(memory.rooms().unwrap(), []);
+}
+
+#[test]
 fn a_refused_batch_is_its_own_rooms_matter() {
     let (memory, writer) = started();
     let (begun, release) = hold_writes(&memory);

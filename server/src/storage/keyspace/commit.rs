@@ -195,6 +195,11 @@ impl<T: Tree> Plan<'_, T> {
             before.facts.insert(key, there);
         }
         for (stem, record) in &self.records {
+            if let Stem::Binding(room, actor) = stem {
+                let there = records::read(&self.keyspace.tree, stem)?;
+                let there = there.and_then(|there| values::decode_json(&there));
+                before.bindings.insert((room.clone(), actor.clone()), there);
+            }
             records::put(&mut writes, stem, record);
         }
         for (room, planned) in self.rooms {

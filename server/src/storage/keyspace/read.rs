@@ -73,7 +73,7 @@ impl<T: Tree> Keyspace<T> {
 
     pub(super) fn read_stored(&self, room: &RoomId) -> Result<Option<StoredRoom>, StorageError> {
         let _not_deleting = self.deleting.read();
-        let Some(entry) = self.durable_entry(room)? else {
+        let Some((entry, bindings)) = self.durable_entry_and_bindings(room)? else {
             return Ok(None);
         };
         let document = Stem::Document(room.document_id().0);
@@ -89,7 +89,7 @@ impl<T: Tree> Keyspace<T> {
             snapshot: self.read_snapshot(room, &entry)?,
             tail_bytes: changes.iter().map(|change| change.bytes.len() as u64).sum(),
             changes,
-            bindings: self.read_bindings(room, &entry)?,
+            bindings,
             seq: entry.seq,
             event_seq: entry.event_seq,
             event_time_ms: entry.event_time_ms,
@@ -133,7 +133,22 @@ impl<T: Tree> Keyspace<T> {
 
     /// The room's entry as of the last write that is durable.
     fn durable_entry(&self, room: &RoomId) -> Result<Option<Entry>, StorageError> {
+        self.durable_entry_at(&self.gate.lock(), room)
+    }
+
+    /// The room's entry, and whose actors are whose, as of the last write that is durable.
+    #[allow(clippy::type_complexity, reason = "a pair that is taken apart at once")]
+    fn durable_entry_and_bindings(
+        &self,
+        room: &RoomId,
+    ) -> Result<Option<(Entry, Vec<(ActorId, Author)>)>, StorageError> {
         let gate = self.gate.lock();
+        let Some(entry) = self.durable_entry_at(&gate, room)? else { return Ok(None) };
+        let bindings = self.read_bindings(&gate, room, &entry)?;
+        Ok(Some((entry, bindings)))
+    }
+
+    fn durable_entry_at(&self, gate: &Gate, room: &RoomId) -> Result<Option<Entry>, StorageError> {
         match gate.in_doubt.rooms.get(room) {
             Some(before) => Ok(before.clone()),
             None => Ok(self.read_entry(room)?.map(|(entry, _)| entry)),
@@ -214,28 +229,36 @@ impl<T: Tree> Keyspace<T> {
 
     fn read_bindings(
         &self,
+        gate: &Gate,
         room: &RoomId,
         entry: &Entry,
     ) -> Result<Vec<(ActorId, Author)>, StorageError> {
-        let mut bindings = Vec::new();
+        let mut bindings = BTreeMap::new();
         records::scan(&self.tree, keys::bindings(room), |stem, record| {
             let author = values::decode_json(&record);
             match (stem, author) {
-                (Stem::Binding(_, actor), Some(author)) => bindings.push((actor, author)),
+                (Stem::Binding(_, actor), Some(author)) => {
+                    bindings.insert(actor, author);
+                }
                 (stem, _) => return Err(unreadable(&stem, "is not an author")),
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        // More than the entry counts: a commit beside this load has begun to add some.
-        if (bindings.len() as u64) < entry.bindings {
+        for ((_, actor), before) in gate.in_doubt.bindings.iter().filter(|((of, _), _)| of == room)
+        {
+            match before {
+                Some(author) => bindings.insert(actor.clone(), author.clone()),
+                None => bindings.remove(actor),
+            };
+        }
+        if bindings.len() as u64 != entry.bindings {
             return Err(StorageError::Unreadable {
                 room: room.clone(),
                 key: "binding".to_owned(),
-                reason: "is missing",
+                reason: "is missing, or one too many",
             });
         }
-        bindings.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(bindings)
+        Ok(bindings.into_iter().collect())
     }
 
     /// Reads every record of a range of numbers, and misses none.

@@ -5,9 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use chartroom_engine::Author;
+
 use crate::storage::{
     Fact, Fault, Memory, RoomBatch, Storage, StorageError, Tree,
-    conformance::{Subject, batch, conformance_tests, loaded, noise, room, summary},
+    conformance::{Subject, actor, batch, conformance_tests, loaded, noise, room, summary},
 };
 
 impl Subject for Memory {
@@ -148,5 +150,25 @@ fn facts_are_shown_when_they_are_durable() {
         assert_eq!(value(), b"1", "{fault:?}");
         memory.reopen().unwrap();
         assert_eq!(value(), if survives { b"2" } else { b"1" }, "{fault:?}");
+    }
+}
+
+#[test]
+fn bindings_are_shown_when_they_are_durable() {
+    let alice = room("patient:1");
+    for (fault, survives) in FAULTS {
+        let memory = Memory::new();
+        memory.commit(&[batch(&alice, 1..=1)]).unwrap();
+        let bound = loaded(&memory, &alice).bindings;
+        let mut binding = batch(&alice, 2..=2);
+        binding.batch.bindings = vec![(actor(77), Author::new("bob", "Bob"))];
+        memory.tree().fail_writes([fault]);
+        assert!(memory.commit(&[binding.clone()]).is_err());
+        assert_eq!(loaded(&memory, &alice).bindings, bound, "{fault:?}");
+        memory.reopen().unwrap();
+        let count = bound.len() + usize::from(survives);
+        assert_eq!(loaded(&memory, &alice).bindings.len(), count, "{fault:?}");
+        memory.commit(&[binding]).unwrap();
+        assert_eq!(loaded(&memory, &alice).bindings.len(), bound.len() + 1, "{fault:?}");
     }
 }

@@ -14,6 +14,9 @@ use crate::storage::keyspace::TreeError;
 const CLOSING_STEPS_MAX: u32 = 2000;
 /// The pause between two tries.
 const CLOSING_STEP: Duration = Duration::from_millis(5);
+/// What sled writes to open a store: a segment of 512 KiB, and a recovery snapshot of some bytes a
+/// page.
+const OPENING_BYTES: usize = 2 * 1024 * 1024;
 
 /// The file that holds everything.
 pub(super) fn data_file(folder: &Path) -> PathBuf {
@@ -25,9 +28,23 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
+    if folder.exists() {
+        return Err(io::Error::other("it is not a folder"));
+    }
     fs::create_dir_all(folder)?;
     let parent = fs::canonicalize(folder)?.parent().map(Path::to_owned);
     parent.map_or(Ok(()), |parent| sync_folder(&parent))
+}
+
+/// Refuses a data file that is not known for a store's: sled would write over it.
+pub(super) fn check_founded(folder: &Path) -> Result<(), TreeError> {
+    // The first thing that a founding writes, before there is any data file.
+    let founded = folder.join("conf").exists();
+    if !founded && fs::metadata(data_file(folder)).is_ok_and(|data| data.len() > 0) {
+        let reason = "its file db is not a store's, or the store's file conf is gone";
+        return Err(TreeError::Failed(reason.to_owned()));
+    }
+    Ok(())
 }
 
 /// Makes sure that no other process has the store open.
@@ -90,11 +107,31 @@ pub(super) fn each_blob(
 
 /// Puts a durable copy of the data file in its place.
 pub(super) fn rewrite(folder: &Path) -> io::Result<()> {
-    let (data, copy) = (data_file(folder), folder.join("rewritten"));
-    fs::copy(&data, &copy)?;
-    File::open(&copy)?.sync_all()?;
-    fs::rename(&copy, &data)?;
+    let copy = written_beside(folder, |copy| fs::copy(data_file(folder), copy).map(drop))?;
+    fs::rename(copy, data_file(folder))?;
     sync_folder(folder)
+}
+
+/// Tries whether [`rewrite`] would succeed.
+pub(super) fn rehearse_rewrite(folder: &Path) -> io::Result<()> {
+    fs::remove_file(written_beside(folder, |copy| fs::copy(data_file(folder), copy).map(drop))?)
+}
+
+/// Tries whether sled could write what it writes when it opens.
+pub(super) fn rehearse_opening(folder: &Path) -> io::Result<()> {
+    fs::remove_file(written_beside(folder, |spare| fs::write(spare, vec![0; OPENING_BYTES]))?)
+}
+
+/// A new file of the folder, durable; none where it could not be written whole, since it would hold
+/// the space that is wanted.
+fn written_beside(
+    folder: &Path,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<PathBuf> {
+    let path = folder.join("rewritten");
+    let written = write(&path).and_then(|()| File::open(&path)?.sync_all());
+    written.inspect_err(|_| drop(fs::remove_file(&path)))?;
+    Ok(path)
 }
 
 /// Takes sled's recovery snapshots out of its sight; says whether there were any.

@@ -240,14 +240,20 @@ impl Document {
         heads.iter().filter_map(|h| self.meta(h)).map(|meta| meta.max_op).max().unwrap_or(0)
     }
 
-    /// The last sequence number of every actor.
-    pub(crate) fn sequences(&self) -> BTreeMap<ActorId, u64> {
-        let mut sequences = BTreeMap::new();
+    /// The last change of every actor, and its sequence number.
+    pub(crate) fn last_changes(&self) -> BTreeMap<ActorId, (u64, ChangeHash)> {
+        let mut last = BTreeMap::new();
         for change in self.doc.get_changes_meta(&[]) {
-            let last = sequences.entry(change.actor.into_owned()).or_insert(0);
-            *last = change.seq.max(*last);
+            let number = (change.seq, change.hash);
+            let last = last.entry(change.actor.into_owned()).or_insert(number);
+            *last = number.max(*last);
         }
-        sequences
+        last
+    }
+
+    /// Whether a change is one of `heads`, or was known to whoever wrote one of them.
+    pub(crate) fn is_behind(&self, change: &ChangeHash, heads: &[ChangeHash]) -> bool {
+        heads.iter().any(|head| history::is_ancestor(&self.doc, change, head))
     }
 
     /// Collection, resource id and element that an object lies in; fewer for those higher up.

@@ -1,11 +1,17 @@
 //! A server of one test: in this process, on a free port, over a folder or a storage of the test's.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, anyhow};
 use chartroom_server::{RunError, config::ServerConfig, run, run_with_storage, storage::Storage};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::client::PATIENCE;
 
 /// A running server.
 #[derive(Debug)]
@@ -34,9 +40,18 @@ impl Answer {
 }
 
 impl Server {
-    /// Starts a server over the store in a folder.
+    /// Starts a server over the store in a folder, once a server before it in this process has let
+    /// go of it: its last sockets may outlive its end by a moment.
     pub async fn start(data: &std::path::Path) -> anyhow::Result<Self> {
-        Self::start_with(ServerConfig::new(data)).await
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Self::start_with(ServerConfig::new(data)).await {
+                Err(error) if is_in_use(&error) && Instant::now() < deadline => {
+                    tokio::task::yield_now().await;
+                }
+                started => return started,
+            }
+        }
     }
 
     /// Starts a server with settings of the test's.
@@ -135,6 +150,10 @@ impl Server {
         }
         Err(anyhow!("the server does not answer: {health:?}"))
     }
+}
+
+fn is_in_use(error: &anyhow::Error) -> bool {
+    error.to_string().contains("is open in another process")
 }
 
 async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ActorId, Change};
+use automerge::{ActorId, Change, ChangeHash};
 
 use super::Refusal;
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
 /// The room's books of actors and counters, ahead of what is applied by what is staged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
-    sequences: BTreeMap<ActorId, u64>,
+    /// The last change of every actor, and its sequence number.
+    last: BTreeMap<ActorId, (u64, ChangeHash)>,
     max_op: u64,
     /// How large the room is, and may be; measured on a server.
     size: Option<(RoomSize, RoomSize)>,
@@ -23,7 +24,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// The books of a document.
     pub fn of(document: &Document) -> Self {
-        Self { sequences: document.sequences(), max_op: document.max_op(), size: None }
+        Self { last: document.last_changes(), max_op: document.max_op(), size: None }
     }
 
     /// Keeps account of the room's size from now on.
@@ -40,13 +41,19 @@ impl Ledger {
 
     /// Enters a change that will be, or was, applied.
     pub fn enter(&mut self, change: &Change) {
-        let last = self.sequences.entry(change.actor_id().clone()).or_insert(0);
-        *last = change.seq().max(*last);
+        let number = (change.seq(), change.hash());
+        let last = self.last.entry(change.actor_id().clone()).or_insert(number);
+        *last = number.max(*last);
         self.max_op = change.max_op().max(self.max_op);
         if let Some((size, _)) = &mut self.size {
             let more = size_of(change);
             *size = RoomSize { bytes: size.bytes + more.bytes, ops: size.ops + more.ops };
         }
+    }
+
+    /// The last change of an actor.
+    pub fn last(&self, actor: &ActorId) -> Option<ChangeHash> {
+        self.last.get(actor).map(|(_, hash)| *hash)
     }
 
     /// Checks a change whose dependencies are all known: actor, sequence and counters.
@@ -67,12 +74,16 @@ impl Ledger {
         {
             return Err(Refusal::ForeignActor);
         }
-        let expected = self.sequences.get(actor).map_or(1, |last| last + 1);
+        let expected = self.last.get(actor).map_or(1, |(last, _)| last + 1);
         if change.seq() != expected {
             return Err(Refusal::Sequence { found: change.seq(), expected });
         }
         let start = change.start_op().get();
         if start <= dep_max_op || start > self.max_op + limits::OP_COUNTER_AHEAD_MAX {
+            return Err(Refusal::Counter);
+        }
+        // Automerge takes a gap before no operations, and cannot load what it saves of it.
+        if change.is_empty() && start != dep_max_op + 1 {
             return Err(Refusal::Counter);
         }
         if self.is_full(size_of(change)) {

@@ -106,14 +106,27 @@ pub(crate) fn is_ancestor(doc: &Automerge, ancestor: &ChangeHash, of: &ChangeHas
 }
 
 /// The changes of `hashes` that no other of them knew of.
+///
+/// One walk back from all of them, which ends below the oldest or when one is left: a thousand values
+/// of one element are a thousand steps, not a million walks.
 pub(crate) fn maximal(doc: &Automerge, hashes: &BTreeSet<ChangeHash>) -> BTreeSet<ChangeHash> {
-    if hashes.len() < 2 {
-        return hashes.clone();
+    let mut left = hashes.clone();
+    let metas = || hashes.iter().filter_map(|hash| doc.get_change_meta_by_hash(hash));
+    let oldest = metas().map(|change| change.max_op).min().unwrap_or(0);
+    let mut seen = BTreeSet::new();
+    let mut stack: Vec<ChangeHash> = metas().flat_map(|change| change.deps).collect();
+    while left.len() > 1
+        && let Some(hash) = stack.pop()
+    {
+        left.remove(&hash);
+        let change = doc.get_change_meta_by_hash(&hash);
+        if let Some(change) = change.filter(|change| change.start_op > oldest)
+            && seen.insert(hash)
+        {
+            stack.extend(change.deps);
+        }
     }
-    let known = |hash: &ChangeHash| {
-        hashes.iter().any(|other| other != hash && is_ancestor(doc, hash, other))
-    };
-    hashes.iter().filter(|hash| !known(hash)).copied().collect()
+    left
 }
 
 /// Where changes stand in the room's log, as far as this replica knows it.

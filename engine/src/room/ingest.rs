@@ -144,6 +144,10 @@ impl Room {
             if let Err(refusal) = self.ledger.check(change, &author, &self.people, dep_max_op) {
                 return Verdict::Refused(refusal);
             }
+            if !self.follows_its_last(now_ms, change, applied) {
+                let reason = "it does not follow its actor's last change";
+                return Verdict::Refused(Refusal::Malformed(reason));
+            }
         }
         match self.inspect(now_ms, change, applied) {
             Ok(checked) => {
@@ -155,6 +159,17 @@ impl Room {
             }
             Err(refusal) => Verdict::Refused(refusal),
         }
+    }
+
+    /// Whether a change was made in knowledge of its actor's last one: automerge takes one that was
+    /// not, and cannot load what it saves of it.
+    fn follows_its_last(&mut self, now_ms: u64, change: &Change, applied: &mut Applied) -> bool {
+        let Some(last) = self.ledger.last(change.actor_id()) else { return true };
+        if change.deps().contains(&last) {
+            return true;
+        }
+        self.flush_group(now_ms, applied);
+        self.document.is_behind(&last, change.deps())
     }
 
     /// Takes a change apart and checks what it touches.

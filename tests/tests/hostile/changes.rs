@@ -6,7 +6,7 @@ use crate::{
         PLAIN, PRED_COUNT, SELF, chunk, collection, hash, signed, unsigned,
     },
     rows,
-    scene::{Ends, FREE, LARGE, SLOW, SMALL, Stage, check, resource},
+    scene::{DEAR, Ends, FREE, LARGE, SLOW, SMALL, Stage, check, resource},
 };
 
 /// The operation that [`resource`] begins with.
@@ -22,6 +22,11 @@ fn one(stage: &Stage, ops: &[Op], bend: impl FnOnce(&mut Change)) -> Vec<u8> {
 /// A sound change, bent.
 fn bent(bend: impl FnOnce(&mut Change)) -> impl FnOnce(&Stage) -> Vec<u8> {
     |stage| one(stage, &resource([Op::text(OF_M, "recordedDate", "2026")]), bend)
+}
+
+/// What a change does in which nothing is wrong.
+fn sound() -> Op {
+    Op::at(collection("Condition"), "sound", Action::MakeMap, (0, vec![]))
 }
 
 /// Operations behind the making of a resource.
@@ -89,14 +94,14 @@ rows! { check:
     // B: where automerge panics.
     b2_an_unknown_actor_that_begins_with_2 => Ends::Refused("bad-sequence"), SMALL,
         bent(|change| change.seq = 2);
-    b3_a_gap_in_an_actors_sequence => Ends::Refused("bad-sequence"), SMALL, |stage| {
-        let first = Change::new(&stage.heads, FREE, &[]).chunk();
+    b3_a_gap_in_an_actors_sequence => Ends::TakenThenRefused("bad-sequence"), SMALL, |stage| {
+        let first = Change::new(&stage.heads, FREE, &[sound()]).chunk();
         let mut third = Change::new(&[hash(&first)], FREE + 10, &resource([]));
         third.seq = 3;
         PLAIN.with(&[first, third.chunk()])
     };
-    b4_an_author_named_late => Ends::Refused("malformed"), SMALL, |stage| {
-        let first = Change::new(&stage.heads, FREE, &[]).chunk();
+    b4_an_author_named_late => Ends::TakenThenRefused("malformed"), SMALL, |stage| {
+        let first = Change::new(&stage.heads, FREE, &[sound()]).chunk();
         let mut second = Change::new(&[hash(&first)], FREE + 10, &resource([]));
         (second.seq, second.extra) = (2, vec![1, 3, b'b', b'o', b'b']);
         PLAIN.with(&[first, second.chunk()])
@@ -115,8 +120,9 @@ rows! { check:
         Op::at(OF_M, "note", Action::MakeList, (0, vec![])),
         Op::insert((FREE + 1, SELF), Key::After((FREE + 77, SELF))),
     ]);
-    b6_an_insert_into_a_map => Ends::Taken, SMALL,
-        ops([Op::insert(OF_M, Key::Start)]);
+    b6_an_insert_at_a_key_of_a_map => Ends::Refused("malformed"), SMALL,
+        ops([Op::insert(OF_M, Key::Name("recordedDate".to_owned()))]);
+    b6_an_insert_into_a_map => Ends::Taken, SMALL, ops([Op::insert(OF_M, Key::Start)]);
     b7_an_operation_of_an_actor_that_is_not_named => Ends::Refused("malformed"), SMALL,
         ops([Op::text((FREE, 9), "recordedDate", "2026")]);
     b7_a_predecessor_of_an_actor_that_is_not_named => Ends::Refused("malformed"), SMALL,
@@ -138,6 +144,17 @@ rows! { check:
         bent(|change| change.start_op = 2_000_000);
     c1_a_first_operation_behind_the_rooms => Ends::Refused("bad-counter"), SMALL,
         bent(|change| change.start_op = 1);
+    c1_a_gap_in_the_counters_before_no_operations => Ends::Refused("bad-counter"), SMALL, |stage| {
+        let mut empty = Change::new(&stage.heads, FREE, &[]);
+        empty.others = vec![];
+        PLAIN.with(&[empty.chunk()])
+    };
+    c2_a_change_that_does_not_know_its_actors_last => Ends::TakenThenRefused("malformed"), SMALL, |stage| {
+        let first = Change::new(&stage.heads, FREE, &[sound()]).chunk();
+        let mut second = Change::new(&stage.heads, FREE + 10, &resource([]));
+        second.seq = 2;
+        PLAIN.with(&[first, second.chunk()])
+    };
     c2_a_run_in_two_halves => Ends::Closed(1008, "harmed"), SMALL, bent(|change| {
         change.columns.insert(INSERT, vec![1, 0, 1]);
     });
@@ -171,8 +188,8 @@ rows! { check:
         chunk[4] ^= 1;
         PLAIN.with(&[chunk])
     };
-    c5_another_change_with_a_number_that_was_used => Ends::Refused("bad-sequence"), SMALL, |stage| {
-        let first = Change::new(&stage.heads, FREE, &[]).chunk();
+    c5_another_change_with_a_number_that_was_used => Ends::TakenThenRefused("bad-sequence"), SMALL, |stage| {
+        let first = Change::new(&stage.heads, FREE, &[sound()]).chunk();
         PLAIN.with(&[first, Change::new(&stage.heads, FREE, &resource([])).chunk()])
     };
     c6_an_actor_of_33_bytes => Ends::Refused("too-large"), SMALL,
@@ -206,6 +223,32 @@ rows! { check:
     a_person_in_the_name_of_another => Ends::Taken, SMALL, bent(|change| {
         change.message = br#"{"by":{"id":"alice","name":"Alice"},"import":true}"#.to_vec();
     });
+    // What is sound and dear.
+    a_thousand_changes_that_come_in_reverse => Ends::Taken, DEAR, |stage| {
+        let mut chunks = vec![Change::new(&stage.heads, FREE, &resource([])).chunk()];
+        for number in 1..1_000 {
+            let mut next = Change::new(&[hash(&chunks[0])], FREE + 1, &[]);
+            (next.seq, next.others) = (number + 1, vec![]);
+            chunks.insert(0, next.chunk());
+        }
+        PLAIN.with(&chunks)
+    };
+    a_hundred_values_of_one_element => Ends::Taken, DEAR, |stage| {
+        let first = Change::new(&stage.heads, FREE, &resource([])).chunk();
+        let of_first = (FREE, 2);
+        let values = (0..100u64).map(|number| {
+            let name = format!("{number}");
+            let ops = [Op::text(of_first, "recordedDate", &name)];
+            let mut value = Change::new(&[hash(&first)], FREE + 1, &ops);
+            value.actor = [&[0xdd; 8][..], &number.to_be_bytes()].concat();
+            value.others = vec![vec![0xee; 16]];
+            value.columns.insert(1, vec![0x7f, 1]);
+            value.chunk()
+        });
+        PLAIN.with(&std::iter::once(first.clone()).chain(values).collect::<Vec<_>>())
+    };
+    twenty_thousand_operations => Ends::Taken, DEAR,
+        ops((0..19_999).map(|number| Op::text(OF_M, &format!("e{}", number % 500), "y")));
     bytes_behind_a_chunk => Ends::Closed(1002, "bytes follow"), SMALL, |stage| {
         let mut chunk = Change::new(&stage.heads, FREE, &resource([])).chunk();
         chunk.push(0);

@@ -44,6 +44,8 @@ fn expect_panics() {
 pub enum Ends {
     /// The change is refused with this code; the connection stands.
     Refused(&'static str),
+    /// A sound change before it is taken, and it is refused with this code.
+    TakenThenRefused(&'static str),
     /// The connection is closed with this code, and a reason that contains these words.
     Closed(u16, &'static str),
     /// It is taken, for it does no harm: whatever it costs is within the bounds.
@@ -63,6 +65,8 @@ pub struct Bounds {
 pub const SMALL: Bounds = Bounds { time: Duration::from_secs(2), bytes: 8 << 20 };
 /// Bounds of a message of up to 16 MiB, which both ends have in memory here.
 pub const LARGE: Bounds = Bounds { bytes: 64 << 20, ..SMALL };
+/// Bounds of what is taken, and is as dear as it may be.
+pub const DEAR: Bounds = Bounds { time: Duration::from_secs(10), bytes: 128 << 20 };
 /// Bounds of a change that waits for those that it depends on.
 pub const SLOW: Bounds = Bounds { time: Duration::from_secs(9), ..SMALL };
 
@@ -130,11 +134,23 @@ pub async fn check_frame(
     assert!(took.0.max(took.1).max(took.2) < bounds.time, "{name} took {took:?}");
     assert!(peak < bounds.bytes, "{name} took {peak} bytes");
 
-    if ends != Ends::Taken {
-        assert_eq!(room_of(&server).await["heads"], hex(&alice.heads(room)), "{name}");
-        assert_eq!(room_of(&server).await["resources"], json!({ "AllergyIntolerance": 2 }));
+    // Genesis and Alice's two.
+    let changes = match ends {
+        Ends::Refused(_) | Ends::Closed(..) => Some(3),
+        Ends::TakenThenRefused(_) => Some(4),
+        Ends::Taken => None,
+    };
+    let now = room_of(&server).await;
+    assert!(changes.is_none_or(|changes| now["changes"] == changes), "{name}: {now}");
+    if changes == Some(3) {
+        assert_eq!(now["heads"], hex(&alice.heads(room)), "{name}");
     }
+    // A newcomer gets the room as a snapshot, which must load.
+    let mut late = Client::connect(server.address(), "late").await.unwrap();
+    late.open(ROOM).await.unwrap();
+    late.until("everything", |late| hex(&late.heads(room)) == now["heads"]).await.unwrap();
     let before = (room_of(&server).await, document_of(&server).await);
+    drop((alice, bob, mallory, late));
     server.stop().await.unwrap();
     let server = Server::start(folder.path()).await.unwrap();
     assert_eq!((room_of(&server).await, document_of(&server).await), before, "{name}: restarted");
@@ -151,7 +167,7 @@ pub fn resource(more: impl IntoIterator<Item = Op>) -> Vec<Op> {
 async fn ended(mallory: &mut Client, room: DocumentId, ends: &Ends, started: Instant) -> Duration {
     let expected = match ends {
         Ends::Closed(..) => "closed",
-        Ends::Refused(_) => "refused",
+        Ends::Refused(_) | Ends::TakenThenRefused(_) => "refused",
         Ends::Taken => "taken",
     };
     let refusal = |client: &Client| {
@@ -163,7 +179,9 @@ async fn ended(mallory: &mut Client, room: DocumentId, ends: &Ends, started: Ins
     let over = |client: &Client| match ends {
         // Her own client is none the wiser of what she sent by hand until the server shows it.
         Ends::Taken => client.resource(room, "Condition", "m").is_some(),
-        Ends::Closed(..) | Ends::Refused(_) => refusal(client).is_some(),
+        Ends::Closed(..) | Ends::Refused(_) | Ends::TakenThenRefused(_) => {
+            refusal(client).is_some()
+        }
     };
     mallory.until(expected, |me| me.closed.is_some() || over(me)).await.unwrap();
     let took = started.elapsed();
@@ -176,7 +194,7 @@ async fn ended(mallory: &mut Client, room: DocumentId, ends: &Ends, started: Ins
         Ends::Closed(code, words) => {
             found.starts_with(&format!("closed {code}: ")) && found.contains(words)
         }
-        Ends::Refused(code) => found == format!("refused: {code}"),
+        Ends::Refused(code) | Ends::TakenThenRefused(code) => found == format!("refused: {code}"),
         Ends::Taken => found == "taken",
     };
     assert!(as_expected, "{ends:?} was expected; {found}");

@@ -25,6 +25,10 @@ pub const CHANGE_OPS_MAX: u64 = 100_000;
 pub const OPS_PER_BYTE_MAX: u64 = 4;
 /// Longest name that an operation writes at, such as the url of an extension.
 pub const NAME_BYTES_MAX: usize = 2048;
+/// Concurrent values of one element, beyond which only a change that knows of all of them is taken.
+/// What stands in conflict is compared with each other, so that a stranger with hundreds of actors
+/// would make every write of that resource cost seconds; a person chooses among few.
+pub const CONCURRENT_MAX: usize = 32;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.

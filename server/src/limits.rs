@@ -53,6 +53,8 @@ pub enum Limit {
     Queue,
     /// Sizes and counts in a change.
     Change,
+    /// Values that stand beside each other.
+    Concurrent,
     /// Bytes and operations of a room.
     Room,
     /// Bytes of a request over HTTP.
@@ -79,6 +81,7 @@ impl Limit {
             Self::Mistakes => "too-many-mistakes",
             Self::Queue => "too-slow",
             Self::Change => "change-too-large",
+            Self::Concurrent => "too-many-concurrent",
             Self::Room => "room-full",
             Self::BodyBytes => "body-too-large",
         }
@@ -99,6 +102,7 @@ impl Limit {
             | Self::Refused
             | Self::Mistakes
             | Self::Change
+            | Self::Concurrent
             | Self::Room
             | Self::BodyBytes => 1008,
         }

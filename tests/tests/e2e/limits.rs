@@ -306,6 +306,32 @@ async fn one_follow_too_many_is_refused_and_the_connection_stays() {
 }
 
 #[tokio::test]
+async fn a_value_beside_too_many_others_is_refused_and_choosing_is_not() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let mut people = Vec::new();
+    for n in 0..=limits::CONCURRENT_MAX {
+        let mut person = Client::connect(server.address(), &format!("person{n}")).await.unwrap();
+        let room = person.open(ROOM).await.unwrap();
+        person.socket().close(None).await.unwrap();
+        // Sending fails, since nobody is there; the edit stands locally.
+        let _ = person.put(room, allergy("a1", &n.to_string())).await;
+        people.push((person, room));
+    }
+    let (mut last, room) = people.pop().unwrap();
+    for (person, room) in &mut people {
+        person.reconnect(server.address()).await.unwrap();
+        person.until_saved(*room).await.unwrap();
+    }
+    last.reconnect(server.address()).await.unwrap();
+    last.until("edit given back", |me| !me.chart(room).given_back.is_empty()).await.unwrap();
+    assert_eq!(exceeded(&server, "too-many-concurrent").await, 1);
+    last.put(room, allergy("a1", "the choice")).await.unwrap();
+    last.until_saved(room).await.unwrap();
+    assert_eq!(last.chart(room).given_back.len(), 1);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_413() {
     let (_folder, server) = start_with(|_| {}).await;
     let answer = server.post(ROOM, " ".repeat(limits::BODY_BYTES_MAX + 1)).await.unwrap();

@@ -28,7 +28,7 @@ pub const NAME_BYTES_MAX: usize = 2048;
 /// Concurrent values of one element, beyond which only a change that knows of all of them is taken.
 /// What stands in conflict is compared with each other, so that a stranger with hundreds of actors
 /// would make every write of that resource cost seconds; a person chooses among few.
-pub const CONCURRENT_MAX: usize = 32;
+pub const CONCURRENT_MAX: usize = 16;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.

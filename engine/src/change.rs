@@ -96,6 +96,9 @@ pub enum Refusal {
     /// The resource belongs to another room.
     #[error(transparent)]
     Compartment(#[from] CompartmentError),
+    /// As many concurrent values stand there as may.
+    #[error("too many concurrent values stand there; one who knows of all has to choose first")]
+    TooManyConcurrent,
     /// The room is as large as it may be; founded anew it is smaller.
     #[error("the room is as large as it may be; founding it anew makes it smaller")]
     RoomFull,
@@ -121,6 +124,7 @@ impl Refusal {
             Self::OutsideCollections => "outside-collections",
             Self::BadId => "bad-id",
             Self::Compartment(error) => error.code(),
+            Self::TooManyConcurrent => "too-many-concurrent",
             Self::RoomFull => "room-full",
             Self::ReadOnly => "read-only",
             Self::NotApplicable => "not-applicable",

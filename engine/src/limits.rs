@@ -25,6 +25,10 @@ pub const CHANGE_OPS_MAX: u64 = 100_000;
 pub const OPS_PER_BYTE_MAX: u64 = 4;
 /// Longest name that an operation writes at, such as the url of an extension.
 pub const NAME_BYTES_MAX: usize = 2048;
+/// Concurrent values of one element, beyond which only a change that knows of all of them is taken.
+/// What stands in conflict is compared with each other, so that a stranger with hundreds of actors
+/// would make every write of that resource cost seconds; a person chooses among few.
+pub const CONCURRENT_MAX: usize = 16;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.
@@ -107,3 +111,55 @@ pub const MISTAKES_PER_SECOND: u64 = 16;
 /// Bytes of messages that a room takes in while its last batch is on its way to the disk; what comes
 /// then waits in its mailbox and in the sockets.
 pub const STAGED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Largest frame of `/sync`: a sync message at its limit, and the fields round it.
+pub const WIRE_BYTES_MAX: usize = FRAME_BYTES_MAX + 4096;
+/// Most entries of a list of hashes or ids in one frame of `/sync`.
+pub const WIRE_LIST_MAX: usize = 4096;
+/// Most authors in one frame of `/sync`: everybody who ever wrote in a chart, from every device.
+pub const WIRE_AUTHORS_MAX: usize = 65_536;
+/// Most bytes of an unknown message type that are kept.
+pub const WIRE_KIND_BYTES_MAX: usize = 64;
+/// How deep arrays, maps and tags may nest in a frame; automerge-repo's messages use four levels.
+pub const WIRE_DEPTH_MAX: usize = 32;
+/// How many fields a map may have in a frame; automerge-repo's messages have at most eight.
+pub const WIRE_FIELDS_MAX: usize = 64;
+/// Rooms that one connection of `/sync` may have open, each of which stays loaded: a whole ward, many
+/// times over.
+pub const CONNECTION_ROOMS_MAX: usize = 512;
+/// Rooms that nothing was written to yet which a connection may open in a second before it waits: each
+/// costs a millisecond and stays loaded for a while, and a person admits one patient at a time.
+pub const NEW_ROOMS_PER_SECOND: u64 = 4;
+/// How long a connection takes to earn the new rooms that it may open at once: 32, for an import.
+pub const NEW_ROOMS_BURST_SECONDS: u64 = 8;
+/// Readers of event logs of one connection: one for each panel of a workspace, several times over.
+pub const FOLLOWS_MAX: usize = 64;
+/// Largest message relayed to the others in a room; presence is a few hundred bytes.
+pub const EPHEMERAL_BYTES_MAX: usize = 64 * 1024;
+/// Origins of such messages whose counts a room remembers; far more people than share a chart.
+pub const EPHEMERAL_ORIGINS_MAX: usize = 1024;
+/// Mail that may wait in front of one room before those who write to it wait themselves.
+pub const MAILBOX_MAX: usize = 1024;
+/// Frames that may wait for one connection; two minutes of a busy room.
+pub const QUEUE_FRAMES_MAX: usize = 4096;
+/// Bytes that may wait for one connection: a few first syncs of large charts.
+pub const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Live events that may wait for one follower: those of a whole imported chart, and some.
+pub const QUEUE_EVENTS_MAX: usize = 16 * 1024;
+/// Largest frame of `/api/ws`; requests are a few hundred bytes.
+pub const JSON_FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Largest frame of `/api/ws` that is passed on to other clients.
+pub const PUBLISH_BYTES_MAX: usize = 64 * 1024;
+/// Subscriptions of one client of `/api/ws`: every component of a workspace, many times over.
+pub const SUBSCRIPTIONS_MAX: usize = 256;
+/// Rooms that one client of `/api/ws` may follow.
+pub const JSON_ROOMS_MAX: usize = 256;
+/// Rooms that one request of `/api/ws` may name.
+pub const REQUEST_PLACES_MAX: usize = JSON_ROOMS_MAX;
+/// Longest subscription id and longest name of a client's own event.
+pub const REQUEST_NAME_BYTES_MAX: usize = 256;
+/// Largest body of a request over HTTP: several chunks of an import.
+pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest header that names the person.
+pub const PERSON_BYTES_MAX: usize = 512;
+/// Most events in one answer of an event log, and most read from the log at once.
+pub const EVENTS_PAGE_MAX: usize = 1000;

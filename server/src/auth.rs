@@ -17,7 +17,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{Author, RoomId, RoomName};
+use chartroom_engine::{Author, RoomId, RoomName, limits::PERSON_BYTES_MAX};
 
 use crate::{
     error::ApiError,
@@ -26,8 +26,6 @@ use crate::{
 
 /// The header that names the person, `id;name`, UTF-8.
 const PERSON_HEADER: &str = "x-chartroom-person";
-/// Longest header taken.
-const PERSON_BYTES_MAX: usize = 512;
 
 /// Who a client is that names nobody.
 pub fn anonymous() -> Author {

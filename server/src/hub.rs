@@ -29,7 +29,11 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::{ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules, mint_actor};
+use chartroom_engine::{
+    ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules,
+    limits::{MAILBOX_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX},
+    mint_actor,
+};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -44,7 +48,7 @@ use crate::{
     storage::{RoomRecord, Storage, StorageError},
 };
 
-pub use connection::{Connection, FRAME_BYTES_MAX};
+pub use connection::Connection;
 pub use feed::{FollowEnd, FollowError, Follower};
 pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use load::{Loaded, load as load_room};
@@ -58,9 +62,6 @@ use link::Link;
 use room_task::RoomTask;
 use socket::{Listeners, Places};
 use watch::Watchers;
-
-/// Mail that may wait in front of one room before those who write to it wait themselves.
-const MAILBOX_MAX: usize = 1024;
 
 /// What can be set about rooms.
 #[derive(Debug, Clone)]
@@ -81,8 +82,8 @@ impl Default for HubConfig {
     fn default() -> Self {
         Self {
             room_idle: Duration::from_secs(60),
-            queue_bytes: outbox::BYTES_MAX,
-            queue_events: feed::WAITING_MAX,
+            queue_bytes: QUEUE_BYTES_MAX,
+            queue_events: QUEUE_EVENTS_MAX,
             limits: Limits::default(),
             rules: Rules::shipped(),
         }

@@ -35,6 +35,8 @@ pub enum Limit {
     EphemeralBytes,
     /// Rooms of a connection.
     ConnectionRooms,
+    /// New rooms per second; the connection waits for the next one.
+    NewRooms,
     /// Readers of event logs of a connection.
     Follows,
     /// Subscriptions of a connection.
@@ -51,6 +53,8 @@ pub enum Limit {
     Queue,
     /// Sizes and counts in a change.
     Change,
+    /// Values that stand beside each other.
+    Concurrent,
     /// Bytes and operations of a room.
     Room,
     /// Bytes of a request over HTTP.
@@ -68,6 +72,7 @@ impl Limit {
             Self::MessageLists => "message-over-limit",
             Self::EphemeralBytes => "ephemeral-too-large",
             Self::ConnectionRooms => "too-many-rooms",
+            Self::NewRooms => "new-rooms-per-second",
             Self::Follows => "too-many-follows",
             Self::Subscriptions => "too-many-subscriptions",
             Self::MessageRate => "messages-per-second",
@@ -76,6 +81,7 @@ impl Limit {
             Self::Mistakes => "too-many-mistakes",
             Self::Queue => "too-slow",
             Self::Change => "change-too-large",
+            Self::Concurrent => "too-many-concurrent",
             Self::Room => "room-full",
             Self::BodyBytes => "body-too-large",
         }
@@ -88,6 +94,7 @@ impl Limit {
             Self::Connections | Self::ConnectionsUnjoined | Self::Queue => 1013,
             Self::JoinWait
             | Self::ConnectionRooms
+            | Self::NewRooms
             | Self::Follows
             | Self::Subscriptions
             | Self::MessageRate
@@ -95,6 +102,7 @@ impl Limit {
             | Self::Refused
             | Self::Mistakes
             | Self::Change
+            | Self::Concurrent
             | Self::Room
             | Self::BodyBytes => 1008,
         }
@@ -139,6 +147,12 @@ impl Limits {
         Rate { per_second: self.bytes_per_second, burst }
     }
 }
+
+/// Rooms that a connection may open which nothing was written to.
+pub(crate) const NEW_ROOMS: Rate = Rate {
+    per_second: limits::NEW_ROOMS_PER_SECOND,
+    burst: Duration::from_secs(limits::NEW_ROOMS_BURST_SECONDS),
+};
 
 /// Refused changes of one connection before it is closed.
 const REFUSED: Rate = Rate {

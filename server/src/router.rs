@@ -8,6 +8,7 @@ use axum::{
     middleware,
     routing::{delete, get, post},
 };
+use chartroom_engine::limits::BODY_BYTES_MAX;
 use tower_http::compression::CompressionLayer;
 
 use crate::{
@@ -48,7 +49,7 @@ pub(crate) fn build(
         .merge(webhooks)
         .route(
             "/rooms/{room}/commands",
-            post(commands::apply).layer(DefaultBodyLimit::max(commands::BODY_BYTES_MAX)),
+            post(commands::apply).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
         )
         .route("/rooms/{room}/refound", post(refound::refound))
         .route("/rooms/{room}/rebuild", post(pharmacy::rebuild).layer(Extension(queue)))

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Conflict, ConflictKind, Document, People, RESOURCE_TYPES, codec, conflicts, genesis,
-    resource_types, view::Reader,
+    resource_types,
+    view::{Reader, ResourceView},
 };
 
 impl Document {
@@ -149,6 +150,14 @@ impl Document {
             .collect();
         let resource = (!read.deleted).then(|| with_identity(resource_type, id, read.elements));
         (resource, names.into_iter().collect())
+    }
+
+    /// The most concurrent values that stand in one of these elements of a resource.
+    pub(crate) fn concurrent(&self, name: &str, id: &str, elements: &BTreeSet<String>) -> usize {
+        let reader = Reader { doc: &self.doc, heads: None };
+        let view = resource_types::resource_type(name)
+            .and_then(|resource_type| ResourceView::of(reader, resource_type, id));
+        view.map_or(0, |view| view.beside(elements))
     }
 
     /// The ids of one type, deleted ones included.

@@ -81,6 +81,12 @@ impl<'a> ResourceView<'a> {
         by_change
     }
 
+    /// The most values that stand beside each other: at one of these keys, or the maps themselves.
+    pub fn beside<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> usize {
+        let at_keys = keys.into_iter().map(|key| self.operations(key).len());
+        at_keys.max().unwrap_or(0).max(self.maps.len())
+    }
+
     /// These keys as the author of a change had them. Where people created the resource apart, what
     /// one of them never wrote is left out: the read model joins their elements.
     pub fn seen_by(&self, hash: &ChangeHash, keys: &BTreeSet<String>) -> Written {

@@ -191,6 +191,14 @@ impl Room {
             for Touched { collection, id, claims, .. } in &touched {
                 document::check_compartment(&self.id.name, collection, id, claims)?;
             }
+            let knows_all = self.document.heads().iter().all(|head| change.deps().contains(head));
+            let crowded = |touched: &Touched| {
+                let Touched { collection, id, elements, .. } = touched;
+                self.document.concurrent(collection, id, elements) >= limits::CONCURRENT_MAX
+            };
+            if !knows_all && touched.iter().any(crowded) {
+                return Err(Refusal::TooManyConcurrent);
+            }
             if touched.iter().any(|touched| touched.unclear) {
                 self.flush_group(now_ms, applied);
                 self.check_on_copy(change, &touched)?;

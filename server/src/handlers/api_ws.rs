@@ -12,14 +12,13 @@ use axum::{
     extract::ws::{Message, Utf8Bytes, WebSocketUpgrade},
     response::Response,
 };
+use chartroom_engine::limits::JSON_FRAME_BYTES_MAX;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::socket::{self, Paced};
 use crate::{auth::Caller, error::ApiError, hub::Place};
 use session::Session;
 
-/// Largest frame that is read.
-const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// How often a client must show that it is there; as often as it asks the same of the server.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -29,7 +28,7 @@ pub(crate) async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
     let place = Place::take(caller.hub()).map_err(ApiError::Crowded)?;
-    Ok(socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
+    Ok(socket::limited(upgrade, JSON_FRAME_BYTES_MAX).on_upgrade(async move |socket| {
         let _place = place;
         let hub = Arc::clone(caller.hub());
         let session = Session::new(caller);
@@ -53,7 +52,7 @@ async fn read(mut messages: Paced<'_>, mut session: Session) {
                     Some(Ok(Message::Binary(_))) => session.refuse_binary(),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Err(error)) => {
-                        session.fail(socket::broken(error, MESSAGE_BYTES_MAX));
+                        session.fail(socket::broken(error, JSON_FRAME_BYTES_MAX));
                         // The socket's bytes make no sense any more; the last words still do.
                         return std::future::pending().await;
                     }

@@ -4,14 +4,11 @@ use axum::{
     Json,
     extract::{Path, rejection::JsonRejection},
 };
-use chartroom_engine::{Command, CommandError, Edit, RoomName};
+use chartroom_engine::{Command, CommandError, Edit, RoomName, limits::BODY_BYTES_MAX};
 use serde_json::{Value, json};
 
 use super::{hex, pharmacy};
 use crate::{auth::Caller, error::ApiError, hub::Edits, limits::Limit};
-
-/// Largest body: several chunks of an import.
-pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Applies one command or an array of them. Each stands for itself: one that is refused stops no
 /// other, and the answer is then 422 with what became of each.

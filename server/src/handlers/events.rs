@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, header::ACCEPT},
     response::{IntoResponse, Response},
 };
+use chartroom_engine::limits::EVENTS_PAGE_MAX;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,9 +19,6 @@ use crate::{
     hub::FollowError,
     wire::json::{Filter, Unknown},
 };
-
-/// Most events in one answer, and most read from the log at once.
-const LIMIT_MAX: usize = 1000;
 
 /// The query. Lists are separated by commas; an empty one wants everything.
 #[derive(Debug, Deserialize)]
@@ -49,7 +47,7 @@ pub(crate) async fn list(
         let follower = caller.follow(&name, after).await?;
         return Ok(stream::respond(follower, filter));
     }
-    let limit = limit.unwrap_or(LIMIT_MAX).min(LIMIT_MAX);
+    let limit = limit.unwrap_or(EVENTS_PAGE_MAX).min(EVENTS_PAGE_MAX);
     Ok(page(&caller, &name, after, limit, &filter).await?.into_response())
 }
 
@@ -66,7 +64,7 @@ async fn page(
     let mut position = after.unwrap_or(0);
     let mut events = Vec::new();
     loop {
-        let page = match caller.hub().bare_events(&name, position, LIMIT_MAX).await {
+        let page = match caller.hub().bare_events(&name, position, EVENTS_PAGE_MAX).await {
             Err(FollowError::Gone { first, .. }) if after.is_none() && events.is_empty() => {
                 position = first - 1;
                 continue;
@@ -76,7 +74,7 @@ async fn page(
         if position > page.last {
             return Err(FollowError::Ahead { last: page.last }.into());
         }
-        let exhausted = page.events.len() < LIMIT_MAX;
+        let exhausted = page.events.len() < EVENTS_PAGE_MAX;
         let mut unread = page.events.into_iter();
         while events.len() < limit
             && let Some(event) = unread.next()

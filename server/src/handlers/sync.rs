@@ -8,19 +8,19 @@ use axum::{
     extract::ws::{Message, WebSocketUpgrade},
     response::Response,
 };
-use chartroom_engine::limits::JOIN_WAIT_MS;
+use chartroom_engine::limits::{JOIN_WAIT_MS, WIRE_BYTES_MAX};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::socket::{self, Paced};
 use crate::{
     auth::Caller,
     error::ApiError,
-    hub::{Closing, Connection, FRAME_BYTES_MAX, Place},
+    hub::{Closing, Connection, Place},
     limits::Limit,
 };
 
 /// Frames a little over the limit are read, so that the peer gets to hear the reason.
-const MESSAGE_BYTES_MAX: usize = FRAME_BYTES_MAX + 1024 * 1024;
+const MESSAGE_BYTES_MAX: usize = WIRE_BYTES_MAX + 1024 * 1024;
 /// How often a peer must show that it is there; automerge-repo's interval.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -90,7 +90,7 @@ async fn take(
         }
         Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {}
         Err(error) => {
-            connection.fail(socket::broken(error, FRAME_BYTES_MAX));
+            connection.fail(socket::broken(error, WIRE_BYTES_MAX));
             return ControlFlow::Break(());
         }
     }

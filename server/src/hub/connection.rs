@@ -9,26 +9,26 @@ mod membership;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chartroom_engine::{Author, DocumentId, RoomId, RoomName, limits};
+use chartroom_engine::{
+    Author, DocumentId, RoomId, RoomName,
+    limits::{CONNECTION_ROOMS_MAX, EPHEMERAL_BYTES_MAX, WIRE_BYTES_MAX},
+};
+use tokio::time::{Instant, sleep};
 
 use super::{
     Closing, Hub, Outbox, RoomError, RoomHandle, Socket,
-    ephemeral::{self, Ephemeral},
+    ephemeral::Ephemeral,
     link::{Link, fail},
     room_task::Mail,
 };
 use crate::{
     auth,
-    limits::Limit,
+    limits::{Bucket, Limit, NEW_ROOMS},
     wire::frame::{ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode},
 };
 use follow::Follows;
 use membership::Membership;
 
-/// Largest frame: a sync message at its limit, and the fields round it.
-pub const FRAME_BYTES_MAX: usize = limits::FRAME_BYTES_MAX + 4096;
-/// Rooms that one connection may have open: a whole ward, many times over.
-const ROOMS_MAX: usize = 4096;
 /// What is said of more rooms than that.
 const TOO_MANY_ROOMS: &str = "the connection has too many rooms";
 /// Version of the extension messages.
@@ -51,6 +51,7 @@ struct Session {
     joined: BTreeMap<DocumentId, Membership>,
     /// Rooms whose events it gets.
     follows: Follows,
+    new_rooms: Bucket,
 }
 
 impl Connection {
@@ -86,9 +87,9 @@ impl Connection {
     }
 
     async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
-        if bytes.len() > FRAME_BYTES_MAX {
+        if bytes.len() > WIRE_BYTES_MAX {
             let message =
-                format!("the frame has {} bytes; the limit is {FRAME_BYTES_MAX}", bytes.len());
+                format!("the frame has {} bytes; the limit is {WIRE_BYTES_MAX}", bytes.len());
             return Err(Closing::over(Limit::FrameBytes, message));
         }
         let frame = decode(bytes).map_err(|error| match error {
@@ -147,6 +148,7 @@ impl Connection {
             known: BTreeMap::new(),
             joined: BTreeMap::new(),
             follows: Follows::default(),
+            new_rooms: Bucket::full(Instant::now()),
         });
         Ok(())
     }
@@ -294,7 +296,14 @@ impl Session {
     }
 
     async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, RoomError> {
-        let room = hub.open_latest(&name).await?;
+        let id = match hub.stored(&name).await? {
+            Some(record) => record.id,
+            None => {
+                self.wait_for_new_room(hub).await;
+                RoomId::first(name)
+            }
+        };
+        let room = hub.open(&id)?;
         let (id, document) = (room.id().clone(), room.id().document_id());
         if !self.joined.contains_key(&document) {
             room.loaded().await?;
@@ -303,8 +312,17 @@ impl Session {
         Ok(id)
     }
 
+    /// Waits until the peer may open one more room that nothing was written to.
+    async fn wait_for_new_room(&mut self, hub: &Hub) {
+        let wait = self.new_rooms.take(Instant::now(), 1, NEW_ROOMS);
+        if !wait.is_zero() {
+            hub.exceeded(Limit::NewRooms);
+            sleep(wait).await;
+        }
+    }
+
     async fn relay(&self, document: DocumentId, message: Ephemeral) -> Result<(), Closing> {
-        if message.data.len() > ephemeral::BYTES_MAX {
+        if message.data.len() > EPHEMERAL_BYTES_MAX {
             let message = "the ephemeral message is over the limit";
             return Err(Closing::over(Limit::EphemeralBytes, message));
         }
@@ -320,7 +338,7 @@ impl Session {
     }
 
     fn has_space(&self) -> bool {
-        self.known.len() + self.joined.len() < ROOMS_MAX
+        self.known.len() + self.joined.len() < CONNECTION_ROOMS_MAX
     }
 }
 

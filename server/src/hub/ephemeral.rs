@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Origins whose counts a room remembers; far more people than share a chart.
-const ORIGINS_MAX: usize = 1024;
-/// Largest message relayed; presence is a few hundred bytes.
-pub(super) const BYTES_MAX: usize = 64 * 1024;
+use chartroom_engine::limits::EPHEMERAL_ORIGINS_MAX;
 
 /// A message that nobody keeps.
 #[derive(Debug, Clone)]
@@ -36,7 +33,7 @@ impl Seen {
             *count = message.count.max(*count);
             return new;
         }
-        if self.order.len() >= ORIGINS_MAX
+        if self.order.len() >= EPHEMERAL_ORIGINS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
             self.counts.remove(&oldest);
@@ -69,10 +66,10 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut seen = Seen::default();
-        for n in 0..3 * ORIGINS_MAX {
+        for n in 0..3 * EPHEMERAL_ORIGINS_MAX {
             assert!(seen.admit(&message(&n.to_string(), 1)));
         }
-        assert_eq!(seen.counts.len(), ORIGINS_MAX);
-        assert_eq!(seen.order.len(), ORIGINS_MAX);
+        assert_eq!(seen.counts.len(), EPHEMERAL_ORIGINS_MAX);
+        assert_eq!(seen.order.len(), EPHEMERAL_ORIGINS_MAX);
     }
 }

@@ -14,9 +14,6 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{Hub, RoomError, RoomHandle, room_task::Mail};
 
-/// Live events that may wait for one follower unless set otherwise: those of a whole imported chart,
-/// and some.
-pub(super) const WAITING_MAX: usize = 16 * 1024;
 /// Events read from the log at once.
 const PAGE: usize = 500;
 

@@ -6,15 +6,12 @@
 use std::{borrow::Cow, collections::VecDeque};
 
 use bytes::Bytes;
+use chartroom_engine::limits::QUEUE_FRAMES_MAX;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::limits::{Exceeded, Limit};
 
-/// Frames that may wait for one connection.
-const FRAMES_MAX: usize = 4096;
-/// Bytes that may wait for one connection unless set otherwise: a few first syncs of large charts.
-pub(super) const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What may wait before a producer that can wait does so; the rest of the queue is for answers.
 const SPACE_BYTES: usize = 256 * 1024;
 /// Bytes handed to the socket at once, so that what waits is counted here and not there.
@@ -115,7 +112,8 @@ impl Outbox {
         if state.closing.is_some() {
             return;
         }
-        let fits = state.frames.len() < FRAMES_MAX && state.bytes + frame.len() <= self.bytes_max;
+        let fits =
+            state.frames.len() < QUEUE_FRAMES_MAX && state.bytes + frame.len() <= self.bytes_max;
         // A frame that is large by itself still goes to a peer that keeps up.
         if fits || state.frames.is_empty() {
             state.bytes += frame.len();
@@ -133,7 +131,8 @@ impl Outbox {
     /// Whether little enough waits for more to be produced.
     pub fn has_space(&self) -> bool {
         let state = self.state.lock();
-        state.frames.len() < FRAMES_MAX / 2 && state.bytes < SPACE_BYTES.min(self.bytes_max / 2)
+        state.frames.len() < QUEUE_FRAMES_MAX / 2
+            && state.bytes < SPACE_BYTES.min(self.bytes_max / 2)
     }
 
     /// Waits until the queue [has space](Self::has_space).
@@ -215,12 +214,14 @@ impl Outbox {
 #[cfg(test)]
 #[allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
+    use chartroom_engine::limits::QUEUE_BYTES_MAX;
+
     use super::*;
 
     #[tokio::test]
     async fn a_full_queue_closes_the_connection_and_forgets_its_frames() {
-        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
-        for _ in 0..=FRAMES_MAX {
+        let outbox = Outbox::new(QUEUE_BYTES_MAX, Exceeded::default());
+        for _ in 0..=QUEUE_FRAMES_MAX {
             outbox.push(Bytes::from_static(b"frame"));
         }
         let outgoing = outbox.next().await;
@@ -230,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_queued_leaves_before_the_end() {
-        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
+        let outbox = Outbox::new(QUEUE_BYTES_MAX, Exceeded::default());
         outbox.push(Bytes::from_static(b"frame"));
         outbox.close(Closing::going_away());
         outbox.close(Closing::normal());
@@ -242,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_can_wait_does_not_fill_the_queue() {
-        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
+        let outbox = Outbox::new(QUEUE_BYTES_MAX, Exceeded::default());
         let frame = Bytes::from(vec![0; SPACE_BYTES]);
         outbox.space().await;
         outbox.push(frame);
@@ -258,8 +259,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_large_frame_passes_when_nothing_waits() {
-        let outbox = Outbox::new(BYTES_MAX, Exceeded::default());
-        outbox.push(Bytes::from(vec![0; BYTES_MAX + 1]));
+        let outbox = Outbox::new(QUEUE_BYTES_MAX, Exceeded::default());
+        outbox.push(Bytes::from(vec![0; QUEUE_BYTES_MAX + 1]));
         assert_eq!(outbox.next().await.frames.len(), 1);
         assert!(!outbox.is_closing());
     }

@@ -449,5 +449,8 @@ fn limit_of(reason: &Refusal) -> Option<Limit> {
     if *reason == Refusal::RoomFull {
         return Some(Limit::Room);
     }
+    if *reason == Refusal::TooManyConcurrent {
+        return Some(Limit::Concurrent);
+    }
     matches!(reason, Refusal::OverLimit(_)).then_some(Limit::Change)
 }

@@ -88,15 +88,22 @@ impl Ward {
                 tokio::spawn(person.work(first, start + phase))
             })
             .collect();
-        let mut figures = Figures::default();
+        let (mut figures, mut failed) = (Figures::default(), None::<anyhow::Error>);
         for task in tasks {
-            let (person, own) = task.await??;
+            let (person, own) = match task.await? {
+                Ok(worked) => worked,
+                Err(error) => {
+                    eprintln!("an honest person ends: {error:#}");
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
             figures.made += own.made;
             figures.saved.extend(own.saved);
             figures.seen.extend(own.seen);
             self.people.push(person);
         }
-        Ok(figures)
+        failed.map_or(Ok(figures), Err)
     }
 }
 

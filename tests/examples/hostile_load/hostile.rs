@@ -84,7 +84,9 @@ impl Crowd {
     /// So many connections at once, spread over the rooms.
     pub fn start(server: SocketAddr, count: usize, rooms: usize) -> Self {
         let (mut tasks, deeds) = (JoinSet::new(), Arc::new(Deeds::default()));
-        for (number, kind) in KINDS.into_iter().cycle().take(count).enumerate() {
+        let only = std::env::var("KIND").unwrap_or_default();
+        let all = KINDS.into_iter().cycle().take(count).enumerate();
+        for (number, kind) in all.filter(|(_, kind)| format!("{kind:?}").contains(&only)) {
             let room = number / KINDS.len() % rooms;
             tasks.spawn(Attacker::new(number, kind, room).run(server, Arc::clone(&deeds)));
         }

@@ -239,3 +239,135 @@ async fn json_frames_that_are_wrong_without_end_close_with_1008() {
     assert_eq!(exceeded(&server, "too-many-mistakes").await, 1);
     server.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_room_that_is_full_is_read_and_founded_anew_and_then_written() {
+    let (_folder, server) = start_with(|limits| limits.room_size_max.bytes = 20_000).await;
+    let (mut alice, mut bob, room) = alice_and_bob(&server).await;
+    for letter in ["x", "y"] {
+        let mut long = allergy("a1", "latex");
+        long["note"] = json!([{ "text": letter.repeat(12_000) }]);
+        let put = json!({ "kind": "put", "resource": long });
+        assert_eq!(server.command(ROOM, &put).await.unwrap().status, 200);
+    }
+    let small = json!({ "kind": "put", "resource": allergy("a2", "latex") });
+    let answer = server.command(ROOM, &small).await.unwrap();
+    assert_eq!((answer.status, answer.code()), (422, Some("room-full")));
+    alice.put(room, allergy("a3", "latex")).await.unwrap();
+    alice.until("edit given back", |me| !me.chart(room).given_back.is_empty()).await.unwrap();
+    let full = |frame: &Frame| matches!(frame, Frame::Refused { code, .. } if code == "room-full");
+    assert!(alice.heard.iter().any(full));
+    assert_eq!(exceeded(&server, "room-full").await, 2);
+    let seen = |me: &Client| me.resource(room, "AllergyIntolerance", "a1").is_some();
+    bob.until("what stands read", seen).await.unwrap();
+    assert_eq!(alice.closed, None);
+
+    let path = format!("/rooms/{ROOM}/refound");
+    assert_eq!(server.post_path(&path, String::new()).await.unwrap().status, 200);
+    assert_eq!(server.command(ROOM, &small).await.unwrap().status, 200);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_room_too_many_is_refused_and_the_connection_stays() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let (sender, target) = alice.peer_ids();
+    for n in 0..=limits::CONNECTION_ROOMS_MAX {
+        let name = format!("patient:n{n}");
+        let put = json!({ "kind": "put", "resource": {
+            "resourceType": "Patient", "id": format!("n{n}")
+        } });
+        assert_eq!(server.command(&name, &put).await.unwrap().status, 200);
+        let (sender, target) = (sender.clone(), target.clone());
+        alice.send(&Frame::Room { sender, target, name }).await.unwrap();
+    }
+    let refused = |frame: &Frame| matches!(frame, Frame::RoomRefused { code, .. } if code == "too-many-rooms");
+    alice.until("a room refused", |me| me.heard.iter().any(refused)).await.unwrap();
+    assert_eq!(alice.heard.len(), limits::CONNECTION_ROOMS_MAX + 1);
+    assert_eq!(exceeded(&server, "too-many-rooms").await, 1);
+    assert_eq!(alice.closed, None);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_follow_too_many_is_refused_and_the_connection_stays() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let (mut alice, _bob, document) = alice_and_bob(&server).await;
+    let (sender, target) = alice.peer_ids();
+    for id in 0..=limits::FOLLOWS_MAX as u64 {
+        let (sender, target) = (sender.clone(), target.clone());
+        alice.send(&Frame::Follow { sender, target, document, id, after: 0 }).await.unwrap();
+    }
+    let refused = |frame: &Frame| matches!(frame, Frame::FollowEnded { code, .. } if code == "too-many-follows");
+    alice.until("a follow refused", |me| me.heard.iter().any(refused)).await.unwrap();
+    assert_eq!(exceeded(&server, "too-many-follows").await, 1);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_value_beside_too_many_others_is_refused_and_choosing_is_not() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let mut people = Vec::new();
+    for n in 0..=limits::CONCURRENT_MAX {
+        let mut person = Client::connect(server.address(), &format!("person{n}")).await.unwrap();
+        let room = person.open(ROOM).await.unwrap();
+        person.socket().close(None).await.unwrap();
+        // Sending fails, since nobody is there; the edit stands locally.
+        let _ = person.put(room, allergy("a1", &n.to_string())).await;
+        people.push((person, room));
+    }
+    let (mut last, room) = people.pop().unwrap();
+    for (person, room) in &mut people {
+        person.reconnect(server.address()).await.unwrap();
+        person.until_saved(*room).await.unwrap();
+    }
+    last.reconnect(server.address()).await.unwrap();
+    last.until("edit given back", |me| !me.chart(room).given_back.is_empty()).await.unwrap();
+    assert_eq!(exceeded(&server, "too-many-concurrent").await, 1);
+    last.put(room, allergy("a1", "the choice")).await.unwrap();
+    last.until_saved(room).await.unwrap();
+    assert_eq!(last.chart(room).given_back.len(), 1);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_413() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let answer = server.post(ROOM, " ".repeat(limits::BODY_BYTES_MAX + 1)).await.unwrap();
+    assert_eq!((answer.status, answer.code()), (413, Some("too-large")));
+    assert_eq!(exceeded(&server, "body-too-large").await, 1);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_of_few_bytes_and_endless_operations_closes_with_1009() {
+    let code = closed_for(
+        "message-over-limit",
+        |_| {},
+        async |mallory, document| {
+            let (sender, target) = mallory.peer_ids();
+            let bombs = (0..20).map(|n| forge::bomb([n; 16], 99_999)).collect();
+            let data = forge::Message::of(bombs).encode();
+            mallory.send(&Frame::Sync { sender, target, document, data }).await
+        },
+    );
+    assert_eq!(code.await, 1009);
+}
+
+#[tokio::test]
+async fn who_opens_room_after_new_room_waits_and_others_do_not() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
+    let (sender, target) = mallory.peer_ids();
+    let count = limits::NEW_ROOMS_PER_SECOND * limits::NEW_ROOMS_BURST_SECONDS + 2;
+    for n in 0..count {
+        let (sender, target, name) = (sender.clone(), target.clone(), format!("patient:n{n}"));
+        mallory.send(&Frame::Room { sender, target, name }).await.unwrap();
+    }
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    mallory.until("all opened", |me| me.heard.len() as u64 == count).await.unwrap();
+    assert!(exceeded(&server, "new-rooms-per-second").await > 0);
+    server.stop().await.unwrap();
+}

@@ -13,7 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use chartroom_engine::{Event, RoomName};
+use chartroom_engine::{
+    Event, RoomName,
+    limits::{JSON_ROOMS_MAX, SUBSCRIPTIONS_MAX},
+};
 use futures_util::{Stream, StreamExt};
 use tokio_stream::StreamMap;
 use uuid::Builder;
@@ -28,10 +31,6 @@ use crate::{
 };
 use subscription::Subscription;
 
-/// Subscriptions that one client may have: every component of a workspace, many times over.
-const SUBSCRIPTIONS_MAX: usize = 256;
-/// Rooms that one client may follow.
-const ROOMS_MAX: usize = 256;
 /// What a caller is while there is no sign-in: everybody may do everything.
 const ROLE: &str = "clinician";
 /// The room whose clients expect a prescription as `medication`, too.
@@ -173,8 +172,8 @@ impl Session {
             return Err(RequestError::new(limit.code(), "data.subscription_id", message));
         }
         let mut new = subscribe.places.iter().filter(|p| !self.rooms.contains_key(&p.room));
-        if let Some(place) = new.nth(ROOMS_MAX.saturating_sub(self.rooms.len())) {
-            let message = format!("a connection follows at most {ROOMS_MAX} rooms");
+        if let Some(place) = new.nth(JSON_ROOMS_MAX.saturating_sub(self.rooms.len())) {
+            let message = format!("a connection follows at most {JSON_ROOMS_MAX} rooms");
             let limit = self.caller.hub().exceeded(Limit::ConnectionRooms);
             return Err(RequestError::new(limit.code(), place.field.clone(), message));
         }

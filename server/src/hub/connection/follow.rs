@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chartroom_engine::{Event, RoomName};
+use chartroom_engine::{Event, RoomName, limits::FOLLOWS_MAX};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::closing_for;
@@ -15,8 +15,6 @@ use crate::{
     wire::frame::{Frame, encode},
 };
 
-/// Readers of one connection: one for each panel of a workspace, several times over.
-const FOLLOWS_MAX: usize = 64;
 /// Bytes of events in one frame, unless one event has more.
 const FRAME_BYTES: usize = 64 * 1024;
 

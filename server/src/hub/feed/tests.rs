@@ -4,7 +4,7 @@
     reason = "a test that meets the unexpected ends there"
 )]
 
-use chartroom_engine::{Author, Command};
+use chartroom_engine::{Author, Command, limits::QUEUE_EVENTS_MAX};
 use serde_json::json;
 
 use super::*;
@@ -88,9 +88,9 @@ async fn a_slow_follower_ends_with_the_number_to_go_on_from() {
     write(&hub, "one").await.unwrap();
     let mut follower = hub.follow(&room(), Some(0)).await.unwrap();
     let event = follower.next().await.unwrap()[0].clone();
-    let many = vec![event; WAITING_MAX + 1];
+    let many = vec![event; QUEUE_EVENTS_MAX + 1];
     let queues = vec![Arc::clone(&follower.queue)];
-    let mut feed = Feed { queues, waiting_max: WAITING_MAX };
+    let mut feed = Feed { queues, waiting_max: QUEUE_EVENTS_MAX };
     feed.publish(many.iter().map(|event| Event::clone(event)).collect());
     let position = follower.position();
     assert!(matches!(

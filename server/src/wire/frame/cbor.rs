@@ -2,19 +2,16 @@
 //!
 //! A [`Value`] is a slice of the frame that holds exactly one item. Lenient: `null` and `undefined`
 //! are absence, tags are looked through, whole floats are integers, strings may come in pieces.
-//! Strict: an item nests at most [`DEPTH_MAX`] deep, a map that is read has at most
-//! [`FIELDS_MAX`] fields and none twice, nothing follows the frame's map.
+//! Strict: an item nests at most [`WIRE_DEPTH_MAX`] deep, a map that is read has at most
+//! [`WIRE_FIELDS_MAX`] fields and none twice, nothing follows the frame's map.
 
 use std::borrow::Cow;
 
+use chartroom_engine::limits::{WIRE_DEPTH_MAX, WIRE_FIELDS_MAX};
 use minicbor::{Decoder, data::Type, decode::Error};
 
 use super::FrameError;
 
-/// How deep arrays, maps and tags may nest; automerge-repo's messages use four levels.
-const DEPTH_MAX: usize = 32;
-/// How many fields a map may have; automerge-repo's messages have at most eight.
-const FIELDS_MAX: usize = 64;
 /// Whole numbers up to here are exact as floats.
 const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -149,7 +146,7 @@ impl<'b> Value<'b> {
         let mut decoder = self.decoder();
         let count = decoder.map().map_err(|_| not_a_map)?;
         let mut fields: Vec<(Cow<'b, str>, Value<'b>)> = Vec::new();
-        let mut left = FIELDS_MAX;
+        let mut left = WIRE_FIELDS_MAX;
         items(&mut decoder, count, |decoder| {
             left = left.checked_sub(1).ok_or(FrameError::Cbor("a map has too many fields"))?;
             let key = text(&mut next(decoder)?.decoder());
@@ -177,13 +174,13 @@ fn next<'b>(decoder: &mut Decoder<'b>) -> Result<Value<'b>, FrameError> {
     let mut tags = 0;
     while matches!(decoder.datatype(), Ok(Type::Tag)) {
         tags += 1;
-        if tags > DEPTH_MAX {
+        if tags > WIRE_DEPTH_MAX {
             return Err(TOO_DEEP);
         }
         decoder.tag().map_err(|_| MALFORMED)?;
     }
     let start = decoder.position();
-    skip(decoder, DEPTH_MAX - tags)?;
+    skip(decoder, WIRE_DEPTH_MAX - tags)?;
     decoder.input().get(start..decoder.position()).map(Value).ok_or(MALFORMED)
 }
 

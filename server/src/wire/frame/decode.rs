@@ -3,19 +3,15 @@
 //! First the map's fields are found, each as a slice of the frame; then the type says which of them
 //! are read, and as what. Nothing is copied before it is known to be wanted.
 
-use chartroom_engine::{Author, DocumentId};
+use chartroom_engine::{
+    Author, DocumentId,
+    limits::{WIRE_AUTHORS_MAX, WIRE_KIND_BYTES_MAX, WIRE_LIST_MAX},
+};
 
 use super::{
     ChartroomMetadata, Frame, ID_BYTES_MAX, PeerMetadata, RemoteHeads,
     cbor::{Fields, Value},
 };
-
-/// Most entries of a list of hashes or ids in one frame.
-const LIST_MAX: usize = 4096;
-/// Most authors in one frame.
-const AUTHORS_MAX: usize = 65_536;
-/// Most bytes of an unknown message type that are kept.
-const KIND_BYTES_MAX: usize = 64;
 
 /// Why bytes are no frame. The peer erred; no text repeats what it sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,7 +145,7 @@ fn document(fields: &Fields<'_>) -> Result<DocumentId, FrameError> {
 fn ids(fields: &Fields<'_>, field: &'static str) -> Result<Vec<String>, FrameError> {
     let mut list = Vec::new();
     fields.optional(field, |value| {
-        value.each(field, LIST_MAX, |item| {
+        value.each(field, WIRE_LIST_MAX, |item| {
             list.push(item.text(field, ID_BYTES_MAX)?);
             Ok(())
         })
@@ -186,7 +182,7 @@ fn author(fields: &Fields<'_>) -> Result<Author, FrameError> {
 
 fn remote_heads_changed(fields: &Fields<'_>) -> Result<Frame, FrameError> {
     let mut heads = std::collections::BTreeMap::new();
-    fields.required("newHeads")?.each_entry("newHeads", LIST_MAX, |storage, value| {
+    fields.required("newHeads")?.each_entry("newHeads", WIRE_LIST_MAX, |storage, value| {
         let inner = value.fields("newHeads")?;
         let at = RemoteHeads {
             heads: ids(&inner, "heads")?,
@@ -216,7 +212,7 @@ fn room(fields: &Fields<'_>) -> Result<Frame, FrameError> {
 
 fn authors(fields: &Fields<'_>) -> Result<Frame, FrameError> {
     let mut authors = Vec::new();
-    fields.required("authors")?.each("authors", AUTHORS_MAX, |item| {
+    fields.required("authors")?.each("authors", WIRE_AUTHORS_MAX, |item| {
         let inner = item.fields("authors")?;
         authors.push((inner.bytes("actor")?, author(&inner)?));
         Ok(())
@@ -231,7 +227,7 @@ fn authors(fields: &Fields<'_>) -> Result<Frame, FrameError> {
 
 fn refused(fields: &Fields<'_>) -> Result<Frame, FrameError> {
     let mut hashes = Vec::new();
-    fields.required("hashes")?.each("hashes", LIST_MAX, |item| {
+    fields.required("hashes")?.each("hashes", WIRE_LIST_MAX, |item| {
         let hash = item.bytes("hashes")?;
         hashes.push(hash.try_into().map_err(|_| FrameError::Shape("hashes"))?);
         Ok(())
@@ -248,7 +244,7 @@ fn refused(fields: &Fields<'_>) -> Result<Frame, FrameError> {
 
 fn events(fields: &Fields<'_>) -> Result<Frame, FrameError> {
     let mut events = Vec::new();
-    fields.required("events")?.each("events", LIST_MAX, |item| {
+    fields.required("events")?.each("events", WIRE_LIST_MAX, |item| {
         events.push(item.text("events", usize::MAX)?);
         Ok(())
     })?;
@@ -261,6 +257,6 @@ fn events(fields: &Fields<'_>) -> Result<Frame, FrameError> {
 }
 
 fn cut(mut kind: String) -> String {
-    kind.truncate(kind.floor_char_boundary(KIND_BYTES_MAX));
+    kind.truncate(kind.floor_char_boundary(WIRE_KIND_BYTES_MAX));
     kind
 }

@@ -2,17 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartroom_engine::RoomName;
+use chartroom_engine::{
+    RoomName,
+    limits::{PUBLISH_BYTES_MAX, REQUEST_NAME_BYTES_MAX, REQUEST_PLACES_MAX},
+};
 use serde_json::{Map, Value};
 
 use super::{Filter, Unknown, filter::Wanted};
-
-/// Rooms that one request may name.
-const PLACES_MAX: usize = 256;
-/// Longest subscription id and longest name of a client's own event.
-const NAME_BYTES_MAX: usize = 256;
-/// Largest frame that is passed on to other clients.
-const PUBLISH_BYTES_MAX: usize = 64 * 1024;
 
 /// One frame of a client.
 #[derive(Debug, PartialEq)]
@@ -143,8 +139,8 @@ fn about(
         return Err(RequestError::field("data", "is no object"));
     };
     let id = data.get("subscription_id").and_then(Value::as_str);
-    let Some(id) = id.filter(|id| (1..=NAME_BYTES_MAX).contains(&id.len())) else {
-        let message = format!("is no text of 1 to {NAME_BYTES_MAX} bytes");
+    let Some(id) = id.filter(|id| (1..=REQUEST_NAME_BYTES_MAX).contains(&id.len())) else {
+        let message = format!("is no text of 1 to {REQUEST_NAME_BYTES_MAX} bytes");
         return Err(RequestError::field("data.subscription_id", message));
     };
     read(data, id.to_owned())
@@ -186,8 +182,8 @@ fn subscribe(data: &Map<String, Value>, id: String) -> Result<Subscribe, Request
 
 fn patients(data: &Map<String, Value>) -> Result<Vec<Place>, RequestError> {
     let ids = texts(data, "patient_ids")?;
-    if ids.len() > PLACES_MAX {
-        let message = format!("has more than {PLACES_MAX} patients");
+    if ids.len() > REQUEST_PLACES_MAX {
+        let message = format!("has more than {REQUEST_PLACES_MAX} patients");
         return Err(RequestError::field("data.patient_ids", message));
     }
     let place = |(index, id)| patient(format!("data.patient_ids[{index}]"), id);
@@ -243,8 +239,8 @@ fn after(
 }
 
 fn publish(name: String, payload: Option<Value>, bytes: usize) -> Result<Publish, RequestError> {
-    if name.len() > NAME_BYTES_MAX {
-        return Err(RequestError::field("type", format!("is over {NAME_BYTES_MAX} bytes")));
+    if name.len() > REQUEST_NAME_BYTES_MAX {
+        return Err(RequestError::field("type", format!("is over {REQUEST_NAME_BYTES_MAX} bytes")));
     }
     if bytes > PUBLISH_BYTES_MAX {
         let message = format!("the frame is over {PUBLISH_BYTES_MAX} bytes");

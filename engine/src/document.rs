@@ -80,7 +80,8 @@ impl Document {
     pub fn found(room: &RoomId, actor: ActorId) -> Self {
         let (mut doc, genesis) = genesis::found(room);
         doc.set_actor(actor);
-        Self { doc, room: room.clone(), genesis, order: LogOrder::default() }
+        let order = LogOrder::of(&doc);
+        Self { doc, room: room.clone(), genesis, order }
     }
 
     /// A room from its snapshot and the changes behind it, raw chunks in the order of the log.
@@ -110,7 +111,8 @@ impl Document {
         if hashes.iter().any(|hash| doc.get_change_meta_by_hash(hash).is_none()) {
             return Err(LoadError::Gap);
         }
-        Ok(Self { doc, room: room.clone(), genesis, order: LogOrder::default() })
+        let order = LogOrder::of(&doc);
+        Ok(Self { doc, room: room.clone(), genesis, order })
     }
 
     /// The whole document as one snapshot chunk.
@@ -181,7 +183,14 @@ impl Document {
     /// Applies changes in the order given, each behind its dependencies; their hashes must be read
     /// back afterwards.
     pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Result<(), AutomergeError> {
-        apply_in_order(&mut self.doc, changes)
+        let actors: Vec<ActorId> = changes.iter().map(|c| c.actor_id().clone()).collect();
+        let applied = apply_in_order(&mut self.doc, changes);
+        actors.into_iter().for_each(|actor| self.order.append(actor));
+        if self.order.count() != self.change_count() {
+            // Not all of them, or some that had waited.
+            self.order.read(&self.doc);
+        }
+        applied
     }
 
     /// Takes over a snapshot from a trusted server; local changes that it lacks are applied again.
@@ -191,6 +200,7 @@ impl Document {
         let local = metas.iter().filter(|change| !loaded.has(&change.hash));
         let local = local.filter_map(|change| self.change(&change.hash)).collect();
         self.doc = loaded.doc;
+        self.order.read(&self.doc);
         self.apply(local).map_err(LoadError::Snapshot)
     }
 
@@ -204,6 +214,9 @@ impl Document {
         let time_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let name = &self.room.name;
         let hash = write::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
+        if hash.is_some() {
+            self.order.append(self.doc.get_actor().clone());
+        }
         Ok(hash.and_then(|hash| self.doc.get_change_by_hash(&hash)))
     }
 
@@ -214,7 +227,7 @@ impl Document {
 
     /// Marks a local change as one that the server holds durably.
     pub(crate) fn mark_acknowledged(&mut self, hash: ChangeHash) {
-        self.order.acknowledged(&self.doc, hash);
+        self.order.acknowledged(hash);
     }
 
     /// Makes commands check against another room, as a client that does not check would.

@@ -26,9 +26,9 @@ pub const OPS_PER_BYTE_MAX: u64 = 4;
 /// Longest name that an operation writes at, such as the url of an extension.
 pub const NAME_BYTES_MAX: usize = 2048;
 /// Concurrent values of one element, beyond which only a change that knows of all of them is taken.
-/// What stands in conflict is compared with each other, so that a stranger with hundreds of actors
-/// would make every write of that resource cost seconds; a person chooses among few.
-pub const CONCURRENT_MAX: usize = 16;
+/// Every write of that resource reads all of them, 0.1 ms each, and a stranger has any number of
+/// actors; a person chooses among few.
+pub const CONCURRENT_MAX: usize = 32;
 /// Longest commit message of a change.
 pub const CHANGE_MESSAGE_BYTES_MAX: usize = 1024;
 /// Most other actors that one change may name.
@@ -61,11 +61,14 @@ pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;
 pub const ROOM_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Operations of a room's document, each of which stays in memory: two hundred whole patients.
 pub const ROOM_OPS_MAX: u64 = 4_000_000;
-/// Changes applied at once; a longer backlog is cut so that no flush waits for seconds of work.
-pub const BATCH_CHANGES_MAX: usize = 1024;
+/// Changes applied at once; a longer backlog is cut so that no flush waits long for work.
+pub const BATCH_CHANGES_MAX: usize = 256;
 /// Changes of one peer that a room looks at before it is another's turn, so that nobody waits behind
 /// a long message.
-pub const TURN_CHANGES_MAX: usize = 256;
+pub const TURN_CHANGES_MAX: usize = 64;
+/// Sync messages of one peer that a room has before it; the next one waits in the socket until they
+/// are dealt with, so that a colleague waits behind few.
+pub const TURN_MESSAGES_MAX: usize = 4;
 /// Bytes of new changes after which the snapshot for first syncs is made anew.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
 
@@ -101,6 +104,13 @@ pub const REFUSED_BURST: u64 = 2 * REFUSED_MAX as u64;
 /// Refused changes that a connection may send in a second in the long run; a person at a stock client
 /// whose every edit depends on a refused one makes fewer.
 pub const REFUSED_PER_SECOND: u64 = 10;
+/// Refused changes a second beyond which a connection is heard more slowly: each costs the room as
+/// much as one that is taken.
+pub const REFUSED_PER_SECOND_UNSLOWED: u64 = 50;
+/// How long a connection takes to earn the refused changes that cost it no wait: 250.
+pub const REFUSED_UNSLOWED_SECONDS: u64 = 5;
+/// The longest wait for refused changes, well before anybody takes it for a broken connection.
+pub const REFUSED_WAIT_MAX_MS: u64 = 3000;
 /// Messages from which nothing follows (an unknown type, another's sender id, a room that is not
 /// there) that a connection may send at once before it is closed: a client that asks for every
 /// document of another server at once stays.

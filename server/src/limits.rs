@@ -47,6 +47,8 @@ pub enum Limit {
     ByteRate,
     /// Refused changes of a connection.
     Refused,
+    /// Refused changes per second; the connection is heard more slowly.
+    RefusedRate,
     /// Messages of a connection that nothing follows from.
     Mistakes,
     /// What waits for a connection that reads slowly.
@@ -78,6 +80,7 @@ impl Limit {
             Self::MessageRate => "messages-per-second",
             Self::ByteRate => "bytes-per-second",
             Self::Refused => "too-many-refused",
+            Self::RefusedRate => "refused-per-second",
             Self::Mistakes => "too-many-mistakes",
             Self::Queue => "too-slow",
             Self::Change => "change-too-large",
@@ -100,6 +103,7 @@ impl Limit {
             | Self::MessageRate
             | Self::ByteRate
             | Self::Refused
+            | Self::RefusedRate
             | Self::Mistakes
             | Self::Change
             | Self::Concurrent
@@ -160,6 +164,12 @@ const REFUSED: Rate = Rate {
     burst: Duration::from_secs(limits::REFUSED_BURST / limits::REFUSED_PER_SECOND),
 };
 
+/// Refused changes of one connection before it is heard more slowly.
+const REFUSED_UNSLOWED: Rate = Rate {
+    per_second: limits::REFUSED_PER_SECOND_UNSLOWED,
+    burst: Duration::from_secs(limits::REFUSED_UNSLOWED_SECONDS),
+};
+
 /// Messages of one connection that may come to nothing before it is closed.
 const MISTAKES: Rate = Rate {
     per_second: limits::MISTAKES_PER_SECOND,
@@ -170,6 +180,7 @@ const MISTAKES: Rate = Rate {
 #[derive(Debug)]
 pub(crate) struct Patience {
     refused: Bucket,
+    unslowed: Bucket,
     mistakes: Bucket,
 }
 
@@ -177,15 +188,27 @@ impl Patience {
     /// With a connection that has just been opened.
     pub fn new() -> Self {
         let now = Instant::now();
-        Self { refused: Bucket::full(now), mistakes: Bucket::full(now) }
+        Self {
+            refused: Bucket::full(now),
+            unslowed: Bucket::full(now),
+            mistakes: Bucket::full(now),
+        }
     }
 
     /// Changes were refused.
     pub fn refused(&mut self, count: usize) -> Result<(), Closing> {
-        if self.refused.take(Instant::now(), count, REFUSED).is_zero() {
+        let now = Instant::now();
+        self.unslowed.take(now, count, REFUSED_UNSLOWED);
+        if self.refused.take(now, count, REFUSED).is_zero() {
             return Ok(());
         }
         Err(Closing::over(Limit::Refused, "too many changes of this connection were refused"))
+    }
+
+    /// How long to wait before the next change is heard.
+    pub fn wait(&mut self) -> Duration {
+        let wait = self.unslowed.take(Instant::now(), 0, REFUSED_UNSLOWED);
+        wait.min(Duration::from_millis(limits::REFUSED_WAIT_MAX_MS))
     }
 
     /// A message came to nothing.

@@ -13,7 +13,7 @@ use super::{
     codec::{self, DELETED, Element, SOURCE},
     history::{self, LogOrder},
     safety,
-    view::{self, Reader, ResourceView, Written},
+    view::{self, Reader, ResourceView, Standing, Written},
 };
 use crate::Author;
 
@@ -78,6 +78,9 @@ pub(super) struct Read {
 
 /// A side of a conflict before it is told: the change, and the elements as it has them.
 type Sides = BTreeMap<ChangeHash, Written>;
+
+/// The keys of each unit.
+type Units = BTreeMap<String, BTreeSet<String>>;
 
 /// Reads a resource: the value that every reader sees, and the conflicts in it.
 pub(super) fn read(
@@ -151,23 +154,24 @@ impl Reading<'_> {
 
     fn disputed(&mut self, view: &ResourceView<'_>) {
         self.elements.clear();
-        let units = view.units();
+        let standing = view.standing();
+        let units = standing.units();
         for keys in units.values() {
-            let sides = view.unit(keys);
+            let sides = standing.unit(keys);
             self.show(&sides);
             let names = element_names(keys);
             if !names.is_empty() {
                 self.report(ConflictKind::Element, names, &sides);
             }
         }
-        self.group(view, &units);
-        self.deletion(view, &units);
-        self.creation(view, &units);
+        self.group(view, &standing, &units);
+        self.deletion(&standing, &units);
+        self.creation(view, &standing, &units);
     }
 
     /// Shows the side of a unit that the room showed first.
     fn show(&mut self, sides: &Sides) {
-        let first = self.order.first(self.doc, &sides.keys().copied().collect());
+        let first = self.order.first(self.doc, sides.keys());
         if let Some(side) = first.and_then(|hash| sides.get(&hash)) {
             self.elements.extend(side.clone());
         }
@@ -175,11 +179,11 @@ impl Reading<'_> {
 
     /// A safety group whose last writers did not know of each other: every side is the group as one
     /// of them had it, so that no order appears that nobody wrote.
-    fn group(&mut self, view: &ResourceView<'_>, units: &BTreeMap<String, BTreeSet<String>>) {
+    fn group(&mut self, view: &ResourceView<'_>, standing: &Standing<'_>, units: &Units) {
         for group in safety::groups(self.resource_type) {
             let keys: BTreeSet<String> =
                 group.iter().filter_map(|unit| units.get(*unit)).flatten().cloned().collect();
-            let writers = history::maximal(self.doc, &view.writers(&keys));
+            let writers = history::maximal(self.doc, &standing.writers(&keys));
             if writers.len() < 2 {
                 continue;
             }
@@ -214,16 +218,16 @@ impl Reading<'_> {
     }
 
     /// A delete and an edit that did not know of each other.
-    fn deletion(&mut self, view: &ResourceView<'_>, units: &BTreeMap<String, BTreeSet<String>>) {
+    fn deletion(&mut self, standing: &Standing<'_>, units: &Units) {
         let Some(deleted) = units.get(DELETED) else { return };
-        let deletes: BTreeSet<ChangeHash> = view
+        let deletes: BTreeSet<ChangeHash> = standing
             .unit(deleted)
             .into_iter()
             .filter(|(_, side)| side.values().any(|e| e.value == Some(Value::Bool(true))))
             .map(|(hash, _)| hash)
             .collect();
         let others = units.iter().filter(|(unit, _)| *unit != DELETED).flat_map(|(_, keys)| keys);
-        let edits = view.writers(others);
+        let edits = standing.writers(others);
         let concurrent: BTreeSet<ChangeHash> = edits
             .into_iter()
             .filter(|edit| {
@@ -247,13 +251,13 @@ impl Reading<'_> {
     }
 
     /// Two maps at one id, until somebody who knew of both wrote to the resource.
-    fn creation(&mut self, view: &ResourceView<'_>, units: &BTreeMap<String, BTreeSet<String>>) {
+    fn creation(&mut self, view: &ResourceView<'_>, standing: &Standing<'_>, units: &Units) {
         let creations: BTreeSet<ChangeHash> =
             view.maps().iter().filter_map(|map| history::writer(self.doc, map)).collect();
         if creations.len() < 2 {
             return;
         }
-        let settled = view.writers(units.values().flatten()).iter().any(|writer| {
+        let settled = standing.writers(units.values().flatten()).iter().any(|writer| {
             creations.iter().all(|creation| history::is_ancestor(self.doc, creation, writer))
         });
         if settled {
@@ -309,8 +313,7 @@ impl Reading<'_> {
     }
 
     fn tell(&mut self, kind: ConflictKind, elements: Vec<String>, sides: &Sides) {
-        let hashes: BTreeSet<ChangeHash> = sides.keys().copied().collect();
-        let first = self.order.first(self.doc, &hashes);
+        let first = self.order.first(self.doc, sides.keys());
         let mut values: Vec<ConflictValue> = sides
             .iter()
             .map(|(hash, side)| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{ActorId, Automerge, ChangeHash, ChangeMetadata, ObjId, ReadDoc};
+use automerge::{ActorId, Automerge, ChangeHash, ChangeMetadata, ObjId};
 use serde::{Deserialize, Serialize};
 
 use crate::Author;
@@ -66,8 +66,21 @@ impl People {
     /// where the server's own actor wrote it for somebody.
     pub fn author(&self, change: &ChangeMetadata<'_>) -> Option<Author> {
         let author = self.by_actor.get(&*change.actor)?;
-        let named = || Message::parse(change.message.as_deref()).by;
-        (author.id == Self::SERVER).then(named).flatten().or_else(|| Some(author.clone()))
+        self.servers_word(change).by.or_else(|| Some(author.clone()))
+    }
+
+    /// Whether a change belongs to an import: the server alone says so, or anybody could keep what
+    /// they write out of the alerts.
+    pub fn is_import(&self, change: &ChangeMetadata<'_>) -> bool {
+        self.servers_word(change).import
+    }
+
+    /// The commit message, empty where the server's own actor did not write it.
+    fn servers_word(&self, change: &ChangeMetadata<'_>) -> Message {
+        match self.by_actor.get(&*change.actor) {
+            Some(author) if author.id == Self::SERVER => Message::parse(change.message.as_deref()),
+            Some(_) | None => Message::default(),
+        }
     }
 }
 
@@ -107,26 +120,38 @@ pub(crate) fn is_ancestor(doc: &Automerge, ancestor: &ChangeHash, of: &ChangeHas
 
 /// The changes of `hashes` that no other of them knew of.
 ///
-/// One walk back from all of them, which ends below the oldest or when one is left: a thousand values
-/// of one element are a thousand steps, not a million walks.
+/// One walk back from all of them, the newest first. Who wrote a change knew all that its actor wrote
+/// before, so the walk ends soon below the oldest that is left.
 pub(crate) fn maximal(doc: &Automerge, hashes: &BTreeSet<ChangeHash>) -> BTreeSet<ChangeHash> {
-    let mut left = hashes.clone();
-    let metas = || hashes.iter().filter_map(|hash| doc.get_change_meta_by_hash(hash));
-    let oldest = metas().map(|change| change.max_op).min().unwrap_or(0);
-    let mut seen = BTreeSet::new();
-    let mut stack: Vec<ChangeHash> = metas().flat_map(|change| change.deps).collect();
-    while left.len() > 1
-        && let Some(hash) = stack.pop()
-    {
-        left.remove(&hash);
-        let change = doc.get_change_meta_by_hash(&hash);
-        if let Some(change) = change.filter(|change| change.start_op > oldest)
-            && seen.insert(hash)
-        {
-            stack.extend(change.deps);
-        }
+    if hashes.len() < 2 {
+        return hashes.clone();
     }
-    left
+    let mut left: Vec<ChangeMetadata<'_>> =
+        hashes.iter().filter_map(|hash| doc.get_change_meta_by_hash(hash)).collect();
+    // By their last counters, so that those to walk back from stand in the order of descent.
+    let mut walk: BTreeSet<(u64, ChangeHash)> = BTreeSet::new();
+    let knows = |change: &ChangeMetadata<'_>| -> Vec<(u64, ChangeHash)> {
+        let deps = change.deps.iter().filter_map(|dep| doc.get_change_meta_by_hash(dep));
+        deps.map(|dep| (dep.max_op, dep.hash)).collect()
+    };
+    left.iter().for_each(|change| walk.extend(knows(change)));
+    let mut oldest = 0;
+    let mut counted = 0;
+    while left.len() > 1
+        && let Some((max_op, hash)) = walk.pop_last()
+    {
+        if counted != left.len() {
+            oldest = left.iter().map(|change| change.max_op).min().unwrap_or(0);
+            counted = left.len();
+        }
+        if max_op < oldest {
+            break;
+        }
+        let Some(change) = doc.get_change_meta_by_hash(&hash) else { continue };
+        left.retain(|other| other.actor != change.actor || other.seq > change.seq);
+        walk.extend(knows(&change));
+    }
+    left.into_iter().map(|change| change.hash).collect()
 }
 
 /// Where changes stand in the room's log, as far as this replica knows it.
@@ -136,31 +161,71 @@ pub(crate) fn maximal(doc: &Automerge, hashes: &BTreeSet<ChangeHash>) -> BTreeSe
 /// set when the server acknowledges it; until then it comes last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogOrder {
+    /// The places of each actor's changes, the first one's first.
+    places: BTreeMap<ActorId, Vec<u64>>,
+    /// How many changes there are.
+    count: u64,
+    /// The places of local changes that are not where they were applied.
     placed: BTreeMap<ChangeHash, u64>,
 }
 
 impl LogOrder {
+    /// The order of a document's changes as they stand.
+    pub fn of(doc: &Automerge) -> Self {
+        let mut order = Self::default();
+        order.read(doc);
+        order
+    }
+
+    /// Reads the order again, of a document in which other changes stand; what was set stays.
+    pub fn read(&mut self, doc: &Automerge) {
+        self.places.clear();
+        self.count = 0;
+        for change in doc.get_changes_meta(&[]) {
+            self.append(change.actor.into_owned());
+        }
+    }
+
+    /// The next change of this actor was applied.
+    pub fn append(&mut self, actor: ActorId) {
+        // Places count in twos, so that there is one between what arrived so far and what comes next.
+        self.places.entry(actor).or_default().push(self.count * 2);
+        self.count += 1;
+    }
+
+    /// How many changes have a place.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
     /// A local change that the server does not have yet.
     pub fn pending(&mut self, hash: ChangeHash) {
         self.placed.insert(hash, u64::MAX);
     }
 
     /// The server has it: everything that arrived so far stands before it.
-    pub fn acknowledged(&mut self, doc: &Automerge, hash: ChangeHash) {
-        // Places count in twos, so that there is one between what arrived so far and what comes next.
-        self.placed.insert(hash, doc.stats().num_changes * 2 - 1);
+    pub fn acknowledged(&mut self, hash: ChangeHash) {
+        self.placed.insert(hash, self.count * 2 - 1);
     }
 
     /// The one of `hashes` that the room showed first.
-    pub fn first(&self, doc: &Automerge, hashes: &BTreeSet<ChangeHash>) -> Option<ChangeHash> {
-        let places: BTreeMap<ChangeHash, u64> = doc
-            .get_changes_meta(&[])
-            .into_iter()
-            .zip((0..).step_by(2))
-            .filter(|(change, _)| hashes.contains(&change.hash))
-            .map(|(change, place)| (change.hash, place))
-            .collect();
-        let place = |hash: &ChangeHash| self.placed.get(hash).or_else(|| places.get(hash)).copied();
-        hashes.iter().copied().min_by_key(|hash| (place(hash), *hash))
+    pub fn first<'h>(
+        &self,
+        doc: &Automerge,
+        hashes: impl ExactSizeIterator<Item = &'h ChangeHash>,
+    ) -> Option<ChangeHash> {
+        let mut hashes = hashes.copied();
+        if hashes.len() < 2 {
+            return hashes.next();
+        }
+        hashes.min_by_key(|hash| (self.place(doc, hash), *hash))
+    }
+
+    fn place(&self, doc: &Automerge, hash: &ChangeHash) -> Option<u64> {
+        self.placed.get(hash).copied().or_else(|| {
+            let change = doc.get_change_meta_by_hash(hash)?;
+            let index = usize::try_from(change.seq).ok()?.checked_sub(1)?;
+            self.places.get(&*change.actor)?.get(index).copied()
+        })
     }
 }

@@ -11,6 +11,7 @@ use super::{
     resource_types,
     view::{Reader, ResourceView},
 };
+use crate::limits;
 
 impl Document {
     /// A resource as every reader sees it; `None` where it is absent or deleted.
@@ -152,12 +153,12 @@ impl Document {
         (resource, names.into_iter().collect())
     }
 
-    /// The most concurrent values that stand in one of these elements of a resource.
-    pub(crate) fn concurrent(&self, name: &str, id: &str, elements: &BTreeSet<String>) -> usize {
+    /// Whether as many concurrent values as may stand in one of these elements of a resource.
+    pub(crate) fn is_crowded(&self, name: &str, id: &str, elements: &BTreeSet<String>) -> bool {
         let reader = Reader { doc: &self.doc, heads: None };
-        let view = resource_types::resource_type(name)
-            .and_then(|resource_type| ResourceView::of(reader, resource_type, id));
-        view.map_or(0, |view| view.beside(elements))
+        resource_types::resource_type(name)
+            .and_then(|resource_type| ResourceView::of(reader, resource_type, id))
+            .is_some_and(|view| view.is_crowded(elements, limits::CONCURRENT_MAX))
     }
 
     /// The ids of one type, deleted ones included.

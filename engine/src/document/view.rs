@@ -1,7 +1,7 @@
 //! Reading: a resource as one JSON value, whatever shapes and concurrent values stand in the map.
 //!
 //! A unit is what a reader takes as one element: one key, or all variants of a choice element
-//! (`value[x]`). [`ResourceView::unit`] gives the concurrent values of one. Everything can be read as
+//! (`value[x]`). [`Standing::unit`] gives the concurrent values of one. Everything can be read as
 //! it was at some heads: [`Reader`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,21 +24,25 @@ pub(super) type Written = BTreeMap<String, Element>;
 /// One resource of a document: its map, or several where people created it at the same time.
 pub(super) struct ResourceView<'a> {
     reader: Reader<'a>,
+    collection: ObjId,
+    id: String,
     /// The winning map last.
     maps: Vec<ObjId>,
+}
+
+/// Every value that stands in a resource, by key: the change that wrote it, and what it says. Names of
+/// our own (`$deleted`, `$source`) included.
+pub(super) struct Standing<'a> {
+    doc: &'a Automerge,
+    by_key: BTreeMap<String, Vec<(ChangeHash, Element)>>,
 }
 
 impl<'a> ResourceView<'a> {
     /// The view of `Type/id`; `None` where no map stands.
     pub fn of(reader: Reader<'a>, resource_type: &str, id: &str) -> Option<Self> {
         let collection = genesis::collection(resource_type)?;
-        let maps: Vec<ObjId> = reader
-            .all(&collection, id)
-            .into_iter()
-            .filter(|(value, _)| matches!(value, Stored::Object(ObjType::Map)))
-            .map(|(_, map)| map)
-            .collect();
-        (!maps.is_empty()).then_some(Self { reader, maps })
+        let maps = reader.maps(&collection, id);
+        (!maps.is_empty()).then(|| Self { reader, collection, id: id.to_owned(), maps })
     }
 
     /// Every map that stands at this id.
@@ -46,55 +50,46 @@ impl<'a> ResourceView<'a> {
         &self.maps
     }
 
-    /// Keys of all maps, grouped into units; names of our own (`$deleted`, `$source`) included.
-    pub fn units(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    /// Every value that stands in the maps.
+    pub fn standing(&self) -> Standing<'a> {
+        let doc = self.reader.doc;
+        let mut by_key: BTreeMap<String, Vec<(ChangeHash, Element)>> = BTreeMap::new();
         for map in &self.maps {
             for item in self.reader.map_range(map) {
+                let operations = match item.conflict {
+                    true => self.reader.all(map, &*item.key),
+                    false => vec![(item.value.to_owned().into(), item.id())],
+                };
                 let key = item.key.into_owned();
-                units.entry(unit_name(&key).to_owned()).or_default().insert(key);
+                let written = operations.into_iter().filter_map(|(value, op)| {
+                    let element = self.reader.element(&key, &value, &op);
+                    Some((history::writer(doc, &op)?, element))
+                });
+                let written: Vec<_> = written.collect();
+                by_key.entry(key).or_default().extend(written);
             }
         }
-        units
+        Standing { doc, by_key }
     }
 
-    /// The change behind every operation that stands at these keys.
-    pub fn writers<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> BTreeSet<ChangeHash> {
-        keys.into_iter()
-            .flat_map(|key| self.operations(key))
-            .filter_map(|(_, op)| history::writer(self.reader.doc, &op))
-            .collect()
-    }
-
-    /// What stands in a unit, by the change that wrote it; writes that a later one knew of left out.
-    pub fn unit(&self, keys: &BTreeSet<String>) -> BTreeMap<ChangeHash, Written> {
-        let mut by_change: BTreeMap<ChangeHash, Written> = BTreeMap::new();
-        for key in keys {
-            for (value, op) in self.operations(key) {
-                let Some(hash) = history::writer(self.reader.doc, &op) else { continue };
-                let element = self.reader.element(key, &value, &op);
-                by_change.entry(hash).or_default().insert(key.clone(), element);
-            }
-        }
-        let maximal = history::maximal(self.reader.doc, &by_change.keys().copied().collect());
-        by_change.retain(|hash, _| maximal.contains(hash));
-        by_change
-    }
-
-    /// The most values that stand beside each other: at one of these keys, or the maps themselves.
-    pub fn beside<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> usize {
-        let at_keys = keys.into_iter().map(|key| self.operations(key).len());
-        at_keys.max().unwrap_or(0).max(self.maps.len())
+    /// Whether so many values stand beside each other: at one of these keys, or the maps themselves.
+    pub fn is_crowded<'k>(&self, keys: impl IntoIterator<Item = &'k String>, max: usize) -> bool {
+        let at = |key: &String| self.maps.iter().map(|map| self.reader.all(map, key).len()).sum();
+        self.maps.len() >= max || keys.into_iter().map(at).any(|count: usize| count >= max)
     }
 
     /// These keys as the author of a change had them. Where people created the resource apart, what
     /// one of them never wrote is left out: the read model joins their elements.
     pub fn seen_by(&self, hash: &ChangeHash, keys: &BTreeSet<String>) -> Written {
-        let joined = self.maps.len() > 1;
         let heads = [*hash];
         let then = Reader { doc: self.reader.doc, heads: Some(&heads) };
+        let joined = self.maps.len() > 1;
+        let maps = match joined {
+            true => &then.maps(&self.collection, &self.id),
+            false => &self.maps,
+        };
         let at = |key: &String| {
-            let mut found = self.maps.iter().map(|map| then.element_in(map, key));
+            let mut found = maps.iter().map(|map| then.element_in(map, key));
             found.find(|element| !element.is_absent()).unwrap_or_default()
         };
         keys.iter()
@@ -102,9 +97,38 @@ impl<'a> ResourceView<'a> {
             .filter(|(_, element)| !joined || !element.is_absent())
             .collect()
     }
+}
 
-    fn operations(&self, key: &str) -> Vec<(Stored<'a>, ObjId)> {
-        self.maps.iter().flat_map(|map| self.reader.all(map, key)).collect()
+impl Standing<'_> {
+    /// The keys, grouped into units.
+    pub fn units(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for key in self.by_key.keys() {
+            units.entry(unit_name(key).to_owned()).or_default().insert(key.clone());
+        }
+        units
+    }
+
+    /// The change behind every value that stands at these keys.
+    pub fn writers<'k>(&self, keys: impl IntoIterator<Item = &'k String>) -> BTreeSet<ChangeHash> {
+        keys.into_iter().flat_map(|key| self.at(key)).map(|(hash, _)| *hash).collect()
+    }
+
+    /// What stands in a unit, by the change that wrote it; writes that a later one knew of left out.
+    pub fn unit(&self, keys: &BTreeSet<String>) -> BTreeMap<ChangeHash, Written> {
+        let mut by_change: BTreeMap<ChangeHash, Written> = BTreeMap::new();
+        for key in keys {
+            for (hash, element) in self.at(key) {
+                by_change.entry(*hash).or_default().insert(key.clone(), element.clone());
+            }
+        }
+        let maximal = history::maximal(self.doc, &by_change.keys().copied().collect());
+        by_change.retain(|hash, _| maximal.contains(hash));
+        by_change
+    }
+
+    fn at(&self, key: &str) -> &[(ChangeHash, Element)] {
+        self.by_key.get(key).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -129,6 +153,15 @@ impl<'a> Reader<'a> {
             None => self.doc.get_all(object, at),
         }
         .unwrap_or_default()
+    }
+
+    /// The maps that stand at an id of a collection, the winning one last.
+    fn maps(&self, collection: &ObjId, id: &str) -> Vec<ObjId> {
+        self.all(collection, id)
+            .into_iter()
+            .filter(|(value, _)| matches!(value, Stored::Object(ObjType::Map)))
+            .map(|(_, map)| map)
+            .collect()
     }
 
     /// The entries of a map.

@@ -14,7 +14,7 @@ use super::{Ask, Room, Work};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer, RoomSize,
     change::{Checked, Touched, operations},
-    document::{self, Document, TEXTS, Writer, history::Message},
+    document::{self, Document, TEXTS, Writer},
     event::{self, ResourceChange},
     room::io::{Edit, LoggedChange},
     time,
@@ -34,6 +34,8 @@ pub(super) struct Applied {
     pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
+    /// Resources as the batch has left them, so that each is read once for each change of it.
+    left: BTreeMap<(String, String), Look>,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
     /// Changes of peers that were decided on, refused ones included.
@@ -69,11 +71,15 @@ impl Applied {
 /// the last one may pass the limit.
 const LEAST: RoomSize = RoomSize { bytes: 1, ops: 1 };
 
-/// A resource before a change.
-struct Before {
+/// A resource as readers see it, and the sorted names of its elements in conflict.
+#[derive(Debug)]
+struct Look {
     resource: Option<serde_json::Value>,
     disputed: Vec<String>,
 }
+
+/// The resources that changes touch, as they were before them.
+type Before = BTreeMap<(String, String), Look>;
 
 impl Room {
     /// Puts a checked change into the group that is applied next; says no where it has to wait for
@@ -108,7 +114,7 @@ impl Room {
             return;
         }
         let touched = group.iter().flat_map(|(_, checked)| resources_of(&checked.touched));
-        let before: BTreeMap<_, _> = touched.map(|key| (key.clone(), self.before(&key))).collect();
+        let mut before = self.before(touched, applied);
         let heads = self.document.heads();
         let changes: Vec<Change> =
             group.iter().map(|(_, checked)| checked.change.clone()).collect();
@@ -124,7 +130,7 @@ impl Room {
         }
         for (peer, checked) in group {
             self.bind(peer, &checked.change, applied);
-            self.log(now_ms, &checked, &before, applied);
+            self.log(now_ms, &checked, &mut before, applied);
         }
     }
 
@@ -201,8 +207,7 @@ impl Room {
             return Err(CommandError::RoomFull);
         }
         let keys = command.resources();
-        let before: BTreeMap<_, _> =
-            keys.iter().map(|key| (key.clone(), self.before(key))).collect();
+        let mut before = self.before(keys.iter().cloned(), applied);
         let change = self.document.command(command, writer, now_ms)?;
         let hash = change.as_ref().map(Change::hash);
         let edit = Edit { hash, resources: keys, command: command.clone() };
@@ -214,28 +219,24 @@ impl Room {
                 self.document.mark_pending(change.hash());
                 self.pending.push((change.hash(), edit.clone()));
             }
-            self.log(now_ms, &Checked { change, touched, made }, &before, applied);
+            self.log(now_ms, &Checked { change, touched, made }, &mut before, applied);
         }
         Ok(edit)
     }
 
     /// Enters an applied change into the log, with its events.
-    fn log(
-        &mut self,
-        now_ms: u64,
-        checked: &Checked,
-        before: &BTreeMap<(String, String), Before>,
-        applied: &mut Applied,
-    ) {
+    fn log(&mut self, now_ms: u64, checked: &Checked, before: &mut Before, applied: &mut Applied) {
         self.seq += 1;
         applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
         let now_ms = self.event_time(now_ms);
         for touched in &checked.touched {
-            let Some(before) = before.get(&(touched.collection.clone(), touched.id.clone())) else {
-                continue;
-            };
-            let Some(change) = self.resource_change(checked, touched, before) else { continue };
+            let key = (touched.collection.clone(), touched.id.clone());
+            let Some(before) = before.remove(&key) else { continue };
+            let after = self.look(&key);
+            let change = self.resource_change(checked, touched, before, &after);
+            applied.left.insert(key, after);
+            let Some(change) = change else { continue };
             for event in event::derive(&self.id.name, &change, &self.rules, now_ms) {
                 self.enter(event, applied);
             }
@@ -261,11 +262,11 @@ impl Room {
         &self,
         checked: &Checked,
         touched: &Touched,
-        before: &Before,
+        before: Look,
+        after: &Look,
     ) -> Option<ResourceChange> {
         let (resource_type, id) = (&touched.collection, &touched.id);
-        let (after, disputed) = self.document.look(resource_type, id);
-        let action = match (before.resource.is_some(), &after) {
+        let action = match (before.resource.is_some(), &after.resource) {
             (false, Some(_)) => Action::Created,
             (true, None) => Action::Deleted,
             (true, Some(_)) | (false, None) => Action::Updated,
@@ -284,20 +285,33 @@ impl Room {
                 .filter(|name| !name.starts_with('$'))
                 .cloned()
                 .collect(),
-            conflicts_new: only_in(&disputed, &before.disputed),
-            conflicts_gone: only_in(&before.disputed, &disputed),
-            before: before.resource.clone(),
-            resource: after.unwrap_or_else(|| document::stub(resource_type, id)),
+            conflicts_new: only_in(&after.disputed, &before.disputed),
+            conflicts_gone: only_in(&before.disputed, &after.disputed),
+            before: before.resource,
+            resource: after.resource.clone().unwrap_or_else(|| document::stub(resource_type, id)),
             hash: change.hash,
             author: self.people.author(&change),
             authored_ms: time::claimed_ms(change.timestamp),
-            import: Message::parse(change.message.as_deref()).import,
+            import: self.people.is_import(&change),
         })
     }
 
-    fn before(&self, (resource_type, id): &(String, String)) -> Before {
+    /// Resources as they are before the next change of the batch.
+    fn before(
+        &self,
+        keys: impl Iterator<Item = (String, String)>,
+        applied: &mut Applied,
+    ) -> Before {
+        keys.map(|key| {
+            let look = applied.left.remove(&key).unwrap_or_else(|| self.look(&key));
+            (key, look)
+        })
+        .collect()
+    }
+
+    fn look(&self, (resource_type, id): &(String, String)) -> Look {
         let (resource, disputed) = self.document.look(resource_type, id);
-        Before { resource, disputed }
+        Look { resource, disputed }
     }
 }
 

@@ -193,8 +193,7 @@ impl Room {
             }
             let knows_all = self.document.heads().iter().all(|head| change.deps().contains(head));
             let crowded = |touched: &Touched| {
-                let Touched { collection, id, elements, .. } = touched;
-                self.document.concurrent(collection, id, elements) >= limits::CONCURRENT_MAX
+                self.document.is_crowded(&touched.collection, &touched.id, &touched.elements)
             };
             if !knows_all && touched.iter().any(crowded) {
                 return Err(Refusal::TooManyConcurrent);

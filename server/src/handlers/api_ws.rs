@@ -44,6 +44,8 @@ async fn read(mut messages: Paced<'_>, mut session: Session) {
     let mut alive = true;
     loop {
         tokio::select! {
+            // An answer that is there counts, however late this task comes to read it.
+            biased;
             message = messages.next() => {
                 alive = true;
                 match message {

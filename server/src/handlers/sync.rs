@@ -48,6 +48,8 @@ async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Pl
     let mut join_wait = std::pin::pin!(sleep(Duration::from_millis(JOIN_WAIT_MS)));
     loop {
         tokio::select! {
+            // An answer that is there counts, however late this task comes to read it.
+            biased;
             message = messages.next() => {
                 alive = true;
                 match message {

@@ -238,8 +238,13 @@ impl Session {
             return self.link.mistake();
         }
         let Some(membership) = self.joined.get(&document) else { return Ok(()) };
-        let mail = Mail::Received { peer: membership.peer(), message };
-        membership.room().send(mail).await.map_err(|error| closing_for(&error))
+        let turn = membership.turn().await;
+        let wait = self.link.wait();
+        if !wait.is_zero() {
+            hub.exceeded(Limit::RefusedRate);
+            sleep(wait).await;
+        }
+        membership.receive(message, turn).await.map_err(|error| closing_for(&error))
     }
 
     /// Enters the room of a document; false where there is none for this peer.

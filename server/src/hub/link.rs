@@ -1,8 +1,11 @@
 //! The far end of one joined connection, as rooms see it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -46,6 +49,11 @@ impl Link {
     /// Changes of the peer were refused; it may be one too many.
     pub fn refused(&self, count: usize) -> Result<(), Closing> {
         self.patience.lock().refused(count)
+    }
+
+    /// How long to wait before the peer's next change is heard, after many that were refused.
+    pub fn wait(&self) -> Duration {
+        self.patience.lock().wait()
     }
 
     /// A message of the peer came to nothing; it may be one too many.

@@ -31,7 +31,7 @@ use crate::{
     limits::Limit,
     storage::{RoomBatch, StorageError},
 };
-use live::{Live, Persisting};
+use live::{Live, Persisting, Staged};
 use summary::summary_of;
 
 pub(crate) use mail::Mail;
@@ -143,7 +143,7 @@ impl RoomTask {
                 }
             }
             if matches!(flow, Flow::Go) {
-                flow = self.advance(&mut live);
+                flow = self.advance(&mut live).await;
             }
             if matches!(flow, Flow::Go) {
                 flow = self.refound_if_asked(&mut live).await;
@@ -209,8 +209,9 @@ impl RoomTask {
                 let _ = joined.send(Ok(()));
                 Input::Joined { peer, author: Some(author), may_write: true, extensions }
             }
-            Mail::Received { peer, message } => {
-                live.staged_bytes += message.len();
+            Mail::Received { peer, message, turn } => {
+                live.staged.bytes += message.len();
+                live.staged.turns.push(turn);
                 Input::Received { peer, message }
             }
             Mail::Left { peer } => {
@@ -305,7 +306,7 @@ impl RoomTask {
     }
 
     /// Applies what waits, after those who only look have seen what is durable.
-    fn advance(&self, live: &mut Live) -> Flow {
+    async fn advance(&self, live: &mut Live) -> Flow {
         live.answer_reads();
         loop {
             live.room.advance(clock::now_ms());
@@ -316,9 +317,10 @@ impl RoomTask {
             if !(live.room.settled() && live.room.has_work()) {
                 break;
             }
+            tokio::task::yield_now().await;
         }
         if !live.room.has_work() {
-            live.staged_bytes = 0;
+            live.staged = Staged::default();
         }
         live.answer_reads();
         if live.room.settled() && live.log.is_due() {

@@ -28,7 +28,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// The least time between two messages of one connection, which bounds the load.
 const PACE: Duration = Duration::from_millis(20);
-/// The same for the largest frames.
+/// The same for the largest frames, whose sender comes back no sooner either: 18 of 17 MiB a second
+/// are more than most networks carry.
 const LARGE_PACE: Duration = Duration::from_secs(1);
 /// The least time between two connections of one attacker.
 const RETURN: Duration = Duration::from_millis(10);
@@ -140,7 +141,8 @@ impl Attacker {
                     deeds.unanswered.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            tokio::time::sleep(RETURN).await;
+            let large = matches!(self.kind, Kind::Oversize);
+            tokio::time::sleep(if large { LARGE_PACE } else { RETURN }).await;
         }
     }
 

@@ -325,6 +325,9 @@ async fn a_value_beside_too_many_others_is_refused_and_choosing_is_not() {
     last.reconnect(server.address()).await.unwrap();
     last.until("edit given back", |me| !me.chart(room).given_back.is_empty()).await.unwrap();
     assert_eq!(exceeded(&server, "too-many-concurrent").await, 1);
+    let (others, _) = people.last().unwrap();
+    let heads = others.heads(room);
+    last.until("the others' values", |me| me.heads(room) == heads).await.unwrap();
     last.put(room, allergy("a1", "the choice")).await.unwrap();
     last.until_saved(room).await.unwrap();
     assert_eq!(last.chart(room).given_back.len(), 1);

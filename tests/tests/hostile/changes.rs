@@ -1,5 +1,7 @@
 //! Changes that harm: shared/notes/automerge.md, section 1.4, classes A to C, and appendix D.
 
+use chartroom_engine::limits;
+
 use crate::{
     bytes::{
         ACTION, Action, BUNDLE, CHANGE, Change, DEFLATED, DOCUMENT, INSERT, KEY_TEXT, Key, Op,
@@ -233,10 +235,10 @@ rows! { check:
         }
         PLAIN.with(&chunks)
     };
-    a_hundred_values_of_one_element => Ends::Taken, DEAR, |stage| {
+    as_many_values_of_one_element_as_may => Ends::Taken, DEAR, |stage| {
         let first = Change::new(&stage.heads, FREE, &resource([])).chunk();
         let of_first = (FREE, 2);
-        let values = (0..100u64).map(|number| {
+        let values = (0..limits::CONCURRENT_MAX as u64).map(|number| {
             let name = format!("{number}");
             let ops = [Op::text(of_first, "recordedDate", &name)];
             let mut value = Change::new(&[hash(&first)], FREE + 1, &ops);

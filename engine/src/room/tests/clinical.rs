@@ -215,10 +215,22 @@ fn an_import_is_told_as_one() {
     let mut old = potassium(7.2);
     old["effectiveDateTime"] = json!("2019-05-01");
     old["subject"] = json!({ "reference": "Patient/1" });
-    world.edit(1, Command::Import { resources: vec![old] });
+    let command = Command::Import { resources: vec![old.clone()] };
+    world.server.handle(NOW, Input::Command { ticket: 1, author: None, command });
     world.settle();
     let told: Vec<_> = world.events.iter().map(|e| (e.event.as_str(), e.import)).collect();
     let expected = ["RESOURCE_CREATED", "OBSERVATION_RECORDED", "CRITICAL_VALUE_ALERT"];
     assert_eq!(told, expected.map(|name| (name, true)));
     assert_eq!(world.events[2].details["late"], true);
+}
+
+#[test]
+fn nobody_keeps_what_they_write_out_of_the_alerts_by_calling_it_an_import() {
+    let mut world = World::with("patient:1", &[1]);
+    let mut new = potassium(7.2);
+    new["subject"] = json!({ "reference": "Patient/1" });
+    world.edit(1, Command::Import { resources: vec![new] });
+    world.settle();
+    assert!(!world.events.is_empty());
+    assert!(world.events.iter().all(|event| !event.import));
 }

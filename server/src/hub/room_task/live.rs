@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use chartroom_engine::{CommandError, Edit, Room, RoomId, limits::STAGED_BYTES_MAX};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{compaction::Log, mail::Read, members::Members};
 use crate::{
@@ -32,12 +32,19 @@ pub(super) struct Live {
     /// What is to be noted in the same step as the write with this ticket.
     pub facts: BTreeMap<u64, Vec<Fact>>,
     pub reads: Vec<Read>,
-    /// Bytes of peers' messages that the room took in since nothing waited in it.
-    pub staged_bytes: usize,
+    /// What the room took in of peers' messages since nothing waited in it.
+    pub staged: Staged,
     /// Who asked for the room to be founded anew.
     pub refounding: Option<oneshot::Sender<Result<RoomId, RefoundingError>>>,
     /// The batch at the storage thread.
     pub persisting: Option<Persisting>,
+}
+
+/// Messages of peers that a room took in and has not dealt with.
+#[derive(Default)]
+pub(super) struct Staged {
+    pub bytes: usize,
+    pub turns: Vec<OwnedSemaphorePermit>,
 }
 
 /// A batch at the storage thread.
@@ -72,7 +79,7 @@ impl Live {
             next_ticket: 1,
             facts: BTreeMap::new(),
             reads: Vec::new(),
-            staged_bytes: 0,
+            staged: Staged::default(),
             refounding: None,
             persisting: None,
         }
@@ -80,7 +87,7 @@ impl Live {
 
     /// Whether more may wait in the room. Else it waits in the mailbox, and then in the sockets.
     pub fn takes_mail(&self) -> bool {
-        self.refounding.is_none() && self.staged_bytes < STAGED_BYTES_MAX
+        self.refounding.is_none() && self.staged.bytes < STAGED_BYTES_MAX
     }
 
     /// Lets those look who wait to, if everything in the document is durable.

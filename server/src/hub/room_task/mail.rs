@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chartroom_engine::{Author, Command, Peer, Plan, Room, RoomId};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::hub::{
     Mirror, RoomError,
@@ -25,8 +25,8 @@ pub(crate) enum Mail {
         author: Author,
         joined: oneshot::Sender<Result<(), RoomError>>,
     },
-    /// A sync message of a peer that entered.
-    Received { peer: Peer, message: Vec<u8> },
+    /// A sync message of a peer that entered; the peer's turn lasts until it is dealt with.
+    Received { peer: Peer, message: Vec<u8>, turn: OwnedSemaphorePermit },
     /// A message to relay.
     Ephemeral { peer: Peer, message: Ephemeral },
     /// A peer is gone.

@@ -119,7 +119,7 @@ impl Members {
         reason: &Refusal,
     ) {
         let document = id.document_id();
-        tracing::info!(%document, code = reason.code(), count = hashes.len(), "changes refused");
+        tracing::debug!(%document, code = reason.code(), count = hashes.len(), "changes refused");
         let Some(link) = self.links.get(&peer) else { return };
         if link.extensions {
             link.send(&Frame::Refused {

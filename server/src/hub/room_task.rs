@@ -8,13 +8,15 @@ mod live;
 mod mail;
 mod members;
 mod refound;
+mod stand_in;
 mod summary;
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chartroom_engine::{
-    Author, Batch, Command, CommandError, Input, Output, Room, RoomId, change::Refusal,
+    Author, Batch, Command, CommandError, Input, Output, RoomId, change::Refusal,
 };
+use futures_util::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -78,14 +80,26 @@ impl RoomTask {
     /// Runs until the room is retired or the server closes.
     pub async fn run(mut self) {
         loop {
-            let ended = match self.load().await {
-                Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room)).await,
-                Ok(loaded) => self.serve(loaded).await,
-                Err(error) => self.stand_in(Err(error)).await,
-            };
-            if ended {
-                return;
+            match AssertUnwindSafe(self.load_and_serve()).catch_unwind().await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(_) => {
+                    let document = self.id.document_id();
+                    tracing::error!(%document, "a room's task panicked; its peers were closed");
+                    self.hub.metrics.reloads.inc();
+                }
             }
+            self.forget_answers().await;
+        }
+    }
+
+    /// Serves the room as the store has it; true when the task ends, false when the room is to be
+    /// loaded again.
+    async fn load_and_serve(&mut self) -> bool {
+        match self.load().await {
+            Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room)).await,
+            Ok(loaded) => self.serve(loaded).await,
+            Err(error) => self.stand_in(Err(error)).await,
         }
     }
 
@@ -154,46 +168,9 @@ impl RoomTask {
             if matches!(flow, Flow::Reload) {
                 self.hub.metrics.reloads.inc();
                 live.abandon(&self.hub);
-                self.forget_answers(live.with_storage()).await;
                 return false;
             }
             if self.may_end(&mut live) {
-                return true;
-            }
-        }
-    }
-
-    /// Answers for a room that takes nothing, until nobody asks for a while: a sealed epoch, or one
-    /// that cannot be loaded. False when the room is to be loaded again.
-    async fn stand_in(&mut self, sealed: Result<Room, RoomError>) -> bool {
-        let mut tick = self.ticks();
-        let mut asked = false;
-        loop {
-            tokio::select! {
-                mail = self.mailbox.recv() => {
-                    self.idle_ticks = 0;
-                    asked = true;
-                    match (mail, &sealed) {
-                        (None | Some(Mail::Close { .. }), _) => return true,
-                        (Some(Mail::Read(read)), Ok(room)) => read(Ok(room)),
-                        (Some(Mail::Join { peer, link, joined, .. }), Ok(_)) => {
-                            self.send_away(peer, link).await;
-                            // A connection that ended meanwhile needs no answer.
-                            let _ = joined.send(Ok(()));
-                        }
-                        (Some(mail), Ok(_)) => mail.refuse(&RoomError::Refounded),
-                        (Some(mail), Err(error)) => mail.refuse(error),
-                    }
-                }
-                _ = tick.tick() => {
-                    // Damage stays; a store that failed may be well again.
-                    if asked && matches!(sealed, Err(RoomError::Storage)) {
-                        return false;
-                    }
-                    self.idle_ticks += 1;
-                }
-            }
-            if self.is_idle() && self.retire() {
                 return true;
             }
         }
@@ -420,11 +397,14 @@ impl RoomTask {
         self.retire()
     }
 
-    /// Waits for what the storage thread still does for the room that was given up.
-    async fn forget_answers(&mut self, waiting: usize) {
-        for _ in 0..waiting {
-            self.answers.recv().await;
-        }
+    /// Waits for what the storage thread still does for the room that was given up: a batch that is
+    /// committed behind its loading would be missing in it.
+    async fn forget_answers(&mut self) {
+        let (answer, answers) = mpsc::channel(STORAGE_ANSWERS);
+        self.answer = answer;
+        // Ends when nothing at the storage thread can answer any more.
+        let mut old = std::mem::replace(&mut self.answers, answers);
+        while old.recv().await.is_some() {}
     }
 
     fn is_idle(&self) -> bool {
@@ -456,3 +436,6 @@ fn limit_of(reason: &Refusal) -> Option<Limit> {
     }
     matches!(reason, Refusal::OverLimit(_)).then_some(Limit::Change)
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,11 +130,6 @@ impl Live {
         tickets
     }
 
-    /// How many answers of the storage thread are to come.
-    pub fn with_storage(&self) -> usize {
-        usize::from(self.persisting.is_some()) + usize::from(self.log.is_busy())
-    }
-
     /// Tells everybody who waits that the room is loaded again.
     pub fn abandon(&mut self, hub: &Hub) {
         for (_, request) in std::mem::take(&mut self.requests) {

@@ -15,8 +15,11 @@ const STAGES = [
   { name: "format", about: "rustfmt", run: () => run("cargo", ["fmt", "--all", "--check"]) },
   {
     name: "lint",
-    about: "clippy, warnings are errors",
-    run: () => run("cargo", ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    about: "clippy, warnings are errors; the lock file of the fuzz targets is up to date",
+    run: async () => {
+      await run("cargo", ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+      await output("cargo", ["tree", "--locked", "--depth", "0", "--manifest-path", "fuzz/Cargo.toml"]);
+    },
   },
   { name: "pure", about: "the engine depends on no runtime, no storage, no clock", run: enginePure },
   { name: "unit", about: "Rust tests of every crate", counts: "rust", run: rustTests },

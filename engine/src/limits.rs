@@ -43,8 +43,9 @@ pub const OP_COUNTER_AHEAD_MAX: u64 = 1_000_000;
 pub const OP_COUNTER_MAX: u64 = u32::MAX as u64 / 2;
 /// Most bytes that changes waiting for their dependencies may hold per connection.
 pub const ORPHAN_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long a change may wait for its dependencies before it is refused.
-pub const ORPHAN_WAIT_MS: u64 = 5_000;
+/// How long a change may wait for its dependencies before it is refused: a filter hides about one in a
+/// hundred of them, and who is asked for it may have a slow link with much on its way.
+pub const ORPHAN_WAIT_MS: u64 = 30_000;
 /// Most entries that a peer's Bloom filter may claim.
 pub const BLOOM_ENTRIES_MAX: u64 = 2_000_000;
 /// Largest resource as JSON text.

@@ -211,13 +211,23 @@ impl Client {
 
     /// Takes frames in until the condition holds.
     pub async fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> anyhow::Result<()> {
+        self.until_within(PATIENCE, what, holds).await
+    }
+
+    /// As [`until`](Self::until), with patience of its own.
+    pub async fn until_within(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        holds: impl Fn(&Self) -> bool,
+    ) -> anyhow::Result<()> {
         let waiting = async {
             while !holds(self) {
                 self.take_frame().await?;
             }
             anyhow::Ok(())
         };
-        let waited = timeout(PATIENCE, waiting).await;
+        let waited = timeout(patience, waiting).await;
         waited.map_err(|_| anyhow!("did not come about: {what}"))?.with_context(|| what.to_owned())
     }
 

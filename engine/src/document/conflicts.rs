@@ -189,15 +189,8 @@ impl Reading<'_> {
             }
             let sides: Sides =
                 writers.iter().map(|hash| (*hash, view.seen_by(hash, &keys))).collect();
-            let differing: BTreeSet<String> = keys
-                .iter()
-                .filter(|key| {
-                    let mut values = sides.values().filter_map(|side| side.get(*key));
-                    let first = values.next();
-                    values.any(|value| Some(value) != first)
-                })
-                .cloned()
-                .collect();
+            let differing: BTreeSet<String> =
+                keys.iter().filter(|key| differs(key, &sides, standing, units)).cloned().collect();
             if differing.iter().map(|key| view::unit_name(key)).collect::<BTreeSet<_>>().len() < 2 {
                 continue;
             }
@@ -338,6 +331,17 @@ impl Reading<'_> {
             values,
         });
     }
+}
+
+/// Whether sides of a group differ in a key. Where one of them never had it, that side shows what
+/// stands there.
+fn differs(key: &str, sides: &Sides, standing: &Standing<'_>, units: &Units) -> bool {
+    let all_have_it = sides.values().all(|side| side.contains_key(key));
+    let unit = units.get(view::unit_name(key)).filter(|_| !all_have_it);
+    let shown = unit.map(|keys| standing.unit(keys)).unwrap_or_default();
+    let mut values = sides.values().chain(shown.values()).filter_map(|side| side.get(key));
+    let first = values.next();
+    values.any(|value| Some(value) != first)
 }
 
 /// What one side says: absent elements left out, but for those named, which are null.

@@ -84,9 +84,14 @@ impl<'a> ResourceView<'a> {
         let heads = [*hash];
         let then = Reader { doc: self.reader.doc, heads: Some(&heads) };
         let joined = self.maps.len() > 1;
+        // Of many maps an author had few; one that was replaced since says nothing any more.
         let maps = match joined {
-            true => &then.maps(&self.collection, &self.id),
-            false => &self.maps,
+            true => {
+                let mut maps = then.maps(&self.collection, &self.id);
+                maps.retain(|map| self.maps.contains(map));
+                maps
+            }
+            false => self.maps.clone(),
         };
         let at = |key: &String| {
             let mut found = maps.iter().map(|map| then.element_in(map, key));

@@ -1,6 +1,10 @@
-//! Over a limit there is a code, a close code and a metric, and others are served meanwhile.
+//! Over a limit there is a code and a metric, and others are served meanwhile.
 
-use chartroom_engine::{DocumentId, limits};
+mod closed;
+
+use std::time::{Duration, Instant};
+
+use chartroom_engine::limits;
 use chartroom_server::{config::ServerConfig, limits::Limits, wire::frame::Frame};
 use chartroom_tests::{
     client::{Client, open_socket},
@@ -40,34 +44,6 @@ async fn refusal(server: &Server) -> (u16, String) {
         }
         other => panic!("{other}"),
     }
-}
-
-/// The code of the error that a client heard.
-fn error_code(client: &Client) -> Option<&str> {
-    client.heard.iter().find_map(|frame| match frame {
-        Frame::Error { code, .. } => code.as_deref(),
-        _ => None,
-    })
-}
-
-/// Mallory goes over a limit and is closed for it, while Alice, in the same room, works on.
-async fn closed_for(
-    limit: &str,
-    set: impl FnOnce(&mut Limits),
-    send: impl AsyncFnOnce(&mut Client, DocumentId) -> anyhow::Result<()>,
-) -> u16 {
-    let (_folder, server) = start_with(set).await;
-    let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
-    // The end may come before all of it is sent.
-    let _ = send(&mut mallory, room).await;
-    let (code, _) = mallory.until_closed().await.unwrap();
-    assert_eq!(error_code(&mallory), Some(limit));
-    assert_eq!(exceeded(&server, limit).await, 1);
-    alice.put(room, allergy("a1", "latex")).await.unwrap();
-    alice.until_saved(room).await.unwrap();
-    assert_eq!(alice.closed, None);
-    server.stop().await.unwrap();
-    code
 }
 
 #[tokio::test]
@@ -163,65 +139,6 @@ async fn a_return_with_three_thousand_edits_is_saved() {
     .await
     .unwrap();
     server.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_frame_over_the_limit_closes_with_1009() {
-    let code = closed_for(
-        "frame-too-large",
-        |_| {},
-        async |mallory, _| mallory.send_bytes(vec![0; limits::FRAME_BYTES_MAX + 100_000]).await,
-    );
-    assert_eq!(code.await, 1009);
-}
-
-#[tokio::test]
-async fn a_message_that_lists_too_much_closes_with_1009() {
-    let code = closed_for(
-        "message-over-limit",
-        |_| {},
-        async |mallory, document| {
-            let (sender, target) = mallory.peer_ids();
-            let need = vec![[7; 32]; limits::HASHES_MAX + 1];
-            let data = forge::Message { need, ..forge::Message::default() }.encode();
-            mallory.send(&Frame::Sync { sender, target, document, data }).await
-        },
-    );
-    assert_eq!(code.await, 1009);
-}
-
-#[tokio::test]
-async fn messages_that_come_to_nothing_close_with_1008() {
-    let code = closed_for(
-        "too-many-mistakes",
-        |limits| limits.messages_per_second = 100_000,
-        async |mallory, _| {
-            for _ in 0..limits::MISTAKES_BURST + 1000 {
-                mallory.send(&Frame::Unknown { kind: "tomorrow".to_owned() }).await?;
-            }
-            Ok(())
-        },
-    );
-    assert_eq!(code.await, 1008);
-}
-
-#[tokio::test]
-async fn changes_that_are_refused_without_end_close_with_1008() {
-    let code = closed_for(
-        "too-many-refused",
-        |_| {},
-        async |mallory, document| {
-            let (sender, target) = mallory.peer_ids();
-            let changes = vec![forge::refused([6; 16]); limits::FRAME_CHANGES_MAX];
-            let data = forge::Message::of(changes).encode();
-            let frame = Frame::Sync { sender, target, document, data };
-            for _ in 0..limits::REFUSED_BURST / limits::FRAME_CHANGES_MAX as u64 + 1 {
-                mallory.send(&frame).await?;
-            }
-            Ok(())
-        },
-    );
-    assert_eq!(code.await, 1008);
 }
 
 #[tokio::test]
@@ -344,21 +261,6 @@ async fn a_body_over_the_limit_is_413() {
 }
 
 #[tokio::test]
-async fn a_message_of_few_bytes_and_endless_operations_closes_with_1009() {
-    let code = closed_for(
-        "message-over-limit",
-        |_| {},
-        async |mallory, document| {
-            let (sender, target) = mallory.peer_ids();
-            let bombs = (0..20).map(|n| forge::bomb([n; 16], 99_999)).collect();
-            let data = forge::Message::of(bombs).encode();
-            mallory.send(&Frame::Sync { sender, target, document, data }).await
-        },
-    );
-    assert_eq!(code.await, 1009);
-}
-
-#[tokio::test]
 async fn who_opens_room_after_new_room_waits_and_others_do_not() {
     let (_folder, server) = start_with(|_| {}).await;
     let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
@@ -372,5 +274,44 @@ async fn who_opens_room_after_new_room_waits_and_others_do_not() {
     alice.until_saved(room).await.unwrap();
     mallory.until("all opened", |me| me.heard.len() as u64 == count).await.unwrap();
     assert!(exceeded(&server, "new-rooms-per-second").await > 0);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn whose_changes_are_refused_by_the_hundred_is_heard_more_slowly_and_stays() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
+    let (sender, target) = mallory.peer_ids();
+    let count = limits::REFUSED_PER_SECOND_UNSLOWED * limits::REFUSED_UNSLOWED_SECONDS + 50;
+    let data = forge::Message::of(vec![forge::refused([6; 16]); count as usize]).encode();
+    mallory.send(&Frame::Sync { sender, target, document: room, data }).await.unwrap();
+    let refused = |frame: &Frame| matches!(frame, Frame::Refused { .. });
+    mallory.until("refusals", |me| me.heard.iter().any(refused)).await.unwrap();
+    let began = Instant::now();
+    mallory.put(room, allergy("m1", "latex")).await.unwrap();
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    mallory.until_saved(room).await.unwrap();
+    assert!(began.elapsed() > Duration::from_millis(300), "{:?}", began.elapsed());
+    assert!(exceeded(&server, "refused-per-second").await > 0);
+    assert_eq!(mallory.closed, None);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_resource_over_the_limit_is_refused_and_the_connection_stays() {
+    let (_folder, server) = start_with(|_| {}).await;
+    let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
+    let change = forge::bomb([6; 16], limits::CHANGE_OPS_MAX as usize + 1);
+    let (sender, target) = mallory.peer_ids();
+    let data = forge::Message::of(vec![change]).encode();
+    mallory.send(&Frame::Sync { sender, target, document: room, data }).await.unwrap();
+    let refused =
+        |frame: &Frame| matches!(frame, Frame::Refused { code, .. } if code == "too-large");
+    mallory.until("a refusal", |me| me.heard.iter().any(refused)).await.unwrap();
+    assert_eq!(exceeded(&server, "change-too-large").await, 1);
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    assert_eq!(mallory.closed, None);
     server.stop().await.unwrap();
 }

@@ -68,7 +68,7 @@ pub const LARGE: Bounds = Bounds { bytes: 64 << 20, ..SMALL };
 /// Bounds of what is taken, and is as dear as it may be.
 pub const DEAR: Bounds = Bounds { time: Duration::from_secs(10), bytes: 128 << 20 };
 /// Bounds of a change that waits for those that it depends on.
-pub const SLOW: Bounds = Bounds { time: Duration::from_secs(9), ..SMALL };
+pub const SLOW: Bounds = Bounds { time: Duration::from_secs(34), ..SMALL };
 
 /// What Mallory knows when she makes up her message.
 pub struct Stage {
@@ -183,7 +183,8 @@ async fn ended(mallory: &mut Client, room: DocumentId, ends: &Ends, started: Ins
             refusal(client).is_some()
         }
     };
-    mallory.until(expected, |me| me.closed.is_some() || over(me)).await.unwrap();
+    let is_over = |me: &Client| me.closed.is_some() || over(me);
+    mallory.until_within(SLOW.time, expected, is_over).await.unwrap();
     let took = started.elapsed();
     let found = match (&mallory.closed, refusal(mallory)) {
         (Some((code, reason)), _) => format!("closed {code}: {reason}"),

@@ -18,7 +18,7 @@ const STAGES = [
     about: "clippy, warnings are errors; the lock file of the fuzz targets is up to date",
     run: async () => {
       await run("cargo", ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-      await output("cargo", ["tree", "--locked", "--depth", "0", "--manifest-path", "fuzz/Cargo.toml"]);
+      await run("cargo", ["tree", "--locked", "--depth", "0", "--manifest-path", "fuzz/Cargo.toml"]);
     },
   },
   { name: "pure", about: "the engine depends on no runtime, no storage, no clock", run: enginePure },

@@ -1,0 +1,123 @@
+//! What waits to be applied, and in whose turn it is.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Room,
+    apply::Applied,
+    backup::Backup,
+    io::{CloseReason, Output, Plan},
+};
+use crate::{Author, Command, Event, Peer, limits};
+
+/// Something that waits to be applied.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    Changes { peer: Peer, chunks: Vec<Vec<u8>> },
+    Command { ticket: u64, author: Option<Author>, ask: Ask },
+    Mirror { ticket: u64, commands: Vec<Command>, events: Vec<Event>, import: bool },
+}
+
+/// An edit, or what decides on one.
+#[derive(Debug, Clone)]
+pub(super) enum Ask {
+    Given(Command),
+    Planned(Plan),
+}
+
+impl Work {
+    pub fn is_from(&self, peers: &BTreeSet<Peer>) -> bool {
+        matches!(self, Self::Changes { peer, .. } if peers.contains(peer))
+    }
+}
+
+impl Room {
+    /// Applies what is staged and asks for it to be persisted; does nothing while an earlier batch
+    /// is on its way.
+    pub fn advance(&mut self, now_ms: u64) {
+        if self.in_flight.is_some() {
+            return;
+        }
+        if self.inbox.is_empty() {
+            return self.poll_sessions(true);
+        }
+        let mut careful = false;
+        let applied = loop {
+            match self.attempt(now_ms, careful) {
+                Ok(applied) => break applied,
+                // Somebody's change does not apply whole: change by change it shows whose.
+                Err(peers) if !careful && peers.len() > 1 => careful = true,
+                Err(peers) => {
+                    for peer in &peers {
+                        self.close(*peer, CloseReason::Harm);
+                    }
+                    self.inbox.retain(|work| !work.is_from(&peers));
+                }
+            }
+        };
+        self.persist(applied);
+    }
+
+    /// Applies what is staged; where a change does harm, everything is as before and the peers whose
+    /// changes were applied with it are named.
+    fn attempt(&mut self, now_ms: u64, careful: bool) -> Result<Applied, BTreeSet<Peer>> {
+        let from_peers = self.inbox.iter().any(|work| matches!(work, Work::Changes { .. }));
+        let backup = (self.serves() && from_peers).then(|| Backup::of(self));
+        let mut tried = Vec::new();
+        let mut applied = Applied::new(careful);
+        while applied.changes.len() < limits::BATCH_CHANGES_MAX
+            && applied.looked_at < limits::BATCH_CHANGES_MAX
+            && applied.harmed.is_none()
+            && !applied.full
+        {
+            let Some(work) = self.next_work() else { break };
+            if backup.is_some() {
+                tried.push(work.clone());
+            }
+            match work {
+                Work::Changes { peer, chunks } => {
+                    self.apply_from_peer(now_ms, peer, chunks, &mut applied);
+                }
+                Work::Command { ticket, author, ask } => {
+                    self.flush_group(now_ms, &mut applied);
+                    self.apply_command(now_ms, ticket, author, ask, &mut applied);
+                }
+                Work::Mirror { ticket, commands, events, import } if self.serves() => {
+                    self.flush_group(now_ms, &mut applied);
+                    self.apply_mirror(now_ms, ticket, (commands, import), events, &mut applied);
+                }
+                // Only a server has facility rooms to write.
+                Work::Mirror { .. } => {}
+            }
+        }
+        self.flush_group(now_ms, &mut applied);
+        let Some(harmed) = applied.harmed.take() else { return Ok(applied) };
+        let Some(backup) = backup else {
+            let reason = "a change of the server could not be applied whole";
+            self.outputs.push_back(Output::Reload { reason });
+            return Ok(applied);
+        };
+        backup.restore(self);
+        tried.into_iter().rev().for_each(|work| self.inbox.push_front(work));
+        Err(harmed)
+    }
+
+    /// What waits longest; of many changes of one peer a part, and the rest gets behind what others
+    /// wait with.
+    fn next_work(&mut self) -> Option<Work> {
+        let mut work = self.inbox.pop_front()?;
+        if let Work::Changes { peer, chunks } = &mut work
+            && self.serves()
+            && chunks.len() > limits::TURN_CHANGES_MAX
+        {
+            let rest =
+                Work::Changes { peer: *peer, chunks: chunks.split_off(limits::TURN_CHANGES_MAX) };
+            let whose = BTreeSet::from([*peer]);
+            let waiting = std::mem::take(&mut self.inbox);
+            let (own, others): (Vec<_>, Vec<_>) =
+                waiting.into_iter().partition(|work| work.is_from(&whose));
+            self.inbox.extend(others.into_iter().chain([rest]).chain(own));
+        }
+        Some(work)
+    }
+}

@@ -1,0 +1,118 @@
+//! What comes in: mail, and the answers of the storage thread.
+
+use chartroom_engine::{Author, Command, Input};
+use tokio::sync::oneshot;
+
+use super::{Flow, Live, Mail, RoomTask, StorageAnswer};
+use crate::{
+    clock,
+    hub::{Mirror, RoomError, handle::Edits},
+};
+
+impl RoomTask {
+    pub(super) fn take_mail(&mut self, live: &mut Live, mail: Mail) -> Flow {
+        let now_ms = clock::now_ms();
+        let input = match mail {
+            Mail::Join { peer, link, author, joined } => {
+                let extensions = link.extensions;
+                live.members.enter(peer, link);
+                // A connection that ended meanwhile says so with its next mail.
+                let _ = joined.send(Ok(()));
+                Input::Joined { peer, author: Some(author), may_write: true, extensions }
+            }
+            Mail::Received { peer, message, turn } => {
+                live.staged.bytes += message.len();
+                live.staged.turns.push(turn);
+                Input::Received { peer, message }
+            }
+            Mail::Left { peer } => {
+                live.members.leave(peer);
+                Input::Left { peer }
+            }
+            Mail::Ephemeral { peer, message } => {
+                live.members.relay(&self.hub.peer_id, &self.id, peer, message);
+                return Flow::Go;
+            }
+            Mail::Commands { author, commands, done } => {
+                return self.take_commands(live, &author, commands, done);
+            }
+            Mail::Plan { author, plan, done } => {
+                let ticket = live.expect(1, done).start;
+                Input::Planned { ticket, author: Some(author), plan }
+            }
+            Mail::Mirror { mirror, done } => {
+                let ticket = live.expect(1, done).start;
+                let Mirror { commands, events, import, facts } = mirror;
+                live.facts.insert(ticket, facts);
+                Input::Mirror { ticket, commands, events, import }
+            }
+            Mail::Read(read) => {
+                live.reads.push(read);
+                return Flow::Go;
+            }
+            Mail::Listen { listening } => {
+                // Who no longer waits needs no answer.
+                let _ = listening.send(Ok((live.feed.listen(), live.event_seq)));
+                return Flow::Go;
+            }
+            Mail::Refound { done } => {
+                live.refounding = Some(done);
+                return Flow::Go;
+            }
+            Mail::Close { compact } => {
+                self.closing = Some(compact);
+                return Flow::Go;
+            }
+        };
+        live.room.handle(now_ms, input);
+        self.drain(live)
+    }
+
+    fn take_commands(
+        &self,
+        live: &mut Live,
+        author: &Author,
+        commands: Vec<Command>,
+        done: oneshot::Sender<Result<Edits, RoomError>>,
+    ) -> Flow {
+        if commands.is_empty() {
+            // Who no longer waits needs no answer.
+            let _ = done.send(Ok(Vec::new()));
+            return Flow::Go;
+        }
+        let tickets = live.expect(commands.len(), done);
+        for (ticket, command) in tickets.zip(commands) {
+            let author = Some(author.clone());
+            live.room.handle(clock::now_ms(), Input::Command { ticket, author, command });
+            if matches!(self.drain(live), Flow::Reload) {
+                return Flow::Reload;
+            }
+        }
+        Flow::Go
+    }
+
+    pub(super) fn take_answer(&mut self, live: &mut Live, answer: StorageAnswer) -> Flow {
+        match answer {
+            StorageAnswer::Compacted { result } => {
+                live.log.compacted(result.is_ok());
+                Flow::Go
+            }
+            StorageAnswer::Committed { number, at, result } => {
+                let Some(persisting) = live.persisting.take_if(|p| p.number == number) else {
+                    return Flow::Go;
+                };
+                if let Err(error) = result {
+                    let document = self.id.document_id();
+                    tracing::error!(%document, room_alone = error.room().is_some(), "a batch was not stored");
+                    return Flow::Reload;
+                }
+                self.hub.metrics.commit_seconds.observe(at.elapsed().as_secs_f64());
+                live.log.appended(persisting.bytes, persisting.seq);
+                live.room.handle(clock::now_ms(), Input::Persisted { through: number });
+                let flow = self.drain(live);
+                live.members.announce_heads(&self.hub, &self.id, &live.room);
+                flow
+            }
+        }
+    }
+}

@@ -153,12 +153,19 @@ impl Document {
         (resource, names.into_iter().collect())
     }
 
-    /// Whether as many concurrent values as may stand in one of these elements of a resource.
-    pub(crate) fn is_crowded(&self, name: &str, id: &str, elements: &BTreeSet<String>) -> bool {
+    /// The changes behind the values in one of these elements of a resource, where as many stand
+    /// beside each other as may.
+    pub(crate) fn crowd(
+        &self,
+        name: &str,
+        id: &str,
+        elements: &BTreeSet<String>,
+    ) -> BTreeSet<ChangeHash> {
         let reader = Reader { doc: &self.doc, heads: None };
         resource_types::resource_type(name)
             .and_then(|resource_type| ResourceView::of(reader, resource_type, id))
-            .is_some_and(|view| view.is_crowded(elements, limits::CONCURRENT_MAX))
+            .map(|view| view.crowd(elements, limits::CONCURRENT_MAX))
+            .unwrap_or_default()
     }
 
     /// The ids of one type, deleted ones included.

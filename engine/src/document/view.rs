@@ -72,10 +72,26 @@ impl<'a> ResourceView<'a> {
         Standing { doc, by_key }
     }
 
-    /// Whether so many values stand beside each other: at one of these keys, or the maps themselves.
-    pub fn is_crowded<'k>(&self, keys: impl IntoIterator<Item = &'k String>, max: usize) -> bool {
-        let at = |key: &String| self.maps.iter().map(|map| self.reader.all(map, key).len()).sum();
-        self.maps.len() >= max || keys.into_iter().map(at).any(|count: usize| count >= max)
+    /// The changes behind the values that stand beside each other at one of these keys, or behind the
+    /// maps themselves; empty where they are fewer than `max`.
+    pub fn crowd(&self, keys: &BTreeSet<String>, max: usize) -> BTreeSet<ChangeHash> {
+        let writer = |op: &ObjId| history::writer(self.reader.doc, op);
+        if self.maps.len() >= max {
+            return self.maps.iter().filter_map(writer).collect();
+        }
+        let mut by_key: BTreeMap<String, Vec<ObjId>> = BTreeMap::new();
+        for map in &self.maps {
+            for item in self.reader.map_range(map).filter(|item| keys.contains(&*item.key)) {
+                let operations = by_key.entry(item.key.to_string()).or_default();
+                match item.conflict {
+                    true => operations
+                        .extend(self.reader.all(map, &*item.key).into_iter().map(|(_, op)| op)),
+                    false => operations.push(item.id()),
+                }
+            }
+        }
+        let crowds = by_key.values().filter(|operations| operations.len() >= max);
+        crowds.flatten().filter_map(writer).collect()
     }
 
     /// These keys as the author of a change had them. Where people created the resource apart, what

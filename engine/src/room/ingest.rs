@@ -1,6 +1,9 @@
 //! From a peer's chunks to changes that join the next apply: the room's part of ingest.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use automerge::{Change, ChangeHash};
 
@@ -191,11 +194,7 @@ impl Room {
             for Touched { collection, id, claims, .. } in &touched {
                 document::check_compartment(&self.id.name, collection, id, claims)?;
             }
-            let knows_all = self.document.heads().iter().all(|head| change.deps().contains(head));
-            let crowded = |touched: &Touched| {
-                self.document.is_crowded(&touched.collection, &touched.id, &touched.elements)
-            };
-            if !knows_all && touched.iter().any(crowded) {
+            if !self.knows_every_crowd(now_ms, change, &touched, applied) {
                 return Err(Refusal::TooManyConcurrent);
             }
             if touched.iter().any(|touched| touched.unclear) {
@@ -204,6 +203,30 @@ impl Room {
             }
         }
         Ok(Checked { change: change.clone(), touched, made })
+    }
+
+    /// Whether a change that writes where as many values stand beside each other as may was made in
+    /// knowledge of all of them.
+    fn knows_every_crowd(
+        &mut self,
+        now_ms: u64,
+        change: &Change,
+        touched: &[Touched],
+        applied: &mut Applied,
+    ) -> bool {
+        if self.document.heads().iter().all(|head| change.deps().contains(head)) {
+            return true;
+        }
+        let crowd = |touched: &Touched| {
+            self.document.crowd(&touched.collection, &touched.id, &touched.elements)
+        };
+        let crowd: BTreeSet<ChangeHash> = touched.iter().flat_map(crowd).collect();
+        if crowd.is_empty() {
+            return true;
+        }
+        // What it follows on may wait in the group.
+        self.flush_group(now_ms, applied);
+        crowd.iter().all(|hash| self.document.is_behind(hash, change.deps()))
     }
 
     /// Whether the resources that a change leaves behind belong in this room, tried on a copy:

@@ -6,6 +6,7 @@
 )]
 
 mod clinical;
+mod crowd;
 mod server_writes;
 mod stock;
 mod world;

@@ -261,20 +261,25 @@ fn is_reset(have: &Have) -> bool {
 fn lacking(document: &Document, filter: &Have) -> Vec<Vec<u8>> {
     let since: Vec<ChangeHash> =
         filter.last_sync.iter().filter(|hash| document.has(hash)).copied().collect();
-    let mut lacks = BTreeSet::new();
+    let (mut lacks, mut in_order) = (BTreeSet::new(), Vec::new());
+    let known = document.metas_since(&since);
     // Log order puts dependencies first, so one pass carries "lacks it" on to what follows.
-    for change in document.metas_since(&since) {
+    for change in &known {
         let follows = change.deps.iter().any(|dep| lacks.contains(dep));
         if follows || !filter.bloom.contains_hash(&change.hash) {
             lacks.insert(change.hash);
+            in_order.push(change.hash);
         }
     }
-    let changes = document.changes_since(&since);
-    changes
-        .iter()
-        .filter(|change| lacks.contains(&change.hash()))
-        .map(|change| change.raw_bytes().to_vec())
-        .collect()
+    // Reading all of them at once costs a tenth for each, but reads those that the peer has as well.
+    let changes = if in_order.len() * 10 > known.len() {
+        let mut changes = document.changes_since(&since);
+        changes.retain(|change| lacks.contains(&change.hash()));
+        changes
+    } else {
+        in_order.iter().filter_map(|hash| document.change(hash)).collect()
+    };
+    changes.iter().map(|change| change.raw_bytes().to_vec()).collect()
 }
 
 /// A filter of our changes since what both sides have.

@@ -399,6 +399,8 @@ async fn rebuilding_gives_the_same_queue_however_often_and_raises_nothing() {
     until(&mut carol, queue, json!([["m"], [], ["mm"], []])).await;
     let shown = async || server.get(&format!("/rooms/{QUEUE}/queue")).await.unwrap().text;
     let log = async || server.text(&format!("/rooms/{QUEUE}/events")).await.unwrap();
+    // What was verified comes back from the patient's room once more, as the change that says so.
+    while !log().await.contains("MEDICATION_UPDATED") {}
     let (queue_before, log_before) = (shown().await, log().await);
     for _ in 0..2 {
         let rebuilt =

@@ -200,7 +200,7 @@ impl Document {
         let local = metas.iter().filter(|change| !loaded.has(&change.hash));
         let local = local.filter_map(|change| self.change(&change.hash)).collect();
         self.doc = loaded.doc;
-        self.order.read(&self.doc);
+        self.order.adopt(loaded.order);
         self.apply(local).map_err(LoadError::Snapshot)
     }
 

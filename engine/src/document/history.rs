@@ -186,6 +186,12 @@ impl LogOrder {
         }
     }
 
+    /// Takes over the order of another document of the room; what was set stays.
+    pub fn adopt(&mut self, other: Self) {
+        self.places = other.places;
+        self.count = other.count;
+    }
+
     /// The next change of this actor was applied.
     pub fn append(&mut self, actor: ActorId) {
         // Places count in twos, so that there is one between what arrived so far and what comes next.

@@ -299,7 +299,7 @@ async fn whose_changes_are_refused_by_the_hundred_is_heard_more_slowly_and_stays
 }
 
 #[tokio::test]
-async fn a_resource_over_the_limit_is_refused_and_the_connection_stays() {
+async fn a_change_over_the_limit_is_refused_and_the_connection_stays() {
     let (_folder, server) = start_with(|_| {}).await;
     let (mut alice, mut mallory, room) = alice_and_bob(&server).await;
     let change = forge::bomb([6; 16], limits::CHANGE_OPS_MAX as usize + 1);

@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use chart::Chart;
 use peer::Peer;
-use scenario::{Outcome, fan_out};
+use scenario::{Outcome, fan_out, rooms};
 
 #[derive(Parser)]
 struct Options {
@@ -39,6 +39,19 @@ enum Task {
         /// Edits a second; 0: the next one when the last is acknowledged
         #[arg(long, default_value_t = 20.0)]
         rate: f64,
+    },
+    /// Many rooms of two, faster and faster
+    Rooms {
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<Peer>,
+        #[arg(long, default_value_t = 200)]
+        rooms: usize,
+        /// Edits a second at first
+        #[arg(long, default_value_t = 1000.0)]
+        from: f64,
+        /// Edits a second at most
+        #[arg(long, default_value_t = 60_000.0)]
+        to: f64,
     },
 }
 
@@ -62,6 +75,11 @@ async fn run(task: Task) -> anyhow::Result<()> {
                 for peer in &peers {
                     print(&fan_out::run(*peer, (&id, &chart), readers, edits, pace).await?);
                 }
+            }
+        }
+        Task::Rooms { peers, rooms, from, to } => {
+            for peer in peers {
+                rooms::run(peer, rooms, from, to).await?.iter().for_each(print);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What is done to each peer, and what is written down of it.
 
 pub mod fan_out;
+pub mod rooms;
 
 use std::{
     cell::RefCell,

@@ -7,7 +7,7 @@
 //! Heads that a session speaks are durable: the room polls it only with everything persisted.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -75,6 +75,11 @@ impl Session {
         self.their_need.truncate(limits::HASHES_MAX);
         self.their_heads = Some(std::mem::take(&mut message.heads));
         self.heads_known = false;
+    }
+
+    /// Whether the peer has said what it was told, and asks for nothing.
+    pub fn is_settled(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| *told == self.known && self.is_quiet(told))
     }
 
     /// A change of the peer's was taken: it need not be sent back.
@@ -151,8 +156,11 @@ impl Session {
         if self.asked.len() > limits::REFUSED_MAX {
             self.asked.clear();
         }
-        self.known = heads.to_vec();
-        self.told = Some(heads.to_vec());
+        self.known.clear();
+        self.known.extend_from_slice(heads);
+        let told = self.told.get_or_insert_default();
+        told.clear();
+        told.extend_from_slice(heads);
         Some(bytes)
     }
 
@@ -221,14 +229,50 @@ impl Session {
     }
 }
 
-/// Messages of one round, each encoded once, and the snapshot for those who have nothing.
+/// Messages of one round, each encoded once, what was applied last, and the snapshot for those who
+/// have nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    pushes: BTreeMap<(Vec<ChangeHash>, bool, bool), Arc<[u8]>>,
+    /// By whether several chunks may stand in one element, whether it is a first sync, and what the
+    /// peer has.
+    pushes: BTreeMap<(bool, bool), BTreeMap<Vec<ChangeHash>, Arc<[u8]>>>,
+    /// The batches that were applied last, the newest at the end; each begins where the one before it
+    /// ended.
+    recent: VecDeque<Round>,
     snapshot: Option<(Vec<ChangeHash>, Vec<u8>)>,
 }
 
+/// A batch: the heads that it was applied to, and its changes as they came. A document would put them
+/// together again from its operations.
+#[derive(Debug)]
+struct Round {
+    to: Vec<ChangeHash>,
+    chunks: Vec<Arc<[u8]>>,
+}
+
+/// Batches that are kept for members who have everything before them.
+const RECENT_MAX: usize = 8;
+
 impl Outbox {
+    /// A batch was applied to a document with these heads, and is durable.
+    pub fn applied(&mut self, to: Vec<ChangeHash>, chunks: Vec<Arc<[u8]>>) {
+        self.recent.push_back(Round { to, chunks });
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
+    }
+
+    /// The changes that are not ancestors of `known`, in the order of the log.
+    fn chunks_since(&self, document: &Document, known: &[ChangeHash]) -> Vec<Vec<u8>> {
+        match self.recent.iter().position(|batch| batch.to == known) {
+            Some(first) => {
+                let batches = self.recent.iter().skip(first);
+                batches.flat_map(|batch| &batch.chunks).map(|chunk| chunk.to_vec()).collect()
+            }
+            None => document.chunks_since(known),
+        }
+    }
+
     /// Forgets the round's messages; the snapshot stays.
     pub fn end_round(&mut self) {
         self.pushes.clear();
@@ -241,19 +285,19 @@ impl Outbox {
         let Session { known, takes_chunks, .. } = session;
         let has_nothing = known.is_empty() || *known == [document.genesis()];
         let snapshot = has_nothing && session.told.is_none() && *takes_chunks && !session.opens;
-        let key = (known.clone(), *takes_chunks, snapshot);
-        if let Some(bytes) = self.pushes.get(&key) {
+        let kind = (*takes_chunks, snapshot);
+        if let Some(bytes) = self.pushes.get(&kind).and_then(|pushes| pushes.get(&**known)) {
             return Arc::clone(bytes);
         }
         let chunks = if snapshot && !document.is_founded_only() {
             self.first_sync(document, heads)
         } else {
-            document.chunks_since(known)
+            self.chunks_since(document, known)
         };
         // After applying this message the peer has our heads.
         let have = Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() };
         let bytes = session.encode(heads, Vec::new(), vec![have], chunks);
-        self.pushes.insert(key, Arc::clone(&bytes));
+        self.pushes.entry(kind).or_default().insert(known.clone(), Arc::clone(&bytes));
         bytes
     }
 

@@ -202,7 +202,7 @@ impl RoomTask {
         while let Some(output) = live.room.poll_output() {
             match output {
                 Output::Send { peer, message } => {
-                    live.members.send_sync(&self.hub.peer_id, &self.id, peer, &message);
+                    live.members.send_sync(peer, &message);
                 }
                 Output::Persist(batch) => self.persist(live, batch),
                 Output::Events(events) => {

@@ -6,9 +6,7 @@ use std::{rc::Rc, time::Duration};
 use chartroom_engine::RoomId;
 
 use super::{Meter, Outcome, Stage, paced};
-use crate::{
-    board::Latency, chart::Chart, connection::Connection, peer::Peer, process::Process, voice::Room,
-};
+use crate::{chart::Chart, connection::Connection, peer::Peer, process::Process, voice::Room};
 
 /// The slowest arrival but one of a hundred may take this long, in milliseconds.
 const P99_MAX_MS: f64 = 100.0;
@@ -78,24 +76,14 @@ async fn step(
     })
     .await;
     stage.settle(DRAIN_MAX, |board| board.arrivals() >= edits).await;
-    let (cpu, generator) = meter.read(&stage.process)?;
     let board = stage.board.borrow();
-    let delivered = board.arrivals();
-    let latency: Latency = board.latency();
-    Ok(Outcome {
-        scenario: format!("{} rooms of two", rooms.len()),
-        peer,
-        size: rate,
-        latency,
+    Outcome {
+        latency: board.latency(),
         acknowledged: board.until_acknowledged(),
         offered: edits as u64,
-        delivered: delivered as u64,
+        delivered: board.arrivals() as u64,
         edits_per_second: rate,
-        cpu_us: cpu.as_secs_f64() * 1e6 / delivered.max(1) as f64,
-        resident: stage.process.usage()?.resident,
-        wire_bytes: board.bytes_in as f64 / delivered.max(1) as f64,
-        disk_bytes: stage.process.disk_bytes()?,
-        generator,
-        note: String::new(),
-    })
+        ..Outcome::of(format!("{} rooms of two", rooms.len()), peer, rate)
+    }
+    .metered(&meter, stage)
 }

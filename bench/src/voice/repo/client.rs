@@ -127,6 +127,7 @@ impl Client {
             return Ok(Vec::new());
         }
         heard.synced = !self.synced;
+        heard.held = heard.synced && self.has.iter().any(|has| *has > 0);
         self.synced = true;
         self.untold = true;
         let at_once = self.manner == Manner::Stock || heard.synced;

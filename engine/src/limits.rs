@@ -70,7 +70,8 @@ pub const TURN_CHANGES_MAX: usize = 64;
 /// Sync messages of one peer that a room has before it; the next one waits in the socket until they
 /// are dealt with, so that a colleague waits behind few.
 pub const TURN_MESSAGES_MAX: usize = 4;
-/// Bytes of new changes after which the snapshot for first syncs is made anew.
+/// Bytes of new changes after which the snapshot for first syncs is made anew; of a large one, an
+/// eighth of its own.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
 
 // What a server holds.

@@ -14,7 +14,7 @@ mod summary;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use chartroom_engine::{Batch, CommandError, Input, Output, RoomId, change::Refusal};
+use chartroom_engine::{Batch, CommandError, Input, Output, RoomId, Snapshot, change::Refusal};
 use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
@@ -46,7 +46,7 @@ const STORAGE_ANSWERS: usize = 4;
 /// What comes back from the storage thread.
 enum StorageAnswer {
     Committed { number: u64, at: Instant, result: Result<(), StorageError> },
-    Compacted { result: Result<(), StorageError> },
+    Compacted { result: Result<(), StorageError>, snapshot: Option<Snapshot> },
 }
 
 /// One loaded room.
@@ -192,7 +192,7 @@ impl RoomTask {
             live.staged = Staged::default();
         }
         live.answer_reads();
-        if live.room.settled() && live.log.is_due() {
+        if live.room.settled() && live.log.is_due(&live.room) {
             live.log.compact(&self.hub, &live.room, self.answer.clone());
         }
         Flow::Go

@@ -13,6 +13,7 @@ mod conflicts;
 mod genesis;
 pub(crate) mod history;
 mod list_diff;
+mod log_order;
 mod plan;
 mod read;
 mod refound;
@@ -38,8 +39,8 @@ pub(crate) use compartment::{check as check_compartment, names_patient};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
 pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
-use history::LogOrder;
 pub use history::People;
+use log_order::LogOrder;
 pub(crate) use read::stub;
 pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
@@ -179,7 +180,7 @@ impl Document {
 
     /// Whether history has this change.
     pub(crate) fn has(&self, hash: &ChangeHash) -> bool {
-        self.doc.get_change_meta_by_hash(hash).is_some()
+        self.order.has(hash)
     }
 
     /// The change's own account of itself.
@@ -215,9 +216,9 @@ impl Document {
     /// Applies changes in the order given, each behind its dependencies; their hashes must be read
     /// back afterwards.
     pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Result<(), AutomergeError> {
-        let actors: Vec<ActorId> = changes.iter().map(|c| c.actor_id().clone()).collect();
+        let links: Vec<_> = changes.iter().map(|c| (c.hash(), c.deps().to_vec())).collect();
         let applied = apply_in_order(&mut self.doc, changes);
-        actors.into_iter().for_each(|actor| self.order.append(actor));
+        links.iter().for_each(|(hash, deps)| self.order.append(*hash, deps));
         if self.order.count() != self.change_count() {
             // Not all of them, or some that had waited.
             self.order.read(&self.doc);
@@ -246,10 +247,11 @@ impl Document {
         let time_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let name = &self.room.name;
         let hash = write::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
-        if hash.is_some() {
-            self.order.append(self.doc.get_actor().clone());
+        let change = hash.and_then(|hash| self.doc.get_change_by_hash(&hash));
+        if let Some(change) = &change {
+            self.order.append(change.hash(), change.deps());
         }
-        Ok(hash.and_then(|hash| self.doc.get_change_by_hash(&hash)))
+        Ok(change)
     }
 
     /// Marks a local change as one that the server does not have yet.
@@ -299,7 +301,7 @@ impl Document {
 
     /// Whether a change is one of `heads`, or was known to whoever wrote one of them.
     pub(crate) fn is_behind(&self, change: &ChangeHash, heads: &[ChangeHash]) -> bool {
-        heads.iter().any(|head| history::is_ancestor(&self.doc, change, head))
+        heads.iter().any(|head| self.order.is_ancestor(change, head))
     }
 
     /// Collection, resource id and element that an object lies in; fewer for those higher up.

@@ -48,6 +48,8 @@ pub struct Room {
     inbox: VecDeque<Work>,
     staged: Staged,
     outbox: Outbox,
+    /// The heads when every session was last asked.
+    polled: Vec<ChangeHash>,
     in_flight: Option<InFlight>,
     outputs: VecDeque<Output>,
     /// Client role: local edits that the server does not hold yet, in order.
@@ -88,6 +90,7 @@ impl Room {
             inbox: VecDeque::new(),
             staged: Staged::default(),
             outbox: Outbox::new(config.snapshot),
+            polled: Vec::new(),
             in_flight: None,
             outputs: VecDeque::new(),
             pending: Vec::new(),
@@ -300,9 +303,15 @@ impl Room {
         );
     }
 
-    /// Lets every session say what it has to say, each distinct message encoded once.
+    /// Lets sessions say what they have to say, each distinct message encoded once: all of them when
+    /// the heads are new, and else those that something happened to.
     fn poll_sessions(&mut self, may_wait: bool) {
+        let serves = self.serves();
         let heads = self.document.heads();
+        let all = heads != self.polled || !serves;
+        if !all && self.members.values().all(|member| !member.stirred) {
+            return;
+        }
         let staged: BTreeSet<Peer> = self
             .inbox
             .iter()
@@ -311,8 +320,10 @@ impl Room {
                 Work::Command { .. } | Work::Mirror { .. } => None,
             })
             .collect();
-        let serves = self.serves();
         for (peer, member) in &mut self.members {
+            if !all && !member.stirred {
+                continue;
+            }
             let context = Context {
                 document: &self.document,
                 heads: &heads,
@@ -321,11 +332,14 @@ impl Room {
                 may_wait: may_wait && !serves,
                 staged: staged.contains(peer),
             };
+            // What it may not ask for yet, it is to ask for later.
+            member.stirred = context.staged;
             if let Some(message) = member.session.poll(&context, &mut self.outbox) {
                 self.outputs.push_back(Output::Send { peer: *peer, message });
             }
         }
         self.outbox.end_round();
+        self.polled = heads;
     }
 
     /// Refuses a change of a peer, and what it has staged behind it follows by its dependencies.

@@ -11,7 +11,7 @@ mod outbox;
 use std::{collections::BTreeSet, sync::Arc};
 
 use automerge::{
-    ChangeHash,
+    Change, ChangeHash,
     sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
 };
 
@@ -24,6 +24,8 @@ use crate::{document::Document, limits};
 pub(crate) struct Session {
     /// Heads that the peer last spoke; `None` until it spoke.
     their_heads: Option<Vec<ChangeHash>>,
+    /// Whether all of these are in our document, and in `known` or behind it.
+    heads_known: bool,
     /// What the peer has once everything sent to it arrives, as heads in our document.
     known: Vec<ChangeHash>,
     /// The heads that the peer last heard from us.
@@ -73,6 +75,14 @@ impl Session {
         self.their_need.append(&mut message.need);
         self.their_need.truncate(limits::HASHES_MAX);
         self.their_heads = Some(std::mem::take(&mut message.heads));
+        self.heads_known = false;
+    }
+
+    /// A change of the peer's was taken: it need not be sent back.
+    pub fn has(&mut self, change: &Change) {
+        self.known.retain(|hash| !change.deps().contains(hash));
+        self.known.push(change.hash());
+        self.known.sort_unstable();
     }
 
     /// The heads that the peer last spoke.
@@ -83,32 +93,20 @@ impl Session {
     /// Begins anew with what the peer last said, after the document went back.
     pub fn restart(&mut self, document: &Document) {
         self.known = self.their_heads().iter().filter(|h| document.has(h)).copied().collect();
+        self.heads_known = false;
         self.told = None;
     }
 
     /// The next message for the peer, if there is anything to tell, to send or to ask.
     pub fn poll(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Option<Arc<[u8]>> {
         let Context { document, heads, .. } = context;
-        let Some(their_heads) = &self.their_heads else {
+        if self.their_heads.is_none() {
             return (self.opens && self.told.is_none()).then(|| self.open(document, heads));
-        };
+        }
         if self.known == *heads && self.told.as_deref() == Some(heads) && self.is_quiet(heads) {
             return None;
         }
-        let (have, missing): (Vec<_>, Vec<_>) =
-            their_heads.iter().copied().partition(|hash| document.has(hash));
-        let missing: BTreeSet<ChangeHash> = missing
-            .into_iter()
-            .filter(|hash| !context.staged && !context.refused.contains(hash))
-            .collect();
-        if self.their_have.as_ref().is_some_and(is_reset) {
-            // The peer lacks something that we thought was sent.
-            self.known.clear();
-        }
-        self.known.extend(have);
-        self.known.sort_unstable();
-        self.known.dedup();
-
+        let missing = self.look_up_heads(context);
         let filter = match context.staged {
             true => None,
             false => self.their_have.take().filter(|_| !missing.is_empty()),
@@ -157,6 +155,35 @@ impl Session {
         self.known = heads.to_vec();
         self.told = Some(heads.to_vec());
         Some(bytes)
+    }
+
+    /// Takes the heads that the peer spoke into what it has, as far as they are in the document; gives
+    /// those that are not and may be asked for.
+    fn look_up_heads(&mut self, context: &Context<'_>) -> BTreeSet<ChangeHash> {
+        if self.their_have.as_ref().is_some_and(is_reset) {
+            // The peer lacks something that we thought was sent.
+            self.known.clear();
+            self.heads_known = false;
+        }
+        let mut missing = BTreeSet::new();
+        if std::mem::replace(&mut self.heads_known, true) {
+            return missing;
+        }
+        for hash in self.their_heads.iter().flatten() {
+            if self.known.contains(hash) {
+                continue;
+            }
+            if context.document.has(hash) {
+                self.known.push(*hash);
+                continue;
+            }
+            self.heads_known = false;
+            if !context.staged && !context.refused.contains(hash) {
+                missing.insert(*hash);
+            }
+        }
+        self.known.sort_unstable();
+        missing
     }
 
     fn is_quiet(&self, heads: &[ChangeHash]) -> bool {

@@ -129,6 +129,9 @@ impl Room {
             return;
         }
         for (peer, checked) in group {
+            if let Some(member) = self.members.get_mut(&peer) {
+                member.session.has(&checked.change);
+            }
             self.bind(peer, &checked.change, applied);
             self.log(now_ms, &checked, &mut before, applied);
         }

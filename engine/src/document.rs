@@ -189,7 +189,7 @@ impl Document {
     }
 
     /// How many operations the document has.
-    pub(crate) fn ops(&self) -> u64 {
+    pub fn ops(&self) -> u64 {
         self.doc.stats().num_ops
     }
 

@@ -76,6 +76,10 @@ pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
 
 // What a server holds.
 
+/// Bytes that loaded rooms may cost, as estimated, before those that nobody uses are unloaded: some
+/// thousand median charts. Rooms that somebody uses stay, whatever they cost.
+pub const MEMORY_BUDGET: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Open sockets. A ward's screens are hundreds; each socket may make the server hold one frame and
 /// one queue, and each takes a file descriptor.
 pub const CONNECTIONS_MAX: usize = 4096;

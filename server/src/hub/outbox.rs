@@ -128,6 +128,11 @@ impl Outbox {
         self.ready.notify_one();
     }
 
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     /// Whether little enough waits for more to be produced.
     pub fn has_space(&self) -> bool {
         let state = self.state.lock();

@@ -59,6 +59,10 @@ impl RoomTask {
                 live.refounding = Some(done);
                 return Flow::Go;
             }
+            Mail::Unload => {
+                self.unwanted = true;
+                return Flow::Go;
+            }
             Mail::Close { compact } => {
                 self.closing = Some(compact);
                 return Flow::Go;

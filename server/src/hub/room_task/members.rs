@@ -38,6 +38,10 @@ impl Members {
         self.links.is_empty()
     }
 
+    pub fn count(&self) -> usize {
+        self.links.len()
+    }
+
     pub fn enter(&mut self, peer: Peer, link: Arc<Link>) {
         self.links.insert(peer, link);
     }

@@ -147,6 +147,9 @@ pub const CONNECTION_ROOMS_MAX: usize = 512;
 pub const NEW_ROOMS_PER_SECOND: u64 = 4;
 /// How long a connection takes to earn the new rooms that it may open at once: 32, for an import.
 pub const NEW_ROOMS_BURST_SECONDS: u64 = 8;
+/// Longest sync message that is sent in one frame to a client that takes parts: a tenth of a second
+/// on a slow link.
+pub const SYNC_PART_BYTES: usize = 64 * 1024;
 /// Readers of event logs of one connection: one for each panel of a workspace, several times over.
 pub const FOLLOWS_MAX: usize = 64;
 /// Largest message relayed to the others in a room; presence is a few hundred bytes.

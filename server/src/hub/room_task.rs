@@ -155,6 +155,7 @@ impl RoomTask {
                 _ = tick.tick() => {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
+                    live.members.rest();
                     self.resident.measure(&live.room, live.members.count());
                 }
                 count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {

@@ -16,9 +16,9 @@ use super::Rooms;
 /// A room with next to nothing in it: its task, its mailbox, its maps.
 const ROOM_BYTES: u64 = 48 * 1024;
 /// An operation with its value.
-const OPERATION_BYTES: u64 = 40;
+const OPERATION_BYTES: u64 = 80;
 /// A change: its account, and its places in our index and automerge's.
-const CHANGE_BYTES: u64 = 400;
+const CHANGE_BYTES: u64 = 350;
 /// A member: its session and what it was last told.
 const MEMBER_BYTES: u64 = 2 * 1024;
 

@@ -22,7 +22,7 @@ mod safety;
 mod view;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use automerge::{
     ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, ObjId, ROOT, ReadDoc,
@@ -67,6 +67,22 @@ pub enum LoadError {
     OtherRoom,
 }
 
+/// A document's whole history as one chunk.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The heads that it reaches, sorted.
+    pub heads: Vec<ChangeHash>,
+    /// What [`Document::save`] gave.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Snapshot {
+    /// Whether so many bytes of changes behind it are worth another one.
+    pub fn is_outgrown(&self, tail_bytes: usize) -> bool {
+        tail_bytes > limits::SNAPSHOT_TAIL_BYTES_MAX.max(self.bytes.len() / 8)
+    }
+}
+
 /// One epoch of a room.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -94,31 +110,47 @@ impl Document {
         snapshot: Option<&[u8]>,
         changes: impl IntoIterator<Item = Vec<u8>>,
     ) -> Result<Self, LoadError> {
-        let Self { mut doc, genesis, .. } = Self::found(room, actor.clone());
-        if let Some(snapshot) = snapshot {
-            let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
-            doc = Automerge::load_with_options(snapshot, options).map_err(LoadError::Snapshot)?;
-            doc.set_actor(actor);
-            if doc.get_change_meta_by_hash(&genesis).is_none() {
-                return Err(LoadError::OtherRoom);
-            }
-        }
-        let mut parsed = Vec::new();
-        for (bytes, number) in changes.into_iter().zip(1..) {
-            parsed.push(Change::from_bytes(bytes).map_err(|_| LoadError::Change { number })?);
-        }
-        let hashes: Vec<ChangeHash> = parsed.iter().map(Change::hash).collect();
-        apply_in_order(&mut doc, parsed).map_err(|_| LoadError::Gap)?;
-        if hashes.iter().any(|hash| doc.get_change_meta_by_hash(hash).is_none()) {
-            return Err(LoadError::Gap);
+        let mut document = match snapshot {
+            Some(snapshot) => Self::open(room, actor, snapshot)?,
+            None => Self::found(room, actor),
+        };
+        document.replay(changes)?;
+        Ok(document)
+    }
+
+    /// A room as its snapshot has it.
+    pub fn open(room: &RoomId, actor: ActorId, snapshot: &[u8]) -> Result<Self, LoadError> {
+        let Self { genesis, .. } = Self::found(room, actor.clone());
+        let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
+        let mut doc =
+            Automerge::load_with_options(snapshot, options).map_err(LoadError::Snapshot)?;
+        doc.set_actor(actor);
+        if doc.get_change_meta_by_hash(&genesis).is_none() {
+            return Err(LoadError::OtherRoom);
         }
         let order = LogOrder::of(&doc);
         Ok(Self { doc, room: room.clone(), genesis, order })
     }
 
+    /// Applies the changes behind the snapshot, as strictly as [`load`](Self::load).
+    pub fn replay(&mut self, changes: impl IntoIterator<Item = Vec<u8>>) -> Result<(), LoadError> {
+        let mut parsed = Vec::new();
+        for (bytes, number) in changes.into_iter().zip(1..) {
+            parsed.push(Change::from_bytes(bytes).map_err(|_| LoadError::Change { number })?);
+        }
+        let hashes: Vec<ChangeHash> = parsed.iter().map(Change::hash).collect();
+        self.apply(parsed).map_err(|_| LoadError::Gap)?;
+        if hashes.iter().all(|hash| self.has(hash)) { Ok(()) } else { Err(LoadError::Gap) }
+    }
+
     /// The whole document as one snapshot chunk.
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()
+    }
+
+    /// The same, with the heads that it reaches.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { heads: self.heads(), bytes: self.save().into() }
     }
 
     /// The room and epoch.
@@ -157,7 +189,7 @@ impl Document {
     }
 
     /// How many operations the document has.
-    pub(crate) fn ops(&self) -> u64 {
+    pub fn ops(&self) -> u64 {
         self.doc.stats().num_ops
     }
 

@@ -26,7 +26,7 @@ pub use config::{Role, RoomConfig, RoomSize};
 use crate::{
     Author, CommandError, Document, Event, Peer, RoomId,
     change::{Refusal, metadata::Ledger, operations::Staged},
-    document::{Conflict, People},
+    document::{Conflict, People, Snapshot},
     event::Rules,
     limits,
     sync::{Context, Outbox},
@@ -94,7 +94,7 @@ impl Room {
             members: BTreeMap::new(),
             inbox: VecDeque::new(),
             staged: Staged::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(config.snapshot),
             polled: Vec::new(),
             stirred: BTreeSet::new(),
             in_flight: None,
@@ -167,6 +167,27 @@ impl Room {
         cfg!(not(target_arch = "wasm32")) && self.role == Role::Server
     }
 
+    /// A copy of the document to save off this thread; `None` until all of it is durable.
+    pub fn durable(&self) -> Option<Document> {
+        self.settled().then(|| self.document.clone())
+    }
+
+    /// Whether what newcomers are sent has outgrown its snapshot, so that another is wanted.
+    pub fn is_outgrown(&self) -> bool {
+        self.outbox.is_outgrown()
+    }
+
+    /// Sends newcomers this snapshot from now on, which was made of the [`durable`](Self::durable)
+    /// document.
+    pub fn renew_snapshot(&mut self, snapshot: Snapshot) {
+        self.outbox.renew(snapshot);
+    }
+
+    /// Bytes that are kept for newcomers.
+    pub fn snapshot_bytes(&self) -> usize {
+        self.outbox.kept_bytes()
+    }
+
     /// Name and epoch.
     pub fn id(&self) -> &RoomId {
         &self.id
@@ -235,6 +256,7 @@ impl Room {
     }
 
     fn tick(&mut self, now_ms: u64) {
+        self.outbox.rest();
         let mut expired = Vec::new();
         for (peer, member) in &mut self.members {
             expired.extend(member.expired(now_ms).into_iter().map(|hash| (*peer, hash)));

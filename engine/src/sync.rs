@@ -6,15 +6,16 @@
 //! a peer that offers the same refused change for ever gets no second answer.
 //! Heads that a session speaks are durable: the room polls it only with everything persisted.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+mod outbox;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use automerge::{
     Change, ChangeHash,
     sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
 };
+
+pub(crate) use outbox::Outbox;
 
 use crate::{document::Document, limits};
 
@@ -226,98 +227,6 @@ impl Session {
         let flags = self.opens.then(MessageFlags::new);
         let message = Message { heads: heads.to_vec(), need, have, changes, flags, version };
         Arc::from(message.encode())
-    }
-}
-
-/// Messages of one round, each encoded once, what was applied last, and the snapshot for those who
-/// have nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    /// By whether several chunks may stand in one element, whether it is a first sync, and what the
-    /// peer has.
-    pushes: BTreeMap<(bool, bool), BTreeMap<Vec<ChangeHash>, Arc<[u8]>>>,
-    /// The batches that were applied last, the newest at the end; each begins where the one before it
-    /// ended.
-    recent: VecDeque<Round>,
-    snapshot: Option<(Vec<ChangeHash>, Vec<u8>)>,
-}
-
-/// A batch: the heads that it was applied to, and its changes as they came. A document would put them
-/// together again from its operations.
-#[derive(Debug)]
-struct Round {
-    to: Vec<ChangeHash>,
-    chunks: Vec<Arc<[u8]>>,
-}
-
-/// Batches that are kept for members who have everything before them.
-const RECENT_MAX: usize = 8;
-
-impl Outbox {
-    /// A batch was applied to a document with these heads, and is durable.
-    pub fn applied(&mut self, to: Vec<ChangeHash>, chunks: Vec<Arc<[u8]>>) {
-        self.recent.push_back(Round { to, chunks });
-        if self.recent.len() > RECENT_MAX {
-            self.recent.pop_front();
-        }
-    }
-
-    /// The changes that are not ancestors of `known`, in the order of the log.
-    fn chunks_since(&self, document: &Document, known: &[ChangeHash]) -> Vec<Vec<u8>> {
-        match self.recent.iter().position(|batch| batch.to == known) {
-            Some(first) => {
-                let batches = self.recent.iter().skip(first);
-                batches.flat_map(|batch| &batch.chunks).map(|chunk| chunk.to_vec()).collect()
-            }
-            None => document.chunks_since(known),
-        }
-    }
-
-    /// Forgets the round's messages; the snapshot stays.
-    pub fn end_round(&mut self) {
-        self.pushes.clear();
-    }
-
-    /// Everything that a peer lacks which needs no filter and asked for nothing. A peer that never
-    /// heard from us and has nothing is sent a snapshot; one that was there when the room was empty
-    /// is sent the changes, whose events it wants.
-    fn push(&mut self, session: &Session, document: &Document, heads: &[ChangeHash]) -> Arc<[u8]> {
-        let Session { known, takes_chunks, .. } = session;
-        let has_nothing = known.is_empty() || *known == [document.genesis()];
-        let snapshot = has_nothing && session.told.is_none() && *takes_chunks && !session.opens;
-        let kind = (*takes_chunks, snapshot);
-        if let Some(bytes) = self.pushes.get(&kind).and_then(|pushes| pushes.get(&**known)) {
-            return Arc::clone(bytes);
-        }
-        let chunks = if snapshot && !document.is_founded_only() {
-            self.first_sync(document, heads)
-        } else {
-            self.chunks_since(document, known)
-        };
-        // After applying this message the peer has our heads.
-        let have = Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() };
-        let bytes = session.encode(heads, Vec::new(), vec![have], chunks);
-        self.pushes.entry(kind).or_default().insert(known.clone(), Arc::clone(&bytes));
-        bytes
-    }
-
-    /// The cached snapshot and the changes behind it.
-    fn first_sync(&mut self, document: &Document, heads: &[ChangeHash]) -> Vec<Vec<u8>> {
-        let tail: Vec<Vec<u8>> = match &self.snapshot {
-            Some((at, _)) if at != heads => document.chunks_since(at),
-            Some(_) | None => Vec::new(),
-        };
-        let tail_bytes: usize = tail.iter().map(Vec::len).sum();
-        match &self.snapshot {
-            Some((_, snapshot)) if tail_bytes <= limits::SNAPSHOT_TAIL_BYTES_MAX => {
-                std::iter::once(snapshot.clone()).chain(tail).collect()
-            }
-            Some(_) | None => {
-                let snapshot = document.save();
-                self.snapshot = Some((heads.to_vec(), snapshot.clone()));
-                vec![snapshot]
-            }
-        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
+use chartroom_engine::limits::SYNC_PART_BYTES;
 use chartroom_server::{
+    config::ServerConfig,
     storage::{Memory, Tree, Write},
     wire::frame::Frame,
 };
@@ -10,7 +12,9 @@ use chartroom_tests::{
     client::{Client, PATIENCE, open_narrow_socket},
     server::Server,
 };
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::{ROOM, alice_and_bob, allergy};
 
@@ -167,4 +171,38 @@ async fn loaded_rooms(server: &Server) -> u64 {
     let text = server.text("/metrics").await.unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("chartroom_rooms_loaded ")).unwrap();
     line.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_large_room_comes_in_parts_to_all_who_join_and_they_converge() {
+    const PEOPLE: usize = 5;
+    let server = Server::start_over_with(Arc::new(Memory::new()), ServerConfig::new("unused"));
+    let server = server.await.unwrap();
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    let mut random = StdRng::seed_from_u64(1);
+    for number in 0..8 {
+        // What does not compress, so that the snapshot is large.
+        let text: String = (0..40_000).map(|_| random.random_range('a'..='z')).collect();
+        alice.put(room, allergy(&format!("a{number}"), &text)).await.unwrap();
+    }
+    alice.until_saved(room).await.unwrap();
+    let heads = alice.heads(room);
+
+    let mut joining = JoinSet::new();
+    for number in 0..PEOPLE {
+        let (address, heads) = (server.address(), heads.clone());
+        joining.spawn(async move {
+            let mut client = Client::connect(address, &format!("p{number}")).await.unwrap();
+            let room = client.open(ROOM).await.unwrap();
+            client.until_heads(room, &heads).await.unwrap();
+            client.chart(room).parts.clone()
+        });
+    }
+    for parts in joining.join_all().await {
+        let (last, full) = parts.split_last().expect("it came in parts");
+        assert!(full.len() >= 2 && full.iter().all(|bytes| *bytes == SYNC_PART_BYTES), "{parts:?}");
+        assert!(*last <= SYNC_PART_BYTES);
+    }
+    server.stop().await.unwrap();
 }

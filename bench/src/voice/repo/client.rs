@@ -168,7 +168,8 @@ impl Client {
 impl Voice for Client {
     fn open(&mut self) -> Vec<Vec<u8>> {
         let ours = self.manner == Manner::Ours;
-        let chartroom = ours.then_some(ChartroomMetadata { version: 1, durable_heads: true });
+        let chartroom =
+            ours.then_some(ChartroomMetadata { version: 1, durable_heads: true, parts: false });
         let metadata =
             PeerMetadata { storage_id: None, is_ephemeral: true, chartroom, person: None };
         vec![encode(&Frame::Join {

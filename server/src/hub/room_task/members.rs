@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use chartroom_engine::{
     ActorId, Author, ChangeHash, CloseReason, Peer, Room, RoomId, change::Refusal,
+    limits::SYNC_PART_BYTES,
 };
 
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
         link::Link,
     },
     limits::Limit,
-    wire::frame::{Frame, RemoteHeads, SyncHead},
+    wire::frame::{Frame, RemoteHeads, SyncHead, encode_sync_part},
 };
 
 /// Everyone in a room.
@@ -22,6 +24,8 @@ use crate::{
 pub(super) struct Members {
     links: BTreeMap<Peer, Member>,
     seen: Seen,
+    /// The last long message that went out in parts, for all who are sent the same.
+    parts: Option<(Arc<[u8]>, Vec<Bytes>)>,
 }
 
 /// One of them.
@@ -42,6 +46,10 @@ impl Drop for Members {
 impl Members {
     pub fn is_empty(&self) -> bool {
         self.links.is_empty()
+    }
+
+    pub fn count(&self) -> usize {
+        self.links.len()
     }
 
     pub fn enter(&mut self, us: &str, id: &RoomId, peer: Peer, link: Arc<Link>) {
@@ -110,10 +118,26 @@ impl Members {
     }
 
     /// Sends one message of a sync session.
-    pub fn send_sync(&self, peer: Peer, message: &[u8]) {
-        if let Some(Member { link, sync }) = self.links.get(&peer) {
-            link.outbox.push(sync.frame(message).into());
+    pub fn send_sync(&mut self, us: &str, id: &RoomId, peer: Peer, message: &Arc<[u8]>) {
+        let Some(Member { link, sync }) = self.links.get(&peer) else { return };
+        let in_parts = link.parts && message.len() > SYNC_PART_BYTES;
+        // What is larger than the queue goes as one frame or not at all.
+        if !in_parts || !link.outbox.holds(message.len()) {
+            return link.outbox.push(sync.frame(message).into());
         }
+        let known = self.parts.take().filter(|(of, _)| Arc::ptr_eq(of, message));
+        let (_, parts) = self.parts.insert(known.unwrap_or_else(|| {
+            let (parts, total) = (message.chunks(SYNC_PART_BYTES), message.len() as u64);
+            let document = id.document_id();
+            let parts = parts.map(|part| encode_sync_part(us, &document, total, part).into());
+            (Arc::clone(message), parts.collect())
+        }));
+        parts.iter().for_each(|part| link.outbox.push(part.clone()));
+    }
+
+    /// Forgets what is quickly made again when somebody comes.
+    pub fn rest(&mut self) {
+        self.parts = None;
     }
 
     /// Tells a peer that understands it which of its changes are not taken; ends it if these are too

@@ -48,6 +48,13 @@ impl SyncHead {
     }
 }
 
+/// Writes [`Frame::SyncPart`] without an owned copy of `data`.
+pub fn encode_sync_part(sender: &str, document: &DocumentId, total: u64, data: &[u8]) -> Vec<u8> {
+    let mut map = MapWriter::new(ENVELOPE_BYTES + data.len());
+    map.sync_part(sender, document, total, data).expect("writing to a growing buffer cannot fail");
+    map.finish()
+}
+
 /// Writes the fields of one map of up to 23 fields and its size last, since some are optional.
 struct MapWriter {
     out: Encoder<Vec<u8>>,
@@ -137,6 +144,7 @@ impl MapWriter {
             | Frame::RoomRefused { .. }
             | Frame::Authors { .. }
             | Frame::Refused { .. }
+            | Frame::SyncPart { .. }
             | Frame::LeaveRoom { .. }
             | Frame::Follow { .. }
             | Frame::Unfollow { .. }
@@ -183,6 +191,9 @@ impl MapWriter {
                 self.text("code", code)?;
                 self.text("message", message)
             }
+            Frame::SyncPart { sender, document, total, data } => {
+                self.sync_part(sender, document, *total, data)
+            }
             Frame::LeaveRoom { sender, target, document } => {
                 self.addressed("leave-room", sender, target)?;
                 self.document(document)
@@ -224,6 +235,20 @@ impl MapWriter {
         }
     }
 
+    fn sync_part(
+        &mut self,
+        sender: &str,
+        document: &DocumentId,
+        total: u64,
+        data: &[u8],
+    ) -> Written {
+        self.text("type", "sync-part")?;
+        self.text("senderId", sender)?;
+        self.document(document)?;
+        self.number("total", total)?;
+        self.bytes("data", data)
+    }
+
     fn addressed(&mut self, kind: &str, sender: &str, target: &str) -> Written {
         self.text("type", kind)?;
         self.text("senderId", sender)?;
@@ -244,9 +269,12 @@ impl MapWriter {
         }
         self.out.str("isEphemeral")?.bool(*is_ephemeral)?;
         if let Some(chartroom) = chartroom {
-            self.out.str("chartroom")?.map(2)?.str("version")?;
+            self.out.str("chartroom")?.map(if chartroom.parts { 3 } else { 2 })?.str("version")?;
             number(&mut self.out, chartroom.version)?;
             self.out.str("durableHeads")?.bool(chartroom.durable_heads)?;
+            if chartroom.parts {
+                self.out.str("parts")?.bool(true)?;
+            }
         }
         if let Some(person) = person {
             self.out.str("person")?.map(2)?;

@@ -21,6 +21,8 @@ pub struct Board {
     pub synced: usize,
     /// Times from connecting to a first sync.
     pub synced_us: Vec<u32>,
+    /// First syncs that had the last edit that was made before.
+    pub held: usize,
     /// Payload bytes that came in.
     pub bytes_in: u64,
     /// Payload bytes that went out.

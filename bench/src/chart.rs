@@ -1,6 +1,8 @@
 //! What rooms begin with: a small chart for load, and real patients for first syncs.
 
 use std::{
+    fs::File,
+    io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     rc::Rc,
@@ -15,6 +17,7 @@ use chartroom_server::{
     hub::{HubConfig, load_room},
     storage::{Sled, Storage},
 };
+use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 
 use crate::voice::repo::Base;
@@ -69,10 +72,22 @@ impl Chart {
         let loaded = load_room(&storage, &id, &actor, &HubConfig::default())?;
         let document = loaded.room.document();
         let resources = document.resources();
-        let json_bytes = resources.iter().map(|resource| resource.to_string().len()).sum();
+        let json_bytes = json_bytes(bundle)?;
         let base = Rc::new(Base::of(document.save())?);
         Ok((id, Self { base, resources, bundle: Some(bundle.to_owned()), json_bytes }))
     }
+}
+
+/// Bytes of a bundle's JSON.
+fn json_bytes(bundle: &Path) -> anyhow::Result<usize> {
+    let mut file = File::open(bundle)?;
+    let mut text = Vec::new();
+    if bundle.extension().is_some_and(|extension| extension == "gz") {
+        MultiGzDecoder::new(file).read_to_end(&mut text)?;
+    } else {
+        file.read_to_end(&mut text)?;
+    }
+    Ok(text.len())
 }
 
 /// Imports a bundle into the store in a folder, as an operator would.

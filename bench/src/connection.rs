@@ -147,6 +147,7 @@ fn note(board: &Shared, heard: &Heard, began: Instant) {
     let mut board = board.borrow_mut();
     if heard.synced {
         board.synced += 1;
+        board.held += usize::from(heard.held);
         board.synced_us.push(micros(began.elapsed()));
     }
     heard.arrived.iter().for_each(|sent| board.arrived(*sent));

@@ -1,7 +1,7 @@
 //! Chartroom's load generator: the same people, in the same scenarios, against every peer.
 //!
 //! One thread carries all connections, pinned to one core, and the server that is measured has the
-//! other. Start at [`scenario`]; [`voice`] holds the protocols.
+//! other. Start at [`plan`], which is what `make bench` runs; [`voice`] holds the protocols.
 #![allow(clippy::print_stdout, reason = "a report is for whoever runs it")]
 
 mod board;
@@ -9,16 +9,20 @@ mod chart;
 mod connection;
 mod machine;
 mod peer;
+mod plan;
 mod process;
+mod report;
 mod scenario;
 mod voice;
+
+use std::path::PathBuf;
 
 use chartroom_engine::RoomId;
 use clap::{Parser, Subcommand};
 
 use chart::Chart;
 use peer::Peer;
-use scenario::{Outcome, fan_out};
+use scenario::{Outcome, away, fan_out, history, joining, killed, presence, rooms};
 
 #[derive(Parser)]
 struct Options {
@@ -28,6 +32,21 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Everything, into a file
+    All {
+        /// Folder of patients as FHIR Bundles
+        #[arg(long, default_value = "../shared/data/synthea")]
+        data: PathBuf,
+        #[arg(long, default_value = "target/bench/results.json")]
+        out: PathBuf,
+    },
+    /// Tables and plots from what a run left
+    Report {
+        #[arg(long, default_value = "target/bench/results.json")]
+        results: PathBuf,
+        #[arg(long, default_value = "docs/performance")]
+        folder: PathBuf,
+    },
     /// One writes, many read
     FanOut {
         #[arg(long, value_delimiter = ',')]
@@ -39,6 +58,55 @@ enum Task {
         /// Edits a second; 0: the next one when the last is acknowledged
         #[arg(long, default_value_t = 20.0)]
         rate: f64,
+    },
+    /// Many rooms of two, faster and faster
+    Rooms {
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<Peer>,
+        #[arg(long, default_value_t = 200)]
+        rooms: usize,
+        /// Edits a second at first
+        #[arg(long, default_value_t = 1000.0)]
+        from: f64,
+        /// Edits a second at most
+        #[arg(long, default_value_t = 60_000.0)]
+        to: f64,
+    },
+    /// People open a patient's chart at the same moment
+    Joining {
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<Peer>,
+        /// The patient, as a FHIR Bundle
+        #[arg(long)]
+        bundle: PathBuf,
+        #[arg(long, default_value_t = 20)]
+        people: usize,
+    },
+    /// Back after a night with edits on both sides
+    Away {
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<Peer>,
+        #[arg(long, default_value_t = 200)]
+        edits: usize,
+    },
+    /// Everybody says once a second where they are
+    Presence {
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<Peer>,
+        #[arg(long, default_value_t = 500)]
+        people: usize,
+    },
+    /// An edit in a chart with a long history
+    History {
+        #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+        changes: Vec<usize>,
+    },
+    /// SIGKILL in the moment of the acknowledgement
+    Killed {
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<Peer>,
+        #[arg(long, default_value_t = 20)]
+        trials: usize,
     },
 }
 
@@ -52,16 +120,52 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(task: Task) -> anyhow::Result<()> {
+    let id = RoomId::first("patient:load".parse()?);
+    let chart = Chart::small(&id)?;
+    let small = (&id, &chart);
     match task {
+        Task::All { data, out } => plan::run(&data, &out).await?,
+        Task::Report { results, folder } => {
+            report::write(&plan::Results::read(&results)?, &folder)?
+        }
         Task::FanOut { peers, readers, edits, rate } => {
-            let id = RoomId::first("patient:load".parse()?);
-            let chart = Chart::small(&id)?;
             let pace =
                 if rate > 0.0 { fan_out::Pace::PerSecond(rate) } else { fan_out::Pace::FlatOut };
             for readers in readers {
                 for peer in &peers {
-                    print(&fan_out::run(*peer, (&id, &chart), readers, edits, pace).await?);
+                    print(&fan_out::run(*peer, small, readers, edits, pace).await?);
                 }
+            }
+        }
+        Task::Rooms { peers, rooms, from, to } => {
+            for peer in peers {
+                rooms::run(peer, rooms, from, to).await?.iter().for_each(print);
+            }
+        }
+        Task::Joining { peers, bundle, people } => {
+            let (id, chart) = Chart::of_bundle(&bundle)?;
+            for peer in peers {
+                joining::run(peer, (&id, &chart), people).await?.iter().for_each(print);
+            }
+        }
+        Task::Away { peers, edits } => {
+            for peer in peers {
+                away::run(peer, small, edits).await?.iter().for_each(print);
+            }
+        }
+        Task::Presence { peers, people } => {
+            for peer in peers {
+                print(&presence::run(peer, small, people).await?);
+            }
+        }
+        Task::History { changes } => {
+            for changes in changes {
+                print(&history::run(changes).await?);
+            }
+        }
+        Task::Killed { peers, trials } => {
+            for peer in peers {
+                print(&killed::run(peer, small, trials).await?);
             }
         }
     }

@@ -71,11 +71,6 @@ impl Process {
         self.peer.path()
     }
 
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// What it used so far.
     pub fn usage(&self) -> anyhow::Result<Usage> {
         let own = PathBuf::from(format!("/proc/{}", self.child.id()));

@@ -1,6 +1,12 @@
 //! What is done to each peer, and what is written down of it.
 
+pub mod away;
 pub mod fan_out;
+pub mod history;
+pub mod joining;
+pub mod killed;
+pub mod presence;
+pub mod rooms;
 
 use std::{
     cell::RefCell,
@@ -57,6 +63,40 @@ pub struct Outcome {
     /// What else there is to say.
     #[serde(default)]
     pub note: String,
+}
+
+impl Outcome {
+    /// One with nothing in it but who and what.
+    pub fn of(scenario: impl Into<String>, peer: Peer, size: f64) -> Self {
+        Self {
+            scenario: scenario.into(),
+            peer,
+            size,
+            latency: Latency::default(),
+            acknowledged: Latency::default(),
+            offered: 0,
+            delivered: 0,
+            edits_per_second: 0.0,
+            cpu_us: 0.0,
+            resident: 0,
+            wire_bytes: 0.0,
+            disk_bytes: 0,
+            generator: 0.0,
+            note: String::new(),
+        }
+    }
+
+    /// With what the meter shows since it was started, for so many arrivals, and what the server holds.
+    fn metered(mut self, meter: &Meter, stage: &Stage) -> anyhow::Result<Self> {
+        let (cpu, generator) = meter.read(&stage.process)?;
+        let arrivals = self.delivered.max(1) as f64;
+        self.cpu_us = cpu.as_secs_f64() * 1e6 / arrivals;
+        self.generator = generator;
+        self.wire_bytes = stage.board.borrow().bytes_in as f64 / arrivals;
+        self.resident = stage.process.usage()?.resident;
+        self.disk_bytes = stage.process.disk_bytes()?;
+        Ok(self)
+    }
 }
 
 /// A server and the connections to it.

@@ -42,6 +42,8 @@ pub trait Voice {
 pub struct Heard {
     /// The first sync is complete.
     pub synced: bool,
+    /// It has an edit that was made before.
+    pub held: bool,
     /// Edits or presence of others.
     pub arrived: Vec<Sent>,
     /// Own edits that the server keeps.
@@ -58,6 +60,10 @@ pub trait Room {
 
     /// A client; `person` says whose edits it sends, `None` for one that reads.
     fn client(self: Rc<Self>, number: usize, person: Option<usize>) -> Box<dyn Voice>;
+
+    /// A client that comes back with all edits that were prepared for a person, and lacks the others';
+    /// synced when both sides have everything. `None` where the protocol has no such thing.
+    fn returning(self: Rc<Self>, person: usize) -> anyhow::Result<Option<Box<dyn Voice>>>;
 
     /// Makes so many more edits for a person.
     fn prepare(&self, person: usize, edits: usize, board: &mut Board) -> anyhow::Result<()>;

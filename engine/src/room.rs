@@ -50,6 +50,8 @@ pub struct Room {
     outbox: Outbox,
     /// The heads when every session was last asked.
     polled: Vec<ChangeHash>,
+    /// Members whose sessions may have something to say although the heads are what they were.
+    stirred: BTreeSet<Peer>,
     in_flight: Option<InFlight>,
     outputs: VecDeque<Output>,
     /// Client role: local edits that the server does not hold yet, in order.
@@ -65,6 +67,9 @@ pub struct Room {
 #[derive(Debug)]
 struct InFlight {
     number: u64,
+    /// The heads that it was applied to.
+    to: Vec<ChangeHash>,
+    chunks: Vec<Arc<[u8]>>,
     events: Vec<Event>,
     answers: Vec<(u64, Result<Edit, CommandError>)>,
     bindings: Vec<(ActorId, Author)>,
@@ -91,6 +96,7 @@ impl Room {
             staged: Staged::default(),
             outbox: Outbox::new(config.snapshot),
             polled: Vec::new(),
+            stirred: BTreeSet::new(),
             in_flight: None,
             outputs: VecDeque::new(),
             pending: Vec::new(),
@@ -223,6 +229,7 @@ impl Room {
             member.dialled();
         }
         self.members.insert(peer, member);
+        self.stirred.insert(peer);
         let actors: Vec<_> =
             self.people.bindings().map(|(actor, who)| (actor.clone(), who.clone())).collect();
         if self.serves() && extensions && !actors.is_empty() {
@@ -232,7 +239,11 @@ impl Room {
 
     fn receive(&mut self, peer: Peer, bytes: &[u8]) {
         let Some(member) = self.members.get_mut(&peer) else { return };
-        match member.receive(bytes) {
+        let received = member.receive(bytes);
+        if !member.session.is_settled() {
+            self.stirred.insert(peer);
+        }
+        match received {
             Ok(chunks) if chunks.is_empty() => self.acknowledge(),
             Ok(chunks) => self.inbox.push_back(Work::Changes { peer, chunks }),
             Err(reason) => self.close(peer, reason),
@@ -259,7 +270,7 @@ impl Room {
     }
 
     fn persist(&mut self, applied: Applied) {
-        let Applied { changes, bindings, events, answers, mirrors, .. } = applied;
+        let Applied { to, changes, bindings, events, answers, mirrors, .. } = applied;
         if changes.is_empty() && mirrors.is_empty() {
             self.answer(answers);
             self.acknowledge();
@@ -268,6 +279,8 @@ impl Room {
         self.batch += 1;
         self.in_flight = Some(InFlight {
             number: self.batch,
+            to,
+            chunks: changes.iter().map(|change| Arc::clone(&change.bytes)).collect(),
             events: events.clone(),
             answers,
             bindings: bindings.clone(),
@@ -278,6 +291,9 @@ impl Room {
 
     fn persisted(&mut self, through: u64) {
         let Some(done) = self.in_flight.take_if(|batch| batch.number <= through) else { return };
+        if self.serves() {
+            self.outbox.applied(done.to, done.chunks);
+        }
         self.introduce(&done.bindings);
         self.answer(done.answers);
         if !done.events.is_empty() {
@@ -308,8 +324,11 @@ impl Room {
     fn poll_sessions(&mut self, may_wait: bool) {
         let serves = self.serves();
         let heads = self.document.heads();
-        let all = heads != self.polled || !serves;
-        if !all && self.members.values().all(|member| !member.stirred) {
+        let mut stirred = std::mem::take(&mut self.stirred);
+        if heads != self.polled || !serves {
+            stirred = self.members.keys().copied().collect();
+        }
+        if stirred.is_empty() {
             return;
         }
         let staged: BTreeSet<Peer> = self
@@ -320,22 +339,22 @@ impl Room {
                 Work::Command { .. } | Work::Mirror { .. } => None,
             })
             .collect();
-        for (peer, member) in &mut self.members {
-            if !all && !member.stirred {
-                continue;
-            }
+        for peer in stirred {
+            let Some(member) = self.members.get_mut(&peer) else { continue };
             let context = Context {
                 document: &self.document,
                 heads: &heads,
                 wanted: member.wanted(&self.document),
                 refused: &member.refused,
                 may_wait: may_wait && !serves,
-                staged: staged.contains(peer),
+                staged: staged.contains(&peer),
             };
-            // What it may not ask for yet, it is to ask for later.
-            member.stirred = context.staged;
+            if context.staged {
+                // What it may not ask for yet, it is to ask for later.
+                self.stirred.insert(peer);
+            }
             if let Some(message) = member.session.poll(&context, &mut self.outbox) {
-                self.outputs.push_back(Output::Send { peer: *peer, message });
+                self.outputs.push_back(Output::Send { peer, message });
             }
         }
         self.outbox.end_round();
@@ -346,6 +365,7 @@ impl Room {
     fn refuse(&mut self, peer: Peer, hash: ChangeHash, reason: Refusal) {
         if let Some(member) = self.members.get_mut(&peer) {
             member.remember_refused(hash);
+            self.stirred.insert(peer);
         }
         if self.serves()
             && let Some(Output::Refused { peer: last, hashes, reason: same }) =

@@ -78,6 +78,11 @@ impl Session {
         self.heads_known = false;
     }
 
+    /// Whether the peer has said what it was told, and asks for nothing.
+    pub fn is_settled(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| *told == self.known && self.is_quiet(told))
+    }
+
     /// A change of the peer's was taken: it need not be sent back.
     pub fn has(&mut self, change: &Change) {
         self.known.retain(|hash| !change.deps().contains(hash));
@@ -152,8 +157,11 @@ impl Session {
         if self.asked.len() > limits::REFUSED_MAX {
             self.asked.clear();
         }
-        self.known = heads.to_vec();
-        self.told = Some(heads.to_vec());
+        self.known.clear();
+        self.known.extend_from_slice(heads);
+        let told = self.told.get_or_insert_default();
+        told.clear();
+        told.extend_from_slice(heads);
         Some(bytes)
     }
 

@@ -34,10 +34,22 @@ pub async fn run(
 ) -> anyhow::Result<Outcome> {
     let stage = Stage::new(Process::start(peer).await?);
     let room = peer.room(chart.0.clone(), chart.1, 1)?;
-    room.prepare(0, WARM_UP + edits, &mut stage.board.borrow_mut())?;
     stage.seed(&room).await?;
+    on(stage, peer, chart, (readers, edits, pace)).await
+}
+
+/// Runs it on a server that has the room.
+pub async fn on(
+    stage: Stage,
+    peer: Peer,
+    chart: (&RoomId, &Chart),
+    (readers, edits, pace): (usize, usize, Pace),
+) -> anyhow::Result<Outcome> {
+    let room = peer.room(chart.0.clone(), chart.1, 1)?;
+    room.prepare(0, WARM_UP + edits, &mut stage.board.borrow_mut())?;
     let voices = (1..=readers).map(|number| Rc::clone(&room).client(number, None)).collect();
     let _readers = stage.enter(&room, voices).await?;
+    let first = stage.board.borrow().synced_us.first().copied().unwrap_or_default();
     let writer = stage.enter(&room, vec![Rc::clone(&room).client(0, Some(0))]).await?;
     let Some(writer) = writer.first() else { anyhow::bail!("somebody writes") };
 
@@ -50,29 +62,21 @@ pub async fn run(
     stage.settle(DRAIN_MAX, |board| board.acknowledgements() >= edits).await;
     let took = began.elapsed();
     stage.settle(DRAIN_MAX, |board| board.arrivals() >= edits * readers).await;
-    let (cpu, generator) = meter.read(&stage.process)?;
-
     let board = stage.board.borrow();
-    let delivered = board.arrivals().max(1) as f64;
-    Ok(Outcome {
-        scenario: match pace {
-            Pace::PerSecond(rate) => format!("fan-out at {rate} edits/s"),
-            Pace::FlatOut => "fan-out, next edit when acknowledged".to_owned(),
-        },
-        peer,
-        size: readers as f64,
+    let scenario = match pace {
+        Pace::PerSecond(rate) => format!("fan-out at {rate} edits/s"),
+        Pace::FlatOut => "fan-out, next edit when acknowledged".to_owned(),
+    };
+    Outcome {
         latency: board.latency(),
         acknowledged: board.until_acknowledged(),
         offered: (edits * readers) as u64,
         delivered: board.arrivals() as u64,
         edits_per_second: board.acknowledgements() as f64 / took.as_secs_f64(),
-        cpu_us: cpu.as_secs_f64() * 1e6 / delivered,
-        resident: stage.process.usage()?.resident,
-        wire_bytes: board.bytes_in as f64 / delivered,
-        disk_bytes: stage.process.disk_bytes()?,
-        generator,
-        note: String::new(),
-    })
+        note: format!("first sync {:.0} ms", f64::from(first) / 1000.0),
+        ..Outcome::of(scenario, peer, readers as f64)
+    }
+    .metered(&meter, &stage)
 }
 
 async fn write(stage: &Stage, writer: &Connection, edits: usize, pace: Pace) {

@@ -34,6 +34,10 @@ impl Room for FloorRoom {
         Box::new(Client { room: self, person })
     }
 
+    fn returning(self: Rc<Self>, _person: usize) -> anyhow::Result<Option<Box<dyn Voice>>> {
+        Ok(None)
+    }
+
     fn prepare(&self, person: usize, edits: usize, board: &mut Board) -> anyhow::Result<()> {
         let mut prepared = self.prepared.borrow_mut();
         if let Some(prepared) = prepared.get_mut(person) {

@@ -6,6 +6,7 @@
 
 mod chunk;
 mod client;
+mod returning;
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
@@ -20,6 +21,7 @@ use chartroom_server::clock;
 use super::{Room, Voice, mark};
 use crate::board::{Board, Sent};
 use client::Client;
+use returning::Returning;
 
 /// Which client a voice is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +58,14 @@ impl Base {
         Ok(Self { changes, heads: doc.get_heads(), observations, document })
     }
 
-    /// Bytes of the saved document.
-    pub fn bytes(&self) -> usize {
-        self.document.len()
+    /// The saved document.
+    pub fn document(&self) -> &[u8] {
+        &self.document
     }
 }
 
-fn load(document: &[u8]) -> anyhow::Result<Automerge> {
+/// Reads a saved document as Chartroom's clients do.
+pub fn load(document: &[u8]) -> anyhow::Result<Automerge> {
     let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
     Ok(Automerge::load_with_options(document, options)?)
 }
@@ -137,6 +140,25 @@ impl Room for RepoRoom {
 
     fn client(self: Rc<Self>, number: usize, person: Option<usize>) -> Box<dyn Voice> {
         Box::new(Client::new(self, number, person))
+    }
+
+    fn returning(self: Rc<Self>, person: usize) -> anyhow::Result<Option<Box<dyn Voice>>> {
+        let writers = self.writers.borrow();
+        let Some(Writer { doc, .. }) = writers.get(person).and_then(Option::as_ref) else {
+            bail!("nothing was prepared for person {person}");
+        };
+        let others: Vec<ChangeHash> = self
+            .chains
+            .borrow()
+            .changes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != person)
+            .filter_map(|(_, chain)| Some(chain.last()?.hash))
+            .collect();
+        let voice = Returning::new(&self, doc.clone(), others);
+        drop(writers);
+        Ok(Some(Box::new(voice)))
     }
 
     fn prepare(&self, person: usize, edits: usize, board: &mut Board) -> anyhow::Result<()> {

@@ -5,7 +5,10 @@
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use anyhow::Context;
-use yrs::{Doc, Map, MapPrelim, MapRef, ReadTxn, StateVector, Transact, updates::encoder::Encode};
+use yrs::{
+    Doc, Map, MapPrelim, MapRef, ReadTxn, StateVector, Transact, Update,
+    updates::{decoder::Decode, encoder::Encode},
+};
 
 use super::{Heard, Room, Voice, mark, marked};
 use crate::{
@@ -75,6 +78,16 @@ impl YjsRoom {
         frame
     }
 
+    /// What a client begins with that has this much. Without a hook for it any token will do, but
+    /// nothing is heard before one is sent.
+    fn open(&self, vector: &[u8]) -> Vec<Vec<u8>> {
+        let mut token = Vec::new();
+        unsigned(&mut token, 0);
+        bytes(&mut token, b"bench");
+        bytes(&mut token, b"4.7.0");
+        vec![self.frame(AUTH, &token), self.sync(STEP_1, vector)]
+    }
+
     fn sync(&self, step: u64, payload: &[u8]) -> Vec<u8> {
         let mut body = Vec::with_capacity(payload.len() + 8);
         unsigned(&mut body, step);
@@ -96,8 +109,22 @@ impl Room for YjsRoom {
         Box::new(Client::new(self, person, false))
     }
 
+    fn returning(self: Rc<Self>, person: usize) -> anyhow::Result<Option<Box<dyn Voice>>> {
+        let writers = self.writers.borrow();
+        let doc = writers.get(person).and_then(Option::as_ref);
+        let transaction = doc.context("something was prepared for the person")?.transact();
+        let base = Update::decode_v1(&self.base)?.state_vector();
+        let voice = Returning {
+            vector: transaction.state_vector().encode_v1(),
+            own: transaction.encode_state_as_update_v1(&base),
+            received: false,
+            saved: false,
+            room: Rc::clone(&self),
+        };
+        Ok(Some(Box::new(voice)))
+    }
+
     fn prepare(&self, person: usize, edits: usize, board: &mut Board) -> anyhow::Result<()> {
-        use yrs::{Update, updates::decoder::Decode};
         let mut writers = self.writers.borrow_mut();
         let persons = writers.len();
         let slot = writers.get_mut(person).context("the room has such a person")?;
@@ -151,6 +178,7 @@ impl Client {
                 Some(vec![self.room.sync(STEP_2, &[0, 0])])
             }
             STEP_2 => {
+                heard.held = marked(rest).is_some();
                 heard.synced = !self.synced && !self.seeds;
                 self.synced = true;
                 Some(Vec::new())
@@ -166,22 +194,11 @@ impl Client {
 
 impl Voice for Client {
     fn open(&mut self) -> Vec<Vec<u8>> {
-        // Without a hook for it any token will do, but nothing is heard before one is sent.
-        let mut token = Vec::new();
-        unsigned(&mut token, 0);
-        bytes(&mut token, b"bench");
-        bytes(&mut token, b"4.7.0");
-        let nothing = StateVector::default().encode_v1();
-        vec![self.room.frame(AUTH, &token), self.room.sync(STEP_1, &nothing)]
+        self.room.open(&StateVector::default().encode_v1())
     }
 
     fn hear(&mut self, frame: &[u8], heard: &mut Heard) -> anyhow::Result<Vec<Vec<u8>>> {
-        let parsed = || {
-            let (length, rest) = read(frame)?;
-            let (_, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            read(rest)
-        };
-        let (kind, body) = parsed().context("the frame is one of Hocuspocus's")?;
+        let (kind, body) = opened(frame).context("the frame is one of Hocuspocus's")?;
         match kind {
             SYNC | SYNC_REPLY => {
                 self.hear_sync(body, heard).context("the message is one of y-protocols' sync")
@@ -219,6 +236,53 @@ impl Voice for Client {
         bytes(&mut body, &update);
         self.room.frame(AWARENESS, &body)
     }
+}
+
+/// A client that was away.
+struct Returning {
+    room: Rc<YjsRoom>,
+    vector: Vec<u8>,
+    /// What it wrote meanwhile, as one update.
+    own: Vec<u8>,
+    received: bool,
+    saved: bool,
+}
+
+impl Voice for Returning {
+    fn open(&mut self) -> Vec<Vec<u8>> {
+        self.room.open(&self.vector)
+    }
+
+    fn hear(&mut self, frame: &[u8], heard: &mut Heard) -> anyhow::Result<Vec<Vec<u8>>> {
+        let (kind, body) = opened(frame).context("the frame is one of Hocuspocus's")?;
+        let before = self.received && self.saved;
+        let mut answers = Vec::new();
+        match (kind, read(body)) {
+            (SYNC | SYNC_REPLY, Some((STEP_1, _))) => {
+                answers.push(self.room.sync(STEP_2, &self.own));
+            }
+            (SYNC | SYNC_REPLY, Some((STEP_2, _))) => self.received = true,
+            (SYNC_STATUS, _) => self.saved = true,
+            _ => {}
+        }
+        heard.synced = !before && self.received && self.saved;
+        Ok(answers)
+    }
+
+    fn edit(&mut self) -> Option<(Sent, Vec<u8>)> {
+        None
+    }
+
+    fn presence(&mut self, _sent: Sent) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+/// A frame's message type, and what follows it.
+fn opened(frame: &[u8]) -> Option<(u64, &[u8])> {
+    let (length, rest) = read(frame)?;
+    let (_, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    read(rest)
 }
 
 /// Writes a number as lib0 does: seven bits a byte, the lowest first.

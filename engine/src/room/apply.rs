@@ -23,6 +23,8 @@ use crate::{
 /// A batch in the making.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
+    /// The heads before it.
+    pub to: Vec<ChangeHash>,
     pub changes: Vec<LoggedChange>,
     pub bindings: Vec<(ActorId, Author)>,
     pub events: Vec<Event>,
@@ -47,8 +49,9 @@ pub(super) struct Applied {
 }
 
 impl Applied {
-    pub fn new(careful: bool) -> Self {
-        Self { careful, ..Self::default() }
+    /// An empty one, for a document with these heads.
+    pub fn new(to: Vec<ChangeHash>, careful: bool) -> Self {
+        Self { to, careful, ..Self::default() }
     }
 
     /// Enters a writer of resources; says no where somebody else wrote one of them in this batch.

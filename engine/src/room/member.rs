@@ -16,8 +16,6 @@ pub(super) struct Member {
     /// Whether it understands Chartroom's extension messages.
     pub extensions: bool,
     pub session: Session,
-    /// Whether its session may have something to say although the room's heads are what they were.
-    pub stirred: bool,
     /// Hashes that were refused and are neither taken nor asked for again.
     pub refused: BTreeSet<ChangeHash>,
     pub orphans: Vec<Orphan>,
@@ -37,7 +35,6 @@ impl Member {
             may_write,
             extensions,
             session: Session::default(),
-            stirred: true,
             refused: BTreeSet::new(),
             orphans: Vec::new(),
         }
@@ -51,7 +48,6 @@ impl Member {
     /// Takes a sync message in and gives its chunks.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, CloseReason> {
         let mut message = frame::decode(bytes)?;
-        self.stirred = true;
         self.session.receive(&mut message);
         Ok(message.changes.iter().map(<[u8]>::to_vec).collect())
     }
@@ -101,7 +97,6 @@ impl Member {
 
     /// Remembers a refused hash; beyond the limit the oldest memory is given up.
     pub fn remember_refused(&mut self, hash: ChangeHash) {
-        self.stirred = true;
         if self.refused.len() >= limits::REFUSED_MAX {
             self.refused.clear();
         }

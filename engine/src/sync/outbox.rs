@@ -3,7 +3,10 @@
 //! The invariant: everything here is of durable heads. A session is polled, and a snapshot saved,
 //! only of a document that is settled.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use automerge::{
     ChangeHash,
@@ -19,14 +22,42 @@ use crate::{
 /// Messages of one round, each encoded once, and what those are sent who have nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    pushes: BTreeMap<(Vec<ChangeHash>, bool), Arc<[u8]>>,
+    /// For those who take chunks one by one.
+    apart: Pushes,
+    /// For those who take them together.
+    together: Pushes,
+    /// The batches that were applied last, the newest at the end; each begins where the one before it
+    /// ended.
+    recent: VecDeque<Round>,
     first: Option<FirstSync>,
 }
+
+/// By what the peer has.
+type Pushes = BTreeMap<Vec<ChangeHash>, Arc<[u8]>>;
+
+/// A batch: the heads that it was applied to, and its changes as they came. A document would put them
+/// together again from its operations.
+#[derive(Debug)]
+struct Round {
+    to: Vec<ChangeHash>,
+    chunks: Vec<Arc<[u8]>>,
+}
+
+/// Batches that are kept for members who have everything before them.
+const RECENT_MAX: usize = 8;
 
 impl Outbox {
     /// With the snapshot of a document that was loaded.
     pub fn new(snapshot: Option<Snapshot>) -> Self {
-        Self { pushes: BTreeMap::new(), first: snapshot.map(FirstSync::from) }
+        Self { first: snapshot.map(FirstSync::from), ..Self::default() }
+    }
+
+    /// A batch was applied to a document with these heads, and is durable.
+    pub fn applied(&mut self, to: Vec<ChangeHash>, chunks: Vec<Arc<[u8]>>) {
+        self.recent.push_back(Round { to, chunks });
+        if self.recent.len() > RECENT_MAX {
+            self.recent.pop_front();
+        }
     }
 
     /// Sends this snapshot from now on.
@@ -46,11 +77,13 @@ impl Outbox {
 
     /// Forgets the round's messages; what newcomers are sent stays.
     pub fn end_round(&mut self) {
-        self.pushes.clear();
+        self.apart.clear();
+        self.together.clear();
     }
 
     /// Forgets what is quickly made again when somebody comes.
     pub fn rest(&mut self) {
+        self.recent.clear();
         if let Some(first) = &mut self.first {
             first.message = None;
         }
@@ -74,10 +107,27 @@ impl Outbox {
             let first = self.first.get_or_insert_with(|| document.snapshot().into());
             return first.message(session, document, heads);
         }
-        let message = self.pushes.entry((known.clone(), *takes_chunks));
-        let message =
-            message.or_insert_with(|| encode(session, heads, document.chunks_since(known)));
-        Arc::clone(message)
+        if let Some(message) = self.pushes(*takes_chunks).get(&**known) {
+            return Arc::clone(message);
+        }
+        let message = encode(session, heads, self.chunks_since(document, known));
+        self.pushes(*takes_chunks).insert(known.clone(), Arc::clone(&message));
+        message
+    }
+
+    fn pushes(&mut self, together: bool) -> &mut Pushes {
+        if together { &mut self.together } else { &mut self.apart }
+    }
+
+    /// The changes that are not ancestors of `known`, in the order of the log.
+    fn chunks_since(&self, document: &Document, known: &[ChangeHash]) -> Vec<Vec<u8>> {
+        match self.recent.iter().position(|batch| batch.to == known) {
+            Some(first) => {
+                let batches = self.recent.iter().skip(first);
+                batches.flat_map(|batch| &batch.chunks).map(|chunk| chunk.to_vec()).collect()
+            }
+            None => document.chunks_since(known),
+        }
     }
 }
 

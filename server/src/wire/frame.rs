@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use chartroom_engine::{Author, DocumentId};
 
 pub use decode::{FrameError, decode};
-pub use encode::{encode, encode_sync, encode_sync_part};
+pub use encode::{SyncHead, encode, encode_sync_part};
 
 /// The one protocol version that both sides name.
 pub const PROTOCOL_VERSION: &str = "1";

@@ -8,7 +8,7 @@ use automerge::{
     sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
 };
 use chartroom_server::wire::frame::{
-    ChartroomMetadata, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode, encode_sync,
+    ChartroomMetadata, Frame, PROTOCOL_VERSION, PeerMetadata, SyncHead, decode, encode,
 };
 
 use super::{
@@ -79,7 +79,7 @@ impl Client {
     }
 
     fn frame(&self, data: &[u8]) -> Vec<u8> {
-        encode_sync(&self.peer_id, &self.server_id, &self.room.document, data)
+        SyncHead::new(&self.peer_id, &self.server_id, &self.room.document).frame(data)
     }
 
     /// What a client that has nothing asks with.
@@ -127,6 +127,7 @@ impl Client {
             return Ok(Vec::new());
         }
         heard.synced = !self.synced;
+        heard.held = heard.synced && self.has.iter().any(|has| *has > 0);
         self.synced = true;
         self.untold = true;
         let at_once = self.manner == Manner::Stock || heard.synced;

@@ -15,7 +15,7 @@ impl RoomTask {
         let input = match mail {
             Mail::Join { peer, link, author, joined } => {
                 let extensions = link.extensions;
-                live.members.enter(peer, link);
+                live.members.enter(&self.hub.peer_id, &self.id, peer, link);
                 // A connection that ended meanwhile says so with its next mail.
                 let _ = joined.send(Ok(()));
                 Input::Joined { peer, author: Some(author), may_write: true, extensions }

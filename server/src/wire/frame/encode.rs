@@ -21,14 +21,31 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
     map.finish()
 }
 
-/// Writes [`Frame::Sync`] without an owned copy of `data`, which may be shared among many peers.
-pub fn encode_sync(sender: &str, target: &str, document: &DocumentId, data: &[u8]) -> Vec<u8> {
-    let mut map = MapWriter::new(ENVELOPE_BYTES + data.len());
-    map.addressed("sync", sender, target)
-        .and_then(|()| map.document(document))
-        .and_then(|()| map.bytes("data", data))
-        .expect("writing to a growing buffer cannot fail");
-    map.finish()
+/// The part of [`Frame::Sync`] that is the same for every message of one session.
+#[derive(Debug, Clone)]
+pub struct SyncHead(Vec<u8>);
+
+impl SyncHead {
+    /// For messages from `sender` to `target` about a document.
+    pub fn new(sender: &str, target: &str, document: &DocumentId) -> Self {
+        let mut map = MapWriter::new(ENVELOPE_BYTES);
+        map.addressed("sync", sender, target)
+            .and_then(|()| map.document(document))
+            .and_then(|()| map.key("data"))
+            .expect("writing to a growing buffer cannot fail");
+        Self(map.finish())
+    }
+
+    /// The frame with an encoded Automerge sync message.
+    pub fn frame(&self, message: &[u8]) -> Vec<u8> {
+        // As much as is written, so that the bytes can be shared without another copy.
+        let length = minicbor::len(message.len() as u64);
+        let mut frame = Vec::with_capacity(self.0.len() + length + message.len());
+        frame.extend_from_slice(&self.0);
+        let mut out = Encoder::new(frame);
+        out.bytes(message).expect("writing to a growing buffer cannot fail");
+        out.into_writer()
+    }
 }
 
 /// Writes [`Frame::SyncPart`] without an owned copy of `data`.

@@ -201,7 +201,7 @@ fn what_is_written_is_read_back() {
         assert_eq!(decode(&encode(&frame)), Ok(frame), "{name}");
     }
     let Frame::Sync { sender, target, document, data } = expected("sync") else { panic!() };
-    assert_eq!(encode_sync(&sender, &target, &document, &data), encode(&expected("sync")));
+    assert_eq!(SyncHead::new(&sender, &target, &document).frame(&data), encode(&expected("sync")));
     let Frame::SyncPart { sender, document, total, data } = expected("sync-part") else { panic!() };
     let part = encode_sync_part(&sender, &document, total, &data);
     assert_eq!(part, encode(&expected("sync-part")));

@@ -226,15 +226,20 @@ impl Document {
         applied
     }
 
-    /// Takes over a snapshot from a trusted server; local changes that it lacks are applied again.
-    pub(crate) fn adopt(&mut self, chunk: &[u8]) -> Result<(), LoadError> {
-        let loaded = Self::load(&self.room, self.doc.get_actor().clone(), Some(chunk), [])?;
+    /// Takes over a snapshot from a trusted server and the changes behind it; local changes that these
+    /// lack are applied again.
+    pub(crate) fn adopt(
+        &mut self,
+        snapshot: &[u8],
+        mut changes: Vec<Change>,
+    ) -> Result<(), LoadError> {
+        let loaded = Self::open(&self.room, self.doc.get_actor().clone(), snapshot)?;
         let metas = self.metas_since(&[]);
         let local = metas.iter().filter(|change| !loaded.has(&change.hash));
-        let local = local.filter_map(|change| self.change(&change.hash)).collect();
+        changes.extend(local.filter_map(|change| self.change(&change.hash)));
         self.doc = loaded.doc;
         self.order.adopt(loaded.order);
-        self.apply(local).map_err(LoadError::Snapshot)
+        self.apply(changes).map_err(LoadError::Snapshot)
     }
 
     /// Carries out a command; `None` where nothing differed.

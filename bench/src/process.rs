@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -49,6 +50,10 @@ impl Process {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let began = Instant::now();
         let mut child = spawn(peer, folder.path(), &address)?;
+        if let Some(said) = child.stdout.take().filter(|_| !peer.is_chartroom()) {
+            // They say when they are ready, which is later than they listen. Nothing else runs yet.
+            BufReader::new(said).read_line(&mut String::new())?;
+        }
         while TcpStream::connect(&address).await.is_err() {
             if let Some(status) = child.try_wait()? {
                 bail!("{peer} ended at its start: {status}");
@@ -138,7 +143,7 @@ fn spawn(peer: Peer, folder: &Path, address: &str) -> anyhow::Result<Child> {
         .env("RUST_LOG", "error,automerge=off")
         .env("NODE_ENV", "production")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(if peer.is_chartroom() { Stdio::null() } else { Stdio::piped() })
         .spawn()
         .with_context(|| format!("{} starts", program.display()))
 }

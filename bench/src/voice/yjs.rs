@@ -47,7 +47,8 @@ type Prepared = VecDeque<(Sent, Vec<u8>)>;
 impl YjsRoom {
     /// A room for so many writers.
     pub fn new(name: String, chart: &Chart, persons: usize) -> Rc<Self> {
-        let doc = Doc::new();
+        // The same base each time that the room is made.
+        let doc = Doc::with_client_id(1);
         let map = doc.get_or_insert_map(CHART);
         let mut observations = Vec::new();
         let mut transaction = doc.transact_mut();
@@ -181,14 +182,15 @@ impl Client {
                 // An update without structs and deletions: it lacks nothing of ours.
                 Some(vec![self.room.sync(STEP_2, &[0, 0])])
             }
+            STEP_2 if self.seeds => Some(Vec::new()),
             STEP_2 => {
                 heard.held = marked(rest).is_some();
-                heard.synced = !self.synced && !self.seeds;
-                self.synced = true;
+                heard.synced = !std::mem::replace(&mut self.synced, true);
                 Some(Vec::new())
             }
             UPDATE => {
-                heard.arrived.extend(marked(rest));
+                // A writer gets its own back.
+                heard.arrived.extend(marked(rest).filter(|_| self.person.is_none()));
                 Some(Vec::new())
             }
             _ => None,

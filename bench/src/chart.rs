@@ -1,7 +1,7 @@
 //! What rooms begin with: a small chart for load, and real patients for first syncs.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -19,6 +19,7 @@ use chartroom_server::{
 };
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::voice::repo::Base;
 
@@ -31,8 +32,8 @@ pub struct Chart {
     pub base: Rc<Base>,
     /// As FHIR resources.
     pub resources: Vec<Value>,
-    /// The bundle that it came from.
-    pub bundle: Option<PathBuf>,
+    /// A store of Chartroom's that has it.
+    pub store: Option<TempDir>,
     /// Bytes of the bundle as JSON; of the resources where there is none.
     pub json_bytes: usize,
 }
@@ -58,7 +59,7 @@ impl Chart {
         let document = written(id, Edit::Batch { commands })?;
         let json_bytes = resources.iter().map(|resource| resource.to_string().len()).sum();
         let base = Rc::new(Base::of(document)?);
-        Ok(Self { base, resources, bundle: None, json_bytes })
+        Ok(Self { base, resources, store: None, json_bytes })
     }
 
     /// The chart of a bundle, as Chartroom imports it.
@@ -74,7 +75,20 @@ impl Chart {
         let resources = document.resources();
         let json_bytes = json_bytes(bundle)?;
         let base = Rc::new(Base::of(document.save())?);
-        Ok((id, Self { base, resources, bundle: Some(bundle.to_owned()), json_bytes }))
+        drop(storage);
+        Ok((id, Self { base, resources, store: Some(folder), json_bytes }))
+    }
+
+    /// Copies the store that has it into an empty folder; false where there is none.
+    pub fn store_in(&self, folder: &Path) -> anyhow::Result<bool> {
+        let Some(store) = &self.store else { return Ok(false) };
+        for entry in fs::read_dir(store.path())? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), folder.join(entry.file_name()))?;
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -91,7 +105,7 @@ fn json_bytes(bundle: &Path) -> anyhow::Result<usize> {
 }
 
 /// Imports a bundle into the store in a folder, as an operator would.
-pub fn import(bundle: &Path, folder: &Path) -> anyhow::Result<()> {
+fn import(bundle: &Path, folder: &Path) -> anyhow::Result<()> {
     let imported = Command::new(chartroom_binary())
         .arg("--data")
         .arg(folder)

@@ -105,8 +105,8 @@ impl Peer {
                     .map(str::to_owned)
                     .collect(),
             ),
-            Self::Floor => (root.join("peers/target/release/floor"), plain),
-            Self::Samod => (root.join("peers/target/release/samod-peer"), plain),
+            Self::Floor => (root.join("peers/target/release/peer-floor"), plain),
+            Self::Samod => (root.join("peers/target/release/peer-samod"), plain),
             Self::Hocuspocus => node("hocuspocus"),
             Self::AutomergeRepo => node("automerge-repo"),
         })

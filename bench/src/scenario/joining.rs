@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::{Meter, Outcome, Stage};
 use crate::{
     board::Latency,
-    chart::{self, Chart},
+    chart::Chart,
     peer::Peer,
     process::Process,
     voice::Room,
@@ -39,8 +39,7 @@ pub async fn run(
 /// A server that has the chart: imported where it is ours, as an operator would, else by a client.
 async fn holding(peer: Peer, chart: &Chart, room: &Rc<dyn Room>) -> anyhow::Result<Process> {
     let folder = tempfile::tempdir()?;
-    if let Some(bundle) = chart.bundle.as_ref().filter(|_| peer.is_chartroom()) {
-        chart::import(bundle, folder.path())?;
+    if peer.is_chartroom() && chart.store_in(folder.path())? {
         return Process::over(peer, folder).await;
     }
     let stage = Stage::new(Process::over(peer, folder).await?);

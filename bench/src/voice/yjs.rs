@@ -37,8 +37,12 @@ pub struct YjsRoom {
     /// Ids of observations.
     observations: Vec<String>,
     writers: RefCell<Vec<Option<Doc>>>,
-    prepared: RefCell<Vec<VecDeque<(Sent, Vec<u8>)>>>,
+    /// By person.
+    prepared: RefCell<Vec<Prepared>>,
 }
+
+/// Updates that are not sent yet.
+type Prepared = VecDeque<(Sent, Vec<u8>)>;
 
 impl YjsRoom {
     /// A room for so many writers.
@@ -66,7 +70,7 @@ impl YjsRoom {
             base,
             observations,
             writers: RefCell::new((0..persons).map(|_| None).collect()),
-            prepared: RefCell::new(vec![VecDeque::new(); persons]),
+            prepared: RefCell::new(vec![Prepared::new(); persons]),
         })
     }
 

@@ -197,18 +197,7 @@ impl Voice for Client {
             Frame::DocUnavailable { .. } | Frame::RoomRefused { .. } => {
                 bail!("the server does not have the room")
             }
-            Frame::Join { .. }
-            | Frame::Leave { .. }
-            | Frame::RemoteSubscriptionChange { .. }
-            | Frame::RemoteHeadsChanged { .. }
-            | Frame::Room { .. }
-            | Frame::Authors { .. }
-            | Frame::LeaveRoom { .. }
-            | Frame::Follow { .. }
-            | Frame::Unfollow { .. }
-            | Frame::Events { .. }
-            | Frame::FollowEnded { .. }
-            | Frame::Unknown { .. } => Ok(Vec::new()),
+            _ => Ok(Vec::new()),
         }
     }
 

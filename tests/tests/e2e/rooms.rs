@@ -222,7 +222,7 @@ async fn a_server_serves_before_it_has_looked_at_its_rooms_and_loads_none_of_the
 
     let storage = Arc::new(Gate::new(memory, ROOM.parse().unwrap()));
     let held = Arc::clone(&storage);
-    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (release, released) = std::sync::mpsc::sync_channel::<()>(0);
     let (holding, holds) = tokio::sync::oneshot::channel();
     let holder = std::thread::spawn(move || {
         let _list = held.hold_list();

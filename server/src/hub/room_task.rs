@@ -290,7 +290,7 @@ impl RoomTask {
             return false;
         }
         if let Some(compact) = self.closing {
-            if compact && live.log.is_worth_it() {
+            if compact && live.log.is_worth_it(true) {
                 live.log.compact(&self.hub, &live.room, self.answer.clone());
                 return false;
             }
@@ -299,7 +299,7 @@ impl RoomTask {
         if !live.members.is_empty() || !self.is_idle() {
             return false;
         }
-        if live.log.is_worth_it() {
+        if live.log.is_worth_it(false) {
             live.log.compact(&self.hub, &live.room, self.answer.clone());
             return false;
         }

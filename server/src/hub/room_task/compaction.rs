@@ -61,9 +61,11 @@ impl Log {
         self.may_start() && (outgrown || room.is_outgrown())
     }
 
-    /// Whether a room that is left is worth a new snapshot.
-    pub fn is_worth_it(&self) -> bool {
-        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN_AT_END.max(self.snapshot_bytes / 8)
+    /// Whether a room that is left is worth a new snapshot: `for_good`, as behind an import, any but
+    /// a short tail is.
+    pub fn is_worth_it(&self, for_good: bool) -> bool {
+        let least = if for_good { 0 } else { self.snapshot_bytes / 8 };
+        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN_AT_END.max(least)
     }
 
     /// Starts a compaction of a settled room; the answer comes as [`StorageAnswer::Compacted`].

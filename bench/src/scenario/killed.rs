@@ -12,7 +12,7 @@ use crate::{chart::Chart, peer::Peer, process::Process};
 
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long the room lies still before the edit, so that it is the only thing in doubt.
-const STILL: Duration = Duration::from_secs(3);
+const STILL: Duration = Duration::from_secs(1);
 
 /// Runs so many trials; `delivered` counts those that kept the edit.
 pub async fn run(

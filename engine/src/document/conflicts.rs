@@ -155,14 +155,18 @@ impl Reading<'_> {
     }
 
     /// Whether of any two operations the writer of one knew of the other, as far as that shows at
-    /// once: one actor's always did.
+    /// once: one actor's always did. Where variants of one choice element stand, who wrote last counts.
     fn is_line(&self, operations: &[ObjId]) -> bool {
         let mut actors = operations.iter().map(|op| match op {
             ObjId::Id(_, actor, _) => Some(actor),
             ObjId::Root => None,
         });
         let first = actors.next();
-        actors.all(|actor| Some(actor) == first) || {
+        if actors.all(|actor| Some(actor) == first) {
+            return true;
+        }
+        let units: BTreeSet<&str> = self.elements.keys().map(|key| view::unit_name(key)).collect();
+        units.len() == self.elements.len() && {
             let writers = operations.iter().filter_map(|op| history::writer(self.doc, op));
             self.order.is_line(&writers.collect())
         }

@@ -15,12 +15,12 @@ use automerge::{Automerge, ChangeHash};
 /// the log is set when the server acknowledges it; until then it comes last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogOrder {
-    places: BTreeMap<ChangeHash, u32>,
+    places: BTreeMap<ChangeHash, u64>,
     /// By place.
     steps: Vec<Step>,
     runs: Vec<Run>,
     /// The places of the changes that no other follows.
-    heads: BTreeSet<u32>,
+    heads: Vec<u64>,
     /// Where local changes stand in the log that are not where they were applied; counts in twos.
     placed: BTreeMap<ChangeHash, u64>,
 }
@@ -36,9 +36,9 @@ struct Step {
 /// Changes that each follow on the one before and on nothing else.
 #[derive(Debug, Clone)]
 struct Run {
-    last: u32,
+    last: u64,
     /// What its first change followed on.
-    deps: Vec<u32>,
+    deps: Vec<u64>,
 }
 
 impl LogOrder {
@@ -66,12 +66,10 @@ impl LogOrder {
 
     /// The next change was applied.
     pub fn append(&mut self, hash: ChangeHash, deps: &[ChangeHash]) {
-        let place = u32::try_from(self.steps.len()).expect("a room's operations are limited");
-        let deps: Vec<u32> = deps.iter().filter_map(|dep| self.places.get(dep)).copied().collect();
-        for dep in &deps {
-            self.heads.remove(dep);
-        }
-        self.heads.insert(place);
+        let place = self.count();
+        let deps: Vec<u64> = deps.iter().filter_map(|dep| self.places.get(dep)).copied().collect();
+        self.heads.retain(|head| !deps.contains(head));
+        self.heads.push(place);
         let run = match self.run_to_go_on(&deps) {
             Some(run) => run,
             None => {
@@ -82,7 +80,7 @@ impl LogOrder {
         if let Some(run) = self.runs.get_mut(run) {
             run.last = place;
         }
-        let run = u32::try_from(run).expect("there are no more runs than changes");
+        let run = u32::try_from(run).expect("a room's operations are limited");
         self.steps.push(Step { run, knew_all: self.heads.len() == 1 });
         self.places.insert(hash, place);
     }
@@ -116,17 +114,19 @@ impl LogOrder {
     ) -> Option<ChangeHash> {
         let place = |hash: &ChangeHash| {
             let placed = self.placed.get(hash).copied();
-            placed.or_else(|| self.places.get(hash).map(|place| u64::from(*place) * 2))
+            placed.or_else(|| self.places.get(hash).map(|place| place * 2))
         };
         hashes.copied().min_by_key(|hash| (place(hash), *hash))
     }
 
     /// Whether of any two of these changes one knew of the other, as far as that shows at once.
     pub fn is_line(&self, hashes: &BTreeSet<ChangeHash>) -> bool {
-        let places: BTreeSet<u32> =
-            hashes.iter().filter_map(|hash| self.places.get(hash)).copied().collect();
-        let knew_all = |place: &u32| self.step(*place).is_some_and(|step| step.knew_all);
-        places.len() == hashes.len() && places.iter().skip(1).all(knew_all)
+        let places = hashes.iter().filter_map(|hash| self.places.get(hash)).copied();
+        let places: Vec<u64> = places.collect();
+        let first = places.iter().min();
+        let knew_all = |place: &u64| self.step(*place).is_some_and(|step| step.knew_all);
+        places.len() == hashes.len()
+            && places.iter().all(|place| Some(place) == first || knew_all(place))
     }
 
     /// Whether `ancestor` is `of`, or `of` was written in knowledge of it.
@@ -135,8 +135,8 @@ impl LogOrder {
             return false;
         };
         let Some(sought) = self.step(*ancestor) else { return false };
-        let mut walk = BTreeSet::from([*of]);
-        while let Some(place) = walk.pop_last() {
+        let mut walk = vec![*of];
+        while let Some(place) = take_last(&mut walk) {
             if place < *ancestor {
                 return false;
             }
@@ -144,7 +144,7 @@ impl LogOrder {
             if step.knew_all || step.run == sought.run {
                 return true;
             }
-            walk.extend(self.deps(step));
+            walk.extend_from_slice(self.deps(step));
         }
         false
     }
@@ -156,44 +156,50 @@ impl LogOrder {
             return hashes.clone();
         }
         let places = hashes.iter().filter_map(|hash| Some((*self.places.get(hash)?, *hash)));
-        let mut left: BTreeMap<u32, ChangeHash> = places.collect();
-        // Whether somebody knew of the change: one that was only written may stay.
-        let mut walk: BTreeSet<(u32, bool)> = left.keys().map(|place| (*place, false)).collect();
+        let mut left: Vec<(u64, ChangeHash)> = places.collect();
+        // A place and whether somebody knew of the change there: one that was only written may stay.
+        let mut walk: Vec<(u64, bool)> = left.iter().map(|(place, _)| (*place, false)).collect();
         while left.len() > 1
-            && let Some((place, known)) = walk.pop_last()
+            && let Some((place, known)) = take_last(&mut walk)
         {
             let above = if known { place + 1 } else { place };
-            if left.keys().next().is_some_and(|lowest| *lowest >= above) {
+            if left.iter().all(|(other, _)| *other >= above) {
                 break;
             }
             let Some(step) = self.step(place) else { continue };
+            let known_of =
+                |other: u64| step.knew_all || self.step(other).is_some_and(|o| o.run == step.run);
+            left.retain(|(other, _)| *other >= above || !known_of(*other));
             if step.knew_all {
-                left = left.split_off(&above);
                 break;
             }
-            left.retain(|other, _| {
-                *other >= above || self.step(*other).is_none_or(|other| other.run != step.run)
-            });
-            walk.extend(self.deps(step).map(|dep| (dep, true)));
+            walk.extend(self.deps(step).iter().map(|dep| (*dep, true)));
         }
-        left.into_values().collect()
+        left.into_iter().map(|(_, hash)| hash).collect()
     }
 
     /// The run that a change with these dependencies goes on with.
-    fn run_to_go_on(&self, deps: &[u32]) -> Option<usize> {
+    fn run_to_go_on(&self, deps: &[u64]) -> Option<usize> {
         let [dep] = deps else { return None };
         let run = self.step(*dep)?.run as usize;
         (self.runs.get(run)?.last == *dep).then_some(run)
     }
 
-    fn step(&self, place: u32) -> Option<Step> {
-        self.steps.get(place as usize).copied()
+    fn step(&self, place: u64) -> Option<Step> {
+        self.steps.get(usize::try_from(place).ok()?).copied()
     }
 
     /// What the first change of a step's run followed on.
-    fn deps(&self, step: Step) -> impl Iterator<Item = u32> {
-        self.runs.get(step.run as usize).into_iter().flat_map(|run| run.deps.iter().copied())
+    fn deps(&self, step: Step) -> &[u64] {
+        self.runs.get(step.run as usize).map_or(&[], |run| &run.deps)
     }
+}
+
+/// Takes out the highest, and its equals with it.
+fn take_last<T: Ord + Copy>(walk: &mut Vec<T>) -> Option<T> {
+    let last = walk.iter().max().copied()?;
+    walk.retain(|other| *other != last);
+    Some(last)
 }
 
 #[cfg(test)]

@@ -59,6 +59,9 @@ enum Task {
         /// Edits a second; 0: the next one when the last is acknowledged
         #[arg(long, default_value_t = 20.0)]
         rate: f64,
+        /// What a run left, to add this to
+        #[arg(long)]
+        append: Option<PathBuf>,
     },
     /// Many rooms of two, faster and faster
     Rooms {
@@ -129,12 +132,16 @@ async fn run(task: Task) -> anyhow::Result<()> {
         Task::Report { results, folder } => {
             report::write(&plan::Results::read(&results)?, &folder)?
         }
-        Task::FanOut { peers, readers, edits, rate } => {
+        Task::FanOut { peers, readers, edits, rate, append } => {
             let pace =
                 if rate > 0.0 { fan_out::Pace::PerSecond(rate) } else { fan_out::Pace::FlatOut };
             for readers in readers {
                 for peer in &peers {
-                    print(&fan_out::run(*peer, small, readers, edits, pace).await?);
+                    let outcome = fan_out::run(*peer, small, readers, edits, pace).await?;
+                    print(&outcome);
+                    if let Some(file) = &append {
+                        plan::append(file, outcome)?;
+                    }
                 }
             }
         }

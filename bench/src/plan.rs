@@ -128,6 +128,15 @@ pub async fn run(data: &Path, out: &Path) -> anyhow::Result<()> {
     write(&results, out)
 }
 
+/// Adds an outcome to what a run left, behind the others of its scenario and size.
+pub fn append(file: &Path, outcome: Outcome) -> anyhow::Result<()> {
+    let mut results = Results::read(file)?;
+    let same = |other: &Outcome| (&other.scenario, other.size) == (&outcome.scenario, outcome.size);
+    let place = results.outcomes.iter().rposition(same).map_or(results.outcomes.len(), |at| at + 1);
+    results.outcomes.insert(place, outcome);
+    write(&results, file)
+}
+
 /// The bundles of the patients, or of the server's own samples where the data is not there.
 fn bundles(data: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/samples");

@@ -92,6 +92,10 @@ pub struct Document {
     order: LogOrder,
 }
 
+/// A document as it was.
+#[derive(Debug)]
+pub(crate) struct Aside(Automerge);
+
 impl Document {
     /// A room with nothing in it but genesis; `actor` writes what comes.
     pub fn found(room: &RoomId, actor: ActorId) -> Self {
@@ -224,6 +228,18 @@ impl Document {
             self.order.read(&self.doc);
         }
         applied
+    }
+
+    /// A copy to go back to. What can be read from the document again is not in it, so that it costs
+    /// little where the history is long.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside(self.doc.clone())
+    }
+
+    /// Makes everything as it was.
+    pub(crate) fn go_back(&mut self, to: Aside) {
+        self.doc = to.0;
+        self.order.read(&self.doc);
     }
 
     /// Takes over a snapshot from a trusted server and the changes behind it; local changes that these

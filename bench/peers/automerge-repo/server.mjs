@@ -5,6 +5,7 @@
 //   node automerge-repo/server.mjs --data DIR [--port N]
 import { once } from "node:events";
 import { hostname } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import { Repo } from "@automerge/automerge-repo";
 import { NodeWSServerAdapter } from "@automerge/automerge-repo-network-websocket";
 import { NodeFSStorageAdapter } from "@automerge/automerge-repo-storage-nodefs";
@@ -27,4 +28,6 @@ process.once("SIGTERM", async () => {
 });
 
 await once(sockets, "listening");
+// A socket that comes before the adapter listens is never heard.
+while (sockets.listenerCount("connection") === 0) await setImmediate();
 console.log(`listening on ws://127.0.0.1:${sockets.address().port}`);

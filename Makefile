@@ -9,7 +9,7 @@ SEED ?= 1
 MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test sim load-hostile fuzz-smoke format deny clean
+.PHONY: help run build test sim load-hostile fuzz-smoke bench format deny clean
 
 help: ## Shows this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
 fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug must be found, and no other.
 	@node scripts/fuzz.mjs smoke $(SECONDS)
 
+bench: ## Measures Chartroom beside its peers, each on one core; writes docs/performance.
+	@node scripts/bench.mjs
+
 format: ## Formats the Rust sources.
 	@cargo fmt --all
 
@@ -44,4 +47,4 @@ deny: ## Checks licences and advisories with cargo-deny; fetches the advisory da
 	@cargo deny --all-features check
 
 clean: ## Removes what was built; the store stays.
-	@rm -rf target client-wasm/dist client-wasm/node_modules web/dist web/node_modules tests/*/node_modules tests/artifacts
+	@rm -rf target client-wasm/dist client-wasm/node_modules web/dist web/node_modules tests/*/node_modules tests/artifacts bench/peers/target bench/peers/node_modules

@@ -33,6 +33,7 @@ const STAGES = [
   { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
   { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
+  { name: "speed", about: "what the engine's scenarios cost in instructions, against the table", counts: "node", run: (onOutput) => run("node", ["scripts/instructions.mjs"], { onOutput }) },
   { name: "release", about: "the release server unwinds: a panic in one room leaves the others served", counts: "node", run: release },
   { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
 ];

@@ -15,7 +15,7 @@ use chartroom_engine::{Peer, Room};
 use divan::{Bencher, counter::ItemsCount};
 use ward::{
     chart::Chart,
-    rooms::{self, Said, WRITER, Ward},
+    rooms::{self, Away, Said, WRITER, Ward},
 };
 
 const KB: usize = 1024;
@@ -62,7 +62,7 @@ fn first_sync_cold(bencher: Bencher<'_, '_>, bytes: usize) {
     let snapshot = chart.snapshot(0);
     bencher
         .with_inputs(|| rooms::server(&chart.id, Some(&snapshot)))
-        .bench_local_values(|mut server| first_sync(&mut server, opening(&chart), WRITER));
+        .bench_local_values(|mut server| first_sync(&mut server, rooms::opening(&chart), WRITER));
 }
 
 /// Somebody with nothing joins a room where others did before.
@@ -70,10 +70,10 @@ fn first_sync_cold(bencher: Bencher<'_, '_>, bytes: usize) {
 fn first_sync_warm(bencher: Bencher<'_, '_>, bytes: usize) {
     let chart = Chart::of(bytes);
     let server = RefCell::new(rooms::server(&chart.id, Some(&chart.snapshot(0))));
-    first_sync(&mut server.borrow_mut(), opening(&chart), WRITER);
+    first_sync(&mut server.borrow_mut(), rooms::opening(&chart), WRITER);
     let mut peers = (WRITER.0 + 1..).map(Peer);
     bencher
-        .with_inputs(|| (opening(&chart), peers.next().expect("numbers do not end")))
+        .with_inputs(|| (rooms::opening(&chart), peers.next().expect("numbers do not end")))
         .bench_local_values(|(opening, peer)| first_sync(&mut server.borrow_mut(), opening, peer));
 }
 
@@ -83,34 +83,13 @@ fn first_sync_warm(bencher: Bencher<'_, '_>, bytes: usize) {
 fn return_with_200_edits_each_side(bencher: Bencher<'_, '_>, bytes: usize) {
     let chart = Chart::of(bytes);
     let snapshot = chart.snapshot(0);
-    let behind = || {
-        let mut server = rooms::server(&chart.id, Some(&snapshot));
-        (0..200).for_each(|number| drop(rooms::edit(&mut server, chart.edit(number))));
-        server
-    };
-    let mut client = rooms::client(&chart.id, 1, Some(&snapshot));
-    (200..400).for_each(|number| drop(rooms::edit(&mut client, chart.edit(number))));
-    let turns = rooms::meet(&mut behind(), &mut client, WRITER);
-    bencher.with_inputs(|| (behind(), turns.clone())).bench_local_values(|(mut server, turns)| {
-        rooms::join(&mut server, WRITER);
-        for turn in turns {
-            rooms::take(&mut server, WRITER, turn);
-        }
-        server
-    });
+    bencher.with_inputs(|| Away::with(&chart, &snapshot, 200)).bench_local_refs(Away::returns);
 }
 
 fn open(readers: u64) -> RefCell<Ward> {
     let chart = Arc::new(Chart::of(1000 * KB));
     let snapshot = chart.snapshot(0);
     RefCell::new(Ward::open(&chart, &snapshot, readers))
-}
-
-/// What a client says that has nothing.
-fn opening(chart: &Chart) -> Vec<Vec<u8>> {
-    let mut client = rooms::client(&chart.id, 1, None);
-    let mut server = rooms::server(&chart.id, None);
-    rooms::meet(&mut server, &mut client, WRITER).swap_remove(0)
 }
 
 fn first_sync(server: &mut Room, opening: Vec<Vec<u8>>, peer: Peer) -> Said {

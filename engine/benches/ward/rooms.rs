@@ -110,6 +110,13 @@ pub fn meet(server: &mut Room, client: &mut Room, peer: Peer) -> Vec<Vec<Vec<u8>
     }
 }
 
+/// What a client says first that has nothing.
+pub fn opening(chart: &Chart) -> Vec<Vec<u8>> {
+    let mut client = client(&chart.id, 1, None);
+    join(&mut client, SERVER);
+    run(&mut client).to(SERVER)
+}
+
 /// What somebody says who has these heads and nothing new.
 pub fn acknowledgement(room: &Room) -> Vec<u8> {
     let heads = room.document().heads();
@@ -178,5 +185,36 @@ impl Ward {
 
     fn readers(&self) -> impl Iterator<Item = Peer> + use<> {
         (FIRST_READER..FIRST_READER + self.readers).map(Peer)
+    }
+}
+
+/// Somebody who was away, with edits that the server's room does not know, as it has some that they
+/// lack.
+pub struct Away {
+    server: Room,
+    turns: Vec<Vec<Vec<u8>>>,
+}
+
+impl Away {
+    /// What a person says is recorded with another room that is equal, so that the server's part can be
+    /// had alone.
+    pub fn with(chart: &Chart, snapshot: &[u8], edits: u64) -> Self {
+        let behind = || {
+            let mut server = server(&chart.id, Some(snapshot));
+            (0..edits).for_each(|number| drop(edit(&mut server, chart.edit(number))));
+            server
+        };
+        let mut client = client(&chart.id, 1, Some(snapshot));
+        (edits..2 * edits).for_each(|number| drop(edit(&mut client, chart.edit(number))));
+        let turns = meet(&mut behind(), &mut client, WRITER);
+        Self { server: behind(), turns }
+    }
+
+    /// The server's part of the return.
+    pub fn returns(&mut self) {
+        join(&mut self.server, WRITER);
+        for turn in std::mem::take(&mut self.turns) {
+            take(&mut self.server, WRITER, turn);
+        }
     }
 }

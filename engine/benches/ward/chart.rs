@@ -23,8 +23,8 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The bundle in the folder `BUNDLES` (../shared/data/synthea if unset) whose JSON is nearest to
-    /// this size; where there is none, a sample grown to it.
+    /// The patient of the bundle in the folder `BUNDLES` (../shared/data/synthea if unset) whose text is
+    /// nearest to this size; where there is none, a sample grown to it.
     pub fn of(bytes: usize) -> Self {
         #[allow(clippy::disallowed_methods, reason = "a benchmark has settings")]
         let folder = std::env::var_os("BUNDLES").unwrap_or_else(|| OsString::from(SHARED));

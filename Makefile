@@ -9,7 +9,7 @@ SEED ?= 1
 MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test sim load-hostile fuzz-smoke bench format deny clean
+.PHONY: help run build test sim load-hostile fuzz-smoke bench bench-micro bench-client format deny clean
 
 help: ## Shows this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug
 
 bench: ## Measures Chartroom beside its peers, each on one core; writes docs/performance.
 	@node scripts/bench.mjs
+
+bench-micro: ## Times the engine's parts one by one: room, session, codec, load.
+	@cargo bench -p chartroom-engine --bench room --bench session --bench codec --bench load
+
+bench-client: ## Times what the browser module does with a large chart and with others' edits.
+	@node client-wasm/bench/remote-edits.mjs
 
 format: ## Formats the Rust sources.
 	@cargo fmt --all

@@ -148,6 +148,14 @@ impl Stage {
         Connection::open(&self.process.address(), voice, &path, &self.board).await
     }
 
+    /// Counts anew; gives how many first syncs there were.
+    pub fn count_anew(&self) -> usize {
+        let mut board = self.board.borrow_mut();
+        board.clear();
+        board.synced_us.clear();
+        board.synced
+    }
+
     /// Waits for a level; an error if it is not reached in time or somebody lost the connection.
     pub async fn wait(
         &self,

@@ -97,6 +97,8 @@ fn draw(
     let points = || lines.values().flatten();
     let (low_x, high_x) = bounds(points().map(|(x, _)| *x));
     let (low_y, high_y) = bounds(points().map(|(_, y)| *y));
+    // Whole powers of ten, so that the axis has marks.
+    let (low_y, high_y) = (10_f64.powf(low_y.log10().floor()), 10_f64.powf(high_y.log10().ceil()));
     let mut chart = ChartBuilder::on(&root)
         .caption(curve.title, ("sans-serif", 18))
         .margin(12)

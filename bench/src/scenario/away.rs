@@ -30,12 +30,7 @@ pub async fn run(
     }
     stage.wait("the colleague's edits", WAIT_MAX, |b| b.acknowledgements() >= edits).await?;
 
-    let before = {
-        let mut board = stage.board.borrow_mut();
-        board.clear();
-        board.synced_us.clear();
-        board.synced
-    };
+    let before = stage.count_anew();
     let meter = Meter::start(&stage.process)?;
     let _returned = stage.connect(returning, &room).await?;
     stage.wait("both to have everything", WAIT_MAX, |board| board.synced > before).await?;

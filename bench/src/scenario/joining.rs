@@ -51,12 +51,7 @@ async fn join(
     people: usize,
     how: &str,
 ) -> anyhow::Result<Outcome> {
-    let before = {
-        let mut board = stage.board.borrow_mut();
-        board.clear();
-        board.synced_us.clear();
-        board.synced
-    };
+    let before = stage.count_anew();
     let meter = Meter::start(&stage.process)?;
     let joining =
         (0..people).map(|number| stage.connect(Rc::clone(room).client(number, None), room));

@@ -167,16 +167,7 @@ impl Client {
 
 impl Voice for Client {
     fn open(&mut self) -> Vec<Vec<u8>> {
-        let ours = self.manner == Manner::Ours;
-        let chartroom =
-            ours.then_some(ChartroomMetadata { version: 1, durable_heads: true, parts: false });
-        let metadata =
-            PeerMetadata { storage_id: None, is_ephemeral: true, chartroom, person: None };
-        vec![encode(&Frame::Join {
-            sender: self.peer_id.clone(),
-            metadata,
-            versions: vec![PROTOCOL_VERSION.to_owned()],
-        })]
+        vec![join(&self.peer_id, self.manner)]
     }
 
     fn hear(&mut self, frame: &[u8], heard: &mut Heard) -> anyhow::Result<Vec<Vec<u8>>> {
@@ -241,6 +232,19 @@ impl Voice for Client {
     fn ticks(&self) -> bool {
         self.manner == Manner::Ours && !self.seeds
     }
+}
+
+/// A client's first frame.
+pub(super) fn join(peer_id: &str, manner: Manner) -> Vec<u8> {
+    let ours = manner == Manner::Ours;
+    let chartroom =
+        ours.then_some(ChartroomMetadata { version: 1, durable_heads: true, parts: false });
+    let metadata = PeerMetadata { storage_id: None, is_ephemeral: true, chartroom, person: None };
+    encode(&Frame::Join {
+        sender: peer_id.to_owned(),
+        metadata,
+        versions: vec![PROTOCOL_VERSION.to_owned()],
+    })
 }
 
 /// A message as stock clients since Automerge 0.9 write it; changes one by one, as they send few.

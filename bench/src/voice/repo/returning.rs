@@ -5,11 +5,9 @@ use automerge::{
     sync::{Message, State, SyncDoc},
 };
 use chartroom_engine::DocumentId;
-use chartroom_server::wire::frame::{
-    Frame, PROTOCOL_VERSION, PeerMetadata, SyncHead, decode, encode,
-};
+use chartroom_server::wire::frame::{Frame, SyncHead, decode};
 
-use super::RepoRoom;
+use super::{Manner, RepoRoom, client::join};
 use crate::{
     board::Sent,
     voice::{Heard, Voice},
@@ -50,13 +48,7 @@ impl Returning {
 
 impl Voice for Returning {
     fn open(&mut self) -> Vec<Vec<u8>> {
-        let metadata =
-            PeerMetadata { storage_id: None, is_ephemeral: true, chartroom: None, person: None };
-        vec![encode(&Frame::Join {
-            sender: self.peer_id.clone(),
-            metadata,
-            versions: vec![PROTOCOL_VERSION.to_owned()],
-        })]
+        vec![join(&self.peer_id, Manner::Stock)]
     }
 
     fn hear(&mut self, frame: &[u8], heard: &mut Heard) -> anyhow::Result<Vec<Vec<u8>>> {

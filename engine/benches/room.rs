@@ -1,8 +1,8 @@
 //! What a change costs a server's room: taken, applied, its events derived, logged and pushed.
 //!
 //! `cargo bench -p chartroom-engine --bench room`. Every batch is durable at once, so this is the
-//! processor's part alone. Each change gives an observation a value, and one batch's changes are of
-//! different resources.
+//! processor's part alone. Each change gives an observation a value; one batch's changes are of different
+//! resources where the chart has so many observations (the smallest has not).
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,

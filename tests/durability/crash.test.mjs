@@ -74,7 +74,7 @@ async function round(record, ms) {
     writers.on("message", listen);
   });
   writers.send({ url: server.sync, rooms: ROOMS });
-  await Promise.race([firstSaved, over, pause(20_000).then(() => Promise.reject(new Error("no acknowledgement within 20 s")))]);
+  await Promise.race([firstSaved, over, pause(20_000, undefined, { ref: false }).then(() => Promise.reject(new Error("no acknowledgement within 20 s")))]);
   await pause(ms);
   await server.end("SIGKILL");
   await over;

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -127,7 +128,7 @@ export class Server {
   }
 }
 
-export const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
+export { pause };
 
 /** Waits until `level` answers with something true, and answers with it; `standing` tells how things stood if it never does. */
 export async function until(what, level, { within = 20_000, standing = () => "" } = {}) {

@@ -12,6 +12,10 @@ import { WebSocketServer } from "ws";
 import { data, port } from "../arguments.mjs";
 
 const sockets = new WebSocketServer({ host: "127.0.0.1", port });
+// The adapter looks at sockets only once the storage has been read; one that came before is lost.
+const taken = new Promise((resolve) => {
+  sockets.on("newListener", (event) => event === "connection" && resolve());
+});
 new Repo({
   network: [new NodeWSServerAdapter(sockets)],
   storage: new NodeFSStorageAdapter(data),
@@ -25,5 +29,5 @@ process.once("SIGTERM", () => {
   sockets.close();
 });
 
-await once(sockets, "listening");
+await Promise.all([taken, once(sockets, "listening")]);
 console.log(`listening on ws://127.0.0.1:${sockets.address().port}`);

@@ -40,7 +40,7 @@ export const cases = {
   },
 };
 
-/** A client that has met the server: one that asks for a document before is told there is none. */
+/** A client that has met the server: one that has not within a second calls documents unavailable. */
 async function joined(server) {
   const repo = new Repo({ network: [new WebSocketClientAdapter(server.url, RETRY_MS)] });
   await until("the server is met", () => repo.peers.length > 0, (look) => repo.networkSubsystem.on("peer", look));

@@ -9,7 +9,7 @@ SEED ?= 1
 MINUTES ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test sim load-hostile fuzz-smoke format deny clean
+.PHONY: help run build test sim load-hostile fuzz-smoke bench bench-micro bench-client format deny clean
 
 help: ## Shows this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,15 @@ load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
 fuzz-smoke: ## Runs every fuzz target for SECONDS under libFuzzer; a planted bug must be found, and no other.
 	@node scripts/fuzz.mjs smoke $(SECONDS)
 
+bench: ## Measures Chartroom beside its peers, each on one core; writes docs/performance.
+	@node scripts/bench.mjs
+
+bench-micro: ## Times the engine's parts one by one: room, session, codec, load.
+	@cargo bench -p chartroom-engine --bench room --bench session --bench codec --bench load
+
+bench-client: ## Times what the browser module does with a large chart and with others' edits.
+	@node client-wasm/bench/remote-edits.mjs
+
 format: ## Formats the Rust sources.
 	@cargo fmt --all
 
@@ -44,4 +53,4 @@ deny: ## Checks licences and advisories with cargo-deny; fetches the advisory da
 	@cargo deny --all-features check
 
 clean: ## Removes what was built; the store stays.
-	@rm -rf target client-wasm/dist client-wasm/node_modules web/dist web/node_modules tests/*/node_modules tests/artifacts
+	@rm -rf target client-wasm/dist client-wasm/node_modules web/dist web/node_modules tests/*/node_modules tests/artifacts bench/peers/target bench/peers/node_modules

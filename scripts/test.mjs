@@ -15,10 +15,12 @@ const STAGES = [
   { name: "format", about: "rustfmt", run: () => run("cargo", ["fmt", "--all", "--check"]) },
   {
     name: "lint",
-    about: "clippy, warnings are errors; the lock file of the fuzz targets is up to date",
+    about: "clippy, warnings are errors; the lock files of what is built apart are up to date",
     run: async () => {
       await run("cargo", ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
-      await run("cargo", ["tree", "--locked", "--depth", "0", "--manifest-path", "fuzz/Cargo.toml"]);
+      for (const apart of ["fuzz", "bench/peers"]) {
+        await run("cargo", ["tree", "--locked", "--depth", "0", "--manifest-path", `${apart}/Cargo.toml`]);
+      }
     },
   },
   { name: "pure", about: "the engine depends on no runtime, no storage, no clock", run: enginePure },

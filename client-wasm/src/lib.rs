@@ -55,7 +55,7 @@ impl RoomShell {
         let actor = mint_actor(convert::time(now_ms), convert::random(random)?);
         let document = match snapshot {
             None => Document::found(&id, actor.clone()),
-            Some(bytes) => Document::load(&id, actor.clone(), Some(&bytes), [])
+            Some(bytes) => Document::open(&id, actor.clone(), &bytes)
                 .map_err(|error| Failure::new("snapshot-unreadable", &error))?,
         };
         let person = person_id.zip(person_name).map(|(id, name)| Author { id, name });

@@ -45,6 +45,32 @@ test("the handshake names the person, the extensions and the room", async () => 
   expect(stub.received[2]).toMatchObject({ type: "sync", documentId: await documentId() });
 });
 
+test("a sync message in parts is taken whole, and shows how much of it is here", async () => {
+  const id = await documentId();
+  const part = (total: number, data: Uint8Array) => stub?.send({ type: "sync-part", documentId: id, total, data });
+  let answered = false;
+  stub = await new StubServer((frame, stub) => {
+    if (frame.type === "join") stub.welcome();
+    if (frame.type === "room") stub.send({ type: "room", name: ROOM, epoch: 1, documentId: id });
+    if (frame.type !== "sync" || answered) return;
+    answered = true;
+    const opening = frame.data as Uint8Array;
+    part(opening.length, opening.subarray(0, 10));
+    part(opening.length, opening.subarray(10));
+  }).start();
+  const client = await connectAs("Alice", stub.url);
+  const room = await client.open(ROOM);
+  expect(room.status).toMatchObject({ synced: true, progress: null });
+  const seen: (number | null)[] = [];
+  room.on("status", ({ progress }) => seen.push(progress));
+  part(40, new Uint8Array(10));
+  await until(() => seen.length > 0);
+  expect(seen).toEqual([0.25]);
+  part(40, new Uint8Array(31));
+  await until(() => client.error?.code === "protocol");
+  expect(room.status.progress).toBeNull();
+});
+
 test("a refused edit is given back with the server's code, and later ones that build on it", async () => {
   stub = await emptyServer();
   const client = await connectAs("Alice", stub.url);

@@ -140,6 +140,8 @@ export class Client {
         return this.#rooms.get(frame.name)?.session.refusedRoom(new ChartroomError(frame.code, frame.message));
       case "sync":
         return this.#session(frame.documentId)?.received(frame.data);
+      case "sync-part":
+        return this.#session(frame.documentId)?.receivedPart(frame.total, frame.data);
       case "doc-unavailable":
         return this.#session(frame.documentId)?.refusedRoom(new ChartroomError("room-unavailable", "the server does not have this room for you"));
       case "authors":

@@ -8,6 +8,7 @@ export type ServerFrame =
   | { type: "peer"; senderId: string; version: string; extensions: boolean }
   | { type: "error"; message: string }
   | { type: "sync"; documentId: string; data: Uint8Array }
+  | { type: "sync-part"; documentId: string; total: number; data: Uint8Array }
   | { type: "doc-unavailable"; documentId: string }
   | { type: "room"; name: string; epoch: number; documentId: string }
   | { type: "room-refused"; name: string; code: string; message: string }
@@ -30,7 +31,7 @@ const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 
 /** A client's first message. */
 export function encodeJoin(senderId: string, person: Person | undefined): Uint8Array<ArrayBuffer> {
-  const peerMetadata = { isEphemeral: true, chartroom: { version: 1 }, ...(person && { person: { id: person.id, name: person.name } }) };
+  const peerMetadata = { isEphemeral: true, chartroom: { version: 1, parts: true }, ...(person && { person: { id: person.id, name: person.name } }) };
   return encode({ type: "join", senderId, peerMetadata, supportedProtocolVersions: ["1"] });
 }
 
@@ -66,6 +67,8 @@ export function decodeFrame(bytes: Uint8Array): ServerFrame {
       return { type: "error", message: text(map, "message") };
     case "sync":
       return { type: "sync", documentId: documentId(), data: bytesOf(map.data) };
+    case "sync-part":
+      return { type: "sync-part", documentId: documentId(), total: Number(map.total), data: bytesOf(map.data) };
     case "doc-unavailable":
       return { type: "doc-unavailable", documentId: documentId() };
     case "room":

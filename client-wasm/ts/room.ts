@@ -36,7 +36,7 @@ export class Room {
     return this.#session.status.unsaved;
   }
 
-  /** `synced`, `unsaved` and what is wrong, as one object that stays the same until one of them changes. */
+  /** `synced`, `unsaved`, `progress` and what is wrong, as one object that stays the same until one of them changes. */
   get status(): RoomStatus {
     return this.#session.status;
   }

@@ -40,7 +40,9 @@ export class RoomSession {
   #shell: RoomShell;
   #epoch = 1;
   #online = false;
-  #status: RoomStatus = { synced: false, unsaved: 0, error: null };
+  #status: RoomStatus = { synced: false, unsaved: 0, progress: null, error: null };
+  /** What has arrived of a sync message that comes in parts. */
+  #parts: { bytes: Uint8Array; length: number } | undefined;
   readonly #collections = new Collections();
   /** Unsaved edits by hash, in the order they were made. */
   readonly #edits = new Map<string, LocalEdit>();
@@ -123,7 +125,7 @@ export class RoomSession {
   /** The server does not serve this room. */
   refusedRoom(error: ChartroomError): void {
     this.#firstAnswer.reject(error);
-    this.#setStatus({ synced: false, error });
+    this.#setStatus({ synced: false, progress: null, error });
   }
 
   left(): void {
@@ -133,15 +135,30 @@ export class RoomSession {
     this.#online = false;
     for (const edit of this.#edits.values()) edit.markUnsent();
     this.#feed(() => this.#shell.left(Date.now()));
-    this.#setStatus({ synced: false });
+    this.#parts = undefined;
+    this.#setStatus({ synced: false, progress: null });
   }
 
   received(message: Uint8Array): void {
     if (!this.#online) return;
     this.#feed(() => this.#shell.receive(Date.now(), message));
-    if (this.#status.error?.code !== "engine-failed") this.#setStatus({ synced: true, error: null });
+    if (this.#status.error?.code !== "engine-failed") this.#setStatus({ synced: true, progress: null, error: null });
     this.#firstAnswer.resolve();
     this.#makeAgain();
+  }
+
+  /** The next piece of a sync message of `total` bytes, which the engine is given whole. */
+  receivedPart(total: number, data: Uint8Array): void {
+    if (!this.#online) return;
+    const parts = (this.#parts ??= { bytes: new Uint8Array(total), length: 0 });
+    if (parts.length + data.length > parts.bytes.length) {
+      return this.link.reconnect(new ChartroomError("protocol", "the server sent more of a message than it has"));
+    }
+    parts.bytes.set(data, parts.length);
+    parts.length += data.length;
+    if (parts.length < total) return this.#setStatus({ progress: parts.length / total });
+    this.#parts = undefined;
+    this.received(parts.bytes);
   }
 
   introduced(authors: { actor: Uint8Array; id: string; name: string }[]): void {
@@ -301,19 +318,20 @@ export class RoomSession {
     this.#epoch = epoch;
     this.documentId = shell.documentId();
     this.#online = false;
+    this.#parts = undefined;
     this.#collections.touchAll();
     this.#conflictsStale = true;
     const edits = [...this.#edits.values()];
     this.#edits.clear();
     this.emitter.emit("change", []);
     this.#refuse(edits, new ChartroomError(code, message));
-    this.#setStatus({ synced: false });
+    this.#setStatus({ synced: false, progress: null });
   }
 
   #setStatus(change: Partial<RoomStatus>): void {
     const old = this.#status;
     const status = { ...old, ...change, unsaved: this.#edits.size + this.#carried.length };
-    if (old.synced === status.synced && old.unsaved === status.unsaved && old.error === status.error) return;
+    if ((Object.keys(status) as (keyof RoomStatus)[]).every((name) => old[name] === status[name])) return;
     this.#status = status;
     this.emitter.emit("status", status);
     if (old.unsaved > 0 && status.unsaved === 0) this.link.drained(this);

@@ -211,6 +211,8 @@ export interface RoomStatus {
   readonly synced: boolean;
   /** Edits that the server has not made durable yet. */
   readonly unsaved: number;
+  /** How much of a large room has arrived while it is first loaded, from 0 to 1; `null` otherwise. */
+  readonly progress: number | null;
   /** Why the server does not serve this room at present. */
   readonly error: ChartroomError | null;
 }

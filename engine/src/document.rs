@@ -13,6 +13,7 @@ mod conflicts;
 mod genesis;
 pub(crate) mod history;
 mod list_diff;
+mod log_order;
 mod plan;
 mod read;
 mod refound;
@@ -21,7 +22,7 @@ mod safety;
 mod view;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use automerge::{
     ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, ObjId, ROOT, ReadDoc,
@@ -38,8 +39,8 @@ pub(crate) use compartment::{check as check_compartment, names_patient};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
 pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
-use history::LogOrder;
 pub use history::People;
+use log_order::LogOrder;
 pub(crate) use read::stub;
 pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
@@ -66,6 +67,22 @@ pub enum LoadError {
     OtherRoom,
 }
 
+/// A document's whole history as one chunk.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The heads that it reaches, sorted.
+    pub heads: Vec<ChangeHash>,
+    /// What [`Document::save`] gave.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Snapshot {
+    /// Whether so many bytes of changes behind it are worth another one.
+    pub fn is_outgrown(&self, tail_bytes: usize) -> bool {
+        tail_bytes > limits::SNAPSHOT_TAIL_BYTES_MAX.max(self.bytes.len() / 8)
+    }
+}
+
 /// One epoch of a room.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -74,6 +91,10 @@ pub struct Document {
     genesis: ChangeHash,
     order: LogOrder,
 }
+
+/// A document as it was.
+#[derive(Debug)]
+pub(crate) struct Aside(Automerge);
 
 impl Document {
     /// A room with nothing in it but genesis; `actor` writes what comes.
@@ -93,31 +114,47 @@ impl Document {
         snapshot: Option<&[u8]>,
         changes: impl IntoIterator<Item = Vec<u8>>,
     ) -> Result<Self, LoadError> {
-        let Self { mut doc, genesis, .. } = Self::found(room, actor.clone());
-        if let Some(snapshot) = snapshot {
-            let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
-            doc = Automerge::load_with_options(snapshot, options).map_err(LoadError::Snapshot)?;
-            doc.set_actor(actor);
-            if doc.get_change_meta_by_hash(&genesis).is_none() {
-                return Err(LoadError::OtherRoom);
-            }
-        }
-        let mut parsed = Vec::new();
-        for (bytes, number) in changes.into_iter().zip(1..) {
-            parsed.push(Change::from_bytes(bytes).map_err(|_| LoadError::Change { number })?);
-        }
-        let hashes: Vec<ChangeHash> = parsed.iter().map(Change::hash).collect();
-        apply_in_order(&mut doc, parsed).map_err(|_| LoadError::Gap)?;
-        if hashes.iter().any(|hash| doc.get_change_meta_by_hash(hash).is_none()) {
-            return Err(LoadError::Gap);
+        let mut document = match snapshot {
+            Some(snapshot) => Self::open(room, actor, snapshot)?,
+            None => Self::found(room, actor),
+        };
+        document.replay(changes)?;
+        Ok(document)
+    }
+
+    /// A room as its snapshot has it.
+    pub fn open(room: &RoomId, actor: ActorId, snapshot: &[u8]) -> Result<Self, LoadError> {
+        let Self { genesis, .. } = Self::found(room, actor.clone());
+        let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
+        let mut doc =
+            Automerge::load_with_options(snapshot, options).map_err(LoadError::Snapshot)?;
+        doc.set_actor(actor);
+        if doc.get_change_meta_by_hash(&genesis).is_none() {
+            return Err(LoadError::OtherRoom);
         }
         let order = LogOrder::of(&doc);
         Ok(Self { doc, room: room.clone(), genesis, order })
     }
 
+    /// Applies the changes behind the snapshot, as strictly as [`load`](Self::load).
+    pub fn replay(&mut self, changes: impl IntoIterator<Item = Vec<u8>>) -> Result<(), LoadError> {
+        let mut parsed = Vec::new();
+        for (bytes, number) in changes.into_iter().zip(1..) {
+            parsed.push(Change::from_bytes(bytes).map_err(|_| LoadError::Change { number })?);
+        }
+        let hashes: Vec<ChangeHash> = parsed.iter().map(Change::hash).collect();
+        self.apply(parsed).map_err(|_| LoadError::Gap)?;
+        if hashes.iter().all(|hash| self.has(hash)) { Ok(()) } else { Err(LoadError::Gap) }
+    }
+
     /// The whole document as one snapshot chunk.
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()
+    }
+
+    /// The same, with the heads that it reaches.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { heads: self.heads(), bytes: self.save().into() }
     }
 
     /// The room and epoch.
@@ -147,7 +184,7 @@ impl Document {
 
     /// Whether history has this change.
     pub(crate) fn has(&self, hash: &ChangeHash) -> bool {
-        self.doc.get_change_meta_by_hash(hash).is_some()
+        self.order.has(hash)
     }
 
     /// The change's own account of itself.
@@ -156,7 +193,7 @@ impl Document {
     }
 
     /// How many operations the document has.
-    pub(crate) fn ops(&self) -> u64 {
+    pub fn ops(&self) -> u64 {
         self.doc.stats().num_ops
     }
 
@@ -183,9 +220,9 @@ impl Document {
     /// Applies changes in the order given, each behind its dependencies; their hashes must be read
     /// back afterwards.
     pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Result<(), AutomergeError> {
-        let actors: Vec<ActorId> = changes.iter().map(|c| c.actor_id().clone()).collect();
+        let links: Vec<_> = changes.iter().map(|c| (c.hash(), c.deps().to_vec())).collect();
         let applied = apply_in_order(&mut self.doc, changes);
-        actors.into_iter().for_each(|actor| self.order.append(actor));
+        links.iter().for_each(|(hash, deps)| self.order.append(*hash, deps));
         if self.order.count() != self.change_count() {
             // Not all of them, or some that had waited.
             self.order.read(&self.doc);
@@ -193,15 +230,32 @@ impl Document {
         applied
     }
 
-    /// Takes over a snapshot from a trusted server; local changes that it lacks are applied again.
-    pub(crate) fn adopt(&mut self, chunk: &[u8]) -> Result<(), LoadError> {
-        let loaded = Self::load(&self.room, self.doc.get_actor().clone(), Some(chunk), [])?;
+    /// A copy to go back to. What can be read from the document again is not in it, so that it costs
+    /// little where the history is long.
+    pub(crate) fn aside(&self) -> Aside {
+        Aside(self.doc.clone())
+    }
+
+    /// Makes everything as it was.
+    pub(crate) fn go_back(&mut self, to: Aside) {
+        self.doc = to.0;
+        self.order.read(&self.doc);
+    }
+
+    /// Takes over a snapshot from a trusted server and the changes behind it; local changes that these
+    /// lack are applied again.
+    pub(crate) fn adopt(
+        &mut self,
+        snapshot: &[u8],
+        mut changes: Vec<Change>,
+    ) -> Result<(), LoadError> {
+        let loaded = Self::open(&self.room, self.doc.get_actor().clone(), snapshot)?;
         let metas = self.metas_since(&[]);
         let local = metas.iter().filter(|change| !loaded.has(&change.hash));
-        let local = local.filter_map(|change| self.change(&change.hash)).collect();
+        changes.extend(local.filter_map(|change| self.change(&change.hash)));
         self.doc = loaded.doc;
         self.order.adopt(loaded.order);
-        self.apply(local).map_err(LoadError::Snapshot)
+        self.apply(changes).map_err(LoadError::Snapshot)
     }
 
     /// Carries out a command; `None` where nothing differed.
@@ -214,10 +268,11 @@ impl Document {
         let time_s = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let name = &self.room.name;
         let hash = write::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
-        if hash.is_some() {
-            self.order.append(self.doc.get_actor().clone());
+        let change = hash.and_then(|hash| self.doc.get_change_by_hash(&hash));
+        if let Some(change) = &change {
+            self.order.append(change.hash(), change.deps());
         }
-        Ok(hash.and_then(|hash| self.doc.get_change_by_hash(&hash)))
+        Ok(change)
     }
 
     /// Marks a local change as one that the server does not have yet.
@@ -267,7 +322,7 @@ impl Document {
 
     /// Whether a change is one of `heads`, or was known to whoever wrote one of them.
     pub(crate) fn is_behind(&self, change: &ChangeHash, heads: &[ChangeHash]) -> bool {
-        heads.iter().any(|head| history::is_ancestor(&self.doc, change, head))
+        heads.iter().any(|head| self.order.is_ancestor(change, head))
     }
 
     /// Collection, resource id and element that an object lies in; fewer for those higher up.

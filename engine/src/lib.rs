@@ -60,7 +60,7 @@ pub mod time;
 pub mod wording;
 
 pub use automerge::{ActorId, ChangeHash};
-pub use document::{Command, CommandError, Conflict, Document};
+pub use document::{Command, CommandError, Conflict, Document, Snapshot};
 pub use event::{Action, Event, EventSource, Rules};
 pub use id::{
     Author, DocumentId, DocumentIdError, Peer, RoomId, RoomName, RoomNameError, mint_actor,

@@ -70,10 +70,15 @@ pub const TURN_CHANGES_MAX: usize = 64;
 /// Sync messages of one peer that a room has before it; the next one waits in the socket until they
 /// are dealt with, so that a colleague waits behind few.
 pub const TURN_MESSAGES_MAX: usize = 4;
-/// Bytes of new changes after which the snapshot for first syncs is made anew.
+/// Bytes of new changes after which the snapshot for first syncs is made anew; of a large one, an
+/// eighth of its own.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;
 
 // What a server holds.
+
+/// Bytes that loaded rooms may cost, as estimated, before those that nobody uses are unloaded: some
+/// thousand median charts. Rooms that somebody uses stay, whatever they cost.
+pub const MEMORY_BUDGET: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Open sockets. A ward's screens are hundreds; each socket may make the server hold one frame and
 /// one queue, and each takes a file descriptor.
@@ -142,6 +147,9 @@ pub const CONNECTION_ROOMS_MAX: usize = 512;
 pub const NEW_ROOMS_PER_SECOND: u64 = 4;
 /// How long a connection takes to earn the new rooms that it may open at once: 32, for an import.
 pub const NEW_ROOMS_BURST_SECONDS: u64 = 8;
+/// Longest sync message that is sent in one frame to a client that takes parts: a tenth of a second
+/// on a slow link.
+pub const SYNC_PART_BYTES: usize = 64 * 1024;
 /// Readers of event logs of one connection: one for each panel of a workspace, several times over.
 pub const FOLLOWS_MAX: usize = 64;
 /// Largest message relayed to the others in a room; presence is a few hundred bytes.

@@ -26,7 +26,7 @@ pub use config::{Role, RoomConfig, RoomSize};
 use crate::{
     Author, CommandError, Document, Event, Peer, RoomId,
     change::{Refusal, metadata::Ledger, operations::Staged},
-    document::{Conflict, People},
+    document::{Conflict, People, Snapshot},
     event::Rules,
     limits,
     sync::{Context, Outbox},
@@ -48,6 +48,10 @@ pub struct Room {
     inbox: VecDeque<Work>,
     staged: Staged,
     outbox: Outbox,
+    /// The heads when every session was last asked.
+    polled: Vec<ChangeHash>,
+    /// Members whose sessions may have something to say although the heads are what they were.
+    stirred: BTreeSet<Peer>,
     in_flight: Option<InFlight>,
     outputs: VecDeque<Output>,
     /// Client role: local edits that the server does not hold yet, in order.
@@ -63,6 +67,9 @@ pub struct Room {
 #[derive(Debug)]
 struct InFlight {
     number: u64,
+    /// The heads that it was applied to.
+    to: Vec<ChangeHash>,
+    chunks: Vec<Arc<[u8]>>,
     events: Vec<Event>,
     answers: Vec<(u64, Result<Edit, CommandError>)>,
     bindings: Vec<(ActorId, Author)>,
@@ -87,7 +94,9 @@ impl Room {
             members: BTreeMap::new(),
             inbox: VecDeque::new(),
             staged: Staged::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(config.snapshot),
+            polled: Vec::new(),
+            stirred: BTreeSet::new(),
             in_flight: None,
             outputs: VecDeque::new(),
             pending: Vec::new(),
@@ -158,6 +167,27 @@ impl Room {
         cfg!(not(target_arch = "wasm32")) && self.role == Role::Server
     }
 
+    /// A copy of the document to save off this thread; `None` until all of it is durable.
+    pub fn durable(&self) -> Option<Document> {
+        self.settled().then(|| self.document.clone())
+    }
+
+    /// Whether what newcomers are sent has outgrown its snapshot, so that another is wanted.
+    pub fn is_outgrown(&self) -> bool {
+        self.outbox.is_outgrown()
+    }
+
+    /// Sends newcomers this snapshot from now on, which was made of the [`durable`](Self::durable)
+    /// document.
+    pub fn renew_snapshot(&mut self, snapshot: Snapshot) {
+        self.outbox.renew(snapshot);
+    }
+
+    /// Bytes that are kept for newcomers.
+    pub fn snapshot_bytes(&self) -> usize {
+        self.outbox.kept_bytes()
+    }
+
     /// Name and epoch.
     pub fn id(&self) -> &RoomId {
         &self.id
@@ -199,6 +229,7 @@ impl Room {
             member.dialled();
         }
         self.members.insert(peer, member);
+        self.stirred.insert(peer);
         let actors: Vec<_> =
             self.people.bindings().map(|(actor, who)| (actor.clone(), who.clone())).collect();
         if self.serves() && extensions && !actors.is_empty() {
@@ -208,7 +239,11 @@ impl Room {
 
     fn receive(&mut self, peer: Peer, bytes: &[u8]) {
         let Some(member) = self.members.get_mut(&peer) else { return };
-        match member.receive(bytes) {
+        let received = member.receive(bytes);
+        if !member.session.is_settled() {
+            self.stirred.insert(peer);
+        }
+        match received {
             Ok(chunks) if chunks.is_empty() => self.acknowledge(),
             Ok(chunks) => self.inbox.push_back(Work::Changes { peer, chunks }),
             Err(reason) => self.close(peer, reason),
@@ -221,6 +256,7 @@ impl Room {
     }
 
     fn tick(&mut self, now_ms: u64) {
+        self.outbox.rest();
         let mut expired = Vec::new();
         for (peer, member) in &mut self.members {
             expired.extend(member.expired(now_ms).into_iter().map(|hash| (*peer, hash)));
@@ -234,7 +270,7 @@ impl Room {
     }
 
     fn persist(&mut self, applied: Applied) {
-        let Applied { changes, bindings, events, answers, mirrors, .. } = applied;
+        let Applied { to, changes, bindings, events, answers, mirrors, .. } = applied;
         if changes.is_empty() && mirrors.is_empty() {
             self.answer(answers);
             self.acknowledge();
@@ -243,6 +279,8 @@ impl Room {
         self.batch += 1;
         self.in_flight = Some(InFlight {
             number: self.batch,
+            to,
+            chunks: changes.iter().map(|change| Arc::clone(&change.bytes)).collect(),
             events: events.clone(),
             answers,
             bindings: bindings.clone(),
@@ -253,6 +291,9 @@ impl Room {
 
     fn persisted(&mut self, through: u64) {
         let Some(done) = self.in_flight.take_if(|batch| batch.number <= through) else { return };
+        if self.serves() {
+            self.outbox.applied(done.to, done.chunks);
+        }
         self.introduce(&done.bindings);
         self.answer(done.answers);
         if !done.events.is_empty() {
@@ -278,9 +319,18 @@ impl Room {
         );
     }
 
-    /// Lets every session say what it has to say, each distinct message encoded once.
+    /// Lets sessions say what they have to say, each distinct message encoded once: all of them when
+    /// the heads are new, and else those that something happened to.
     fn poll_sessions(&mut self, may_wait: bool) {
+        let serves = self.serves();
         let heads = self.document.heads();
+        let mut stirred = std::mem::take(&mut self.stirred);
+        if heads != self.polled || !serves {
+            stirred = self.members.keys().copied().collect();
+        }
+        if stirred.is_empty() {
+            return;
+        }
         let staged: BTreeSet<Peer> = self
             .inbox
             .iter()
@@ -289,27 +339,33 @@ impl Room {
                 Work::Command { .. } | Work::Mirror { .. } => None,
             })
             .collect();
-        let serves = self.serves();
-        for (peer, member) in &mut self.members {
+        for peer in stirred {
+            let Some(member) = self.members.get_mut(&peer) else { continue };
             let context = Context {
                 document: &self.document,
                 heads: &heads,
                 wanted: member.wanted(&self.document),
                 refused: &member.refused,
                 may_wait: may_wait && !serves,
-                staged: staged.contains(peer),
+                staged: staged.contains(&peer),
             };
+            if context.staged {
+                // What it may not ask for yet, it is to ask for later.
+                self.stirred.insert(peer);
+            }
             if let Some(message) = member.session.poll(&context, &mut self.outbox) {
-                self.outputs.push_back(Output::Send { peer: *peer, message });
+                self.outputs.push_back(Output::Send { peer, message });
             }
         }
         self.outbox.end_round();
+        self.polled = heads;
     }
 
     /// Refuses a change of a peer, and what it has staged behind it follows by its dependencies.
     fn refuse(&mut self, peer: Peer, hash: ChangeHash, reason: Refusal) {
         if let Some(member) = self.members.get_mut(&peer) {
             member.remember_refused(hash);
+            self.stirred.insert(peer);
         }
         if self.serves()
             && let Some(Output::Refused { peer: last, hashes, reason: same }) =

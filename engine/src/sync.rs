@@ -6,15 +6,16 @@
 //! a peer that offers the same refused change for ever gets no second answer.
 //! Heads that a session speaks are durable: the room polls it only with everything persisted.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+mod outbox;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use automerge::{
-    ChangeHash,
+    Change, ChangeHash,
     sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
 };
+
+pub(crate) use outbox::Outbox;
 
 use crate::{document::Document, limits};
 
@@ -23,6 +24,8 @@ use crate::{document::Document, limits};
 pub(crate) struct Session {
     /// Heads that the peer last spoke; `None` until it spoke.
     their_heads: Option<Vec<ChangeHash>>,
+    /// Whether all of these are in our document, and in `known` or behind it.
+    heads_known: bool,
     /// What the peer has once everything sent to it arrives, as heads in our document.
     known: Vec<ChangeHash>,
     /// The heads that the peer last heard from us.
@@ -72,6 +75,19 @@ impl Session {
         self.their_need.append(&mut message.need);
         self.their_need.truncate(limits::HASHES_MAX);
         self.their_heads = Some(std::mem::take(&mut message.heads));
+        self.heads_known = false;
+    }
+
+    /// Whether the peer has said what it was told, and asks for nothing.
+    pub fn is_settled(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| *told == self.known && self.is_quiet(told))
+    }
+
+    /// A change of the peer's was taken: it need not be sent back.
+    pub fn has(&mut self, change: &Change) {
+        self.known.retain(|hash| !change.deps().contains(hash));
+        self.known.push(change.hash());
+        self.known.sort_unstable();
     }
 
     /// The heads that the peer last spoke.
@@ -82,32 +98,20 @@ impl Session {
     /// Begins anew with what the peer last said, after the document went back.
     pub fn restart(&mut self, document: &Document) {
         self.known = self.their_heads().iter().filter(|h| document.has(h)).copied().collect();
+        self.heads_known = false;
         self.told = None;
     }
 
     /// The next message for the peer, if there is anything to tell, to send or to ask.
     pub fn poll(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Option<Arc<[u8]>> {
         let Context { document, heads, .. } = context;
-        let Some(their_heads) = &self.their_heads else {
+        if self.their_heads.is_none() {
             return (self.opens && self.told.is_none()).then(|| self.open(document, heads));
-        };
+        }
         if self.known == *heads && self.told.as_deref() == Some(heads) && self.is_quiet(heads) {
             return None;
         }
-        let (have, missing): (Vec<_>, Vec<_>) =
-            their_heads.iter().copied().partition(|hash| document.has(hash));
-        let missing: BTreeSet<ChangeHash> = missing
-            .into_iter()
-            .filter(|hash| !context.staged && !context.refused.contains(hash))
-            .collect();
-        if self.their_have.as_ref().is_some_and(is_reset) {
-            // The peer lacks something that we thought was sent.
-            self.known.clear();
-        }
-        self.known.extend(have);
-        self.known.sort_unstable();
-        self.known.dedup();
-
+        let missing = self.look_up_heads(context);
         let filter = match context.staged {
             true => None,
             false => self.their_have.take().filter(|_| !missing.is_empty()),
@@ -153,9 +157,41 @@ impl Session {
         if self.asked.len() > limits::REFUSED_MAX {
             self.asked.clear();
         }
-        self.known = heads.to_vec();
-        self.told = Some(heads.to_vec());
+        self.known.clear();
+        self.known.extend_from_slice(heads);
+        let told = self.told.get_or_insert_default();
+        told.clear();
+        told.extend_from_slice(heads);
         Some(bytes)
+    }
+
+    /// Takes the heads that the peer spoke into what it has, as far as they are in the document; gives
+    /// those that are not and may be asked for.
+    fn look_up_heads(&mut self, context: &Context<'_>) -> BTreeSet<ChangeHash> {
+        if self.their_have.as_ref().is_some_and(is_reset) {
+            // The peer lacks something that we thought was sent.
+            self.known.clear();
+            self.heads_known = false;
+        }
+        let mut missing = BTreeSet::new();
+        if std::mem::replace(&mut self.heads_known, true) {
+            return missing;
+        }
+        for hash in self.their_heads.iter().flatten() {
+            if self.known.contains(hash) {
+                continue;
+            }
+            if context.document.has(hash) {
+                self.known.push(*hash);
+                continue;
+            }
+            self.heads_known = false;
+            if !context.staged && !context.refused.contains(hash) {
+                missing.insert(*hash);
+            }
+        }
+        self.known.sort_unstable();
+        missing
     }
 
     fn is_quiet(&self, heads: &[ChangeHash]) -> bool {
@@ -191,62 +227,6 @@ impl Session {
         let flags = self.opens.then(MessageFlags::new);
         let message = Message { heads: heads.to_vec(), need, have, changes, flags, version };
         Arc::from(message.encode())
-    }
-}
-
-/// Messages of one round, each encoded once, and the snapshot for those who have nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    pushes: BTreeMap<(Vec<ChangeHash>, bool, bool), Arc<[u8]>>,
-    snapshot: Option<(Vec<ChangeHash>, Vec<u8>)>,
-}
-
-impl Outbox {
-    /// Forgets the round's messages; the snapshot stays.
-    pub fn end_round(&mut self) {
-        self.pushes.clear();
-    }
-
-    /// Everything that a peer lacks which needs no filter and asked for nothing. A peer that never
-    /// heard from us and has nothing is sent a snapshot; one that was there when the room was empty
-    /// is sent the changes, whose events it wants.
-    fn push(&mut self, session: &Session, document: &Document, heads: &[ChangeHash]) -> Arc<[u8]> {
-        let Session { known, takes_chunks, .. } = session;
-        let has_nothing = known.is_empty() || *known == [document.genesis()];
-        let snapshot = has_nothing && session.told.is_none() && *takes_chunks && !session.opens;
-        let key = (known.clone(), *takes_chunks, snapshot);
-        if let Some(bytes) = self.pushes.get(&key) {
-            return Arc::clone(bytes);
-        }
-        let chunks = if snapshot && !document.is_founded_only() {
-            self.first_sync(document, heads)
-        } else {
-            document.chunks_since(known)
-        };
-        // After applying this message the peer has our heads.
-        let have = Have { last_sync: heads.to_vec(), bloom: BloomFilter::default() };
-        let bytes = session.encode(heads, Vec::new(), vec![have], chunks);
-        self.pushes.insert(key, Arc::clone(&bytes));
-        bytes
-    }
-
-    /// The cached snapshot and the changes behind it.
-    fn first_sync(&mut self, document: &Document, heads: &[ChangeHash]) -> Vec<Vec<u8>> {
-        let tail: Vec<Vec<u8>> = match &self.snapshot {
-            Some((at, _)) if at != heads => document.chunks_since(at),
-            Some(_) | None => Vec::new(),
-        };
-        let tail_bytes: usize = tail.iter().map(Vec::len).sum();
-        match &self.snapshot {
-            Some((_, snapshot)) if tail_bytes <= limits::SNAPSHOT_TAIL_BYTES_MAX => {
-                std::iter::once(snapshot.clone()).chain(tail).collect()
-            }
-            Some(_) | None => {
-                let snapshot = document.save();
-                self.snapshot = Some((heads.to_vec(), snapshot.clone()));
-                vec![snapshot]
-            }
-        }
     }
 }
 

@@ -93,6 +93,9 @@ pub struct ServeOptions {
     /// Seconds after which a room without members is unloaded
     #[arg(long, env = "CHARTROOM_ROOM_IDLE", value_name = "SECONDS", default_value_t = 60)]
     pub room_idle: u64,
+    /// Bytes that loaded rooms may cost before those that nobody uses are unloaded
+    #[arg(long, env = "CHARTROOM_MEMORY_BUDGET", value_name = "BYTES", default_value_t = limits::MEMORY_BUDGET)]
+    pub memory_budget: u64,
     /// Newest events kept in each room
     #[arg(long, env = "CHARTROOM_EVENTS_KEEP", value_name = "N", default_value_t = 100_000)]
     pub events_keep: u64,
@@ -178,6 +181,7 @@ impl ServeOptions {
         let late_after_ms = self.critical_hours.saturating_mul(60 * 60 * 1000);
         let hub = HubConfig {
             room_idle: Duration::from_secs(self.room_idle),
+            memory_budget: self.memory_budget,
             rules: Arc::new(Rules { late_after_ms, critical }),
             limits: Limits {
                 connections_max: self.connections,

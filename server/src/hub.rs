@@ -15,6 +15,7 @@ mod link;
 mod load;
 mod outbox;
 mod replay;
+mod resident;
 mod room_task;
 mod socket;
 mod watch;
@@ -31,7 +32,7 @@ use std::{
 
 use chartroom_engine::{
     ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules,
-    limits::{MAILBOX_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX},
+    limits::{MAILBOX_MAX, MEMORY_BUDGET, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX},
     mint_actor,
 };
 use parking_lot::Mutex;
@@ -54,11 +55,13 @@ pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use load::{Loaded, load as load_room};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
+pub use resident::room_bytes;
 pub(crate) use socket::{Place, Socket};
 pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
 use link::Link;
+use resident::Resident;
 use room_task::RoomTask;
 use socket::{Listeners, Places};
 use watch::Watchers;
@@ -68,6 +71,8 @@ use watch::Watchers;
 pub struct HubConfig {
     /// How long a room without members stays loaded.
     pub room_idle: Duration,
+    /// Bytes that loaded rooms may cost, as estimated, before those that nobody uses are unloaded.
+    pub memory_budget: u64,
     /// Bytes that may wait for one connection before it is closed as too slow.
     pub queue_bytes: usize,
     /// Events that may wait for one reader of a room's events before it ends as too slow.
@@ -82,6 +87,7 @@ impl Default for HubConfig {
     fn default() -> Self {
         Self {
             room_idle: Duration::from_secs(60),
+            memory_budget: MEMORY_BUDGET,
             queue_bytes: QUEUE_BYTES_MAX,
             queue_events: QUEUE_EVENTS_MAX,
             limits: Limits::default(),
@@ -157,9 +163,10 @@ impl Hub {
             None => {}
         }
         let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
-        let handle = Arc::new(RoomHandle::new(id.clone(), sender));
+        let resident = Arc::new(Resident::new(self.metrics.rooms_bytes.clone()));
+        let handle = Arc::new(RoomHandle::new(id.clone(), sender, Arc::clone(&resident)));
         rooms.loaded.insert(document, Arc::clone(&handle));
-        let task = RoomTask::new(Arc::clone(self), id.clone(), mailbox);
+        let task = RoomTask::new(Arc::clone(self), id.clone(), mailbox, resident);
         // Tasks that ended are forgotten here, so that the set holds no more than the rooms do.
         while rooms.tasks.try_join_next().is_some() {}
         rooms.tasks.spawn(task.run());
@@ -277,6 +284,20 @@ impl Hub {
         while !self.sockets.lock().is_empty() {
             self.socket_closed.notified().await;
         }
+    }
+
+    /// Has unused rooms go where all that are loaded cost too much.
+    fn keep_to_budget(&self) {
+        let resident = u64::try_from(self.metrics.rooms_bytes.get()).unwrap_or(0);
+        let excess = resident.saturating_sub(self.config.memory_budget);
+        if excess > 0 {
+            self.rooms.lock().evict(excess);
+        }
+    }
+
+    /// Bytes that wait for all sockets.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.sockets.lock().values().map(|outbox| outbox.bytes() as u64).sum()
     }
 
     /// Forgets a room's task, unless somebody holds or has mailed it.

@@ -40,6 +40,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Rooms in memory.
     pub rooms_loaded: Gauge,
+    /// Bytes that these cost, as estimated.
+    pub rooms_bytes: Gauge,
     /// Open WebSockets.
     pub connections: Gauge,
     /// Changes handed to the storage thread.
@@ -67,6 +69,7 @@ pub(crate) struct Metrics {
     /// Seconds from handing a batch over until it was durable.
     pub commit_seconds: Histogram,
     webhooks: WebhookMetrics,
+    waiting_bytes: Gauge<u64, AtomicU64>,
     panics: Gauge<u64, AtomicU64>,
     commits: Gauge<u64, AtomicU64>,
     compactions: Gauge<u64, AtomicU64>,
@@ -82,6 +85,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("chartroom"),
             rooms_loaded: Gauge::default(),
+            rooms_bytes: Gauge::default(),
             connections: Gauge::default(),
             changes: Counter::default(),
             batches: Counter::default(),
@@ -96,6 +100,7 @@ impl Metrics {
             load_failures: Counter::default(),
             commit_seconds: Histogram::new(buckets),
             webhooks: WebhookMetrics::default(),
+            waiting_bytes: Gauge::default(),
             panics: Gauge::default(),
             commits: Gauge::default(),
             compactions: Gauge::default(),
@@ -112,7 +117,8 @@ impl Metrics {
     }
 
     /// Everything as Prometheus text.
-    pub fn render(&self, writer: WriterCounts) -> String {
+    pub fn render(&self, writer: WriterCounts, waiting_bytes: u64) -> String {
+        self.waiting_bytes.set(waiting_bytes);
         self.commits.set(writer.commits);
         self.compactions.set(writer.compactions);
         self.storage_failures.set(writer.failures);
@@ -126,6 +132,10 @@ impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
         r.register("rooms_loaded", "Rooms in memory", self.rooms_loaded.clone());
+        let bytes = self.rooms_bytes.clone();
+        r.register("rooms_bytes", "Bytes that these cost, as estimated", bytes);
+        let waiting = self.waiting_bytes.clone();
+        r.register("waiting_bytes", "Bytes that wait to be written to WebSockets", waiting);
         r.register("connections", "Open WebSockets", self.connections.clone());
         r.register("changes", "Changes persisted or being so", self.changes.clone());
         r.register("batches", "Batches persisted or being so", self.batches.clone());

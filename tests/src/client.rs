@@ -60,6 +60,9 @@ pub struct Chart {
     pub given_back: Vec<Edit>,
     /// Events of all batches, local and remote.
     pub events: Vec<Event>,
+    /// The bytes of each part of a long sync message that came so far.
+    pub parts: Vec<usize>,
+    part: Vec<u8>,
     answer: Option<Result<Edit, CommandError>>,
     /// Whether the server has said what it has, over the present connection.
     met: bool,
@@ -105,6 +108,7 @@ impl Client {
             chart.room.handle(now_ms(), Input::Left { peer: old });
             chart.room.handle(now_ms(), joined(peer));
             chart.met = false;
+            chart.part.clear();
             self.drive(document).await?;
             self.until("met", |me| me.chart(document).met).await?;
         }
@@ -144,6 +148,8 @@ impl Client {
             saved: Vec::new(),
             given_back: Vec::new(),
             events: Vec::new(),
+            parts: Vec::new(),
+            part: Vec::new(),
             answer: None,
             met: false,
         };
@@ -288,7 +294,11 @@ impl Client {
             metadata: PeerMetadata {
                 storage_id: None,
                 is_ephemeral: true,
-                chartroom: Some(ChartroomMetadata { version: 1, durable_heads: false }),
+                chartroom: Some(ChartroomMetadata {
+                    version: 1,
+                    parts: true,
+                    ..Default::default()
+                }),
                 person: Some(self.person.clone()),
             },
             versions: vec![PROTOCOL_VERSION.to_owned()],
@@ -350,6 +360,7 @@ impl Client {
     async fn take(&mut self, frame: Frame) -> anyhow::Result<()> {
         let document = match &frame {
             Frame::Sync { document, .. }
+            | Frame::SyncPart { document, .. }
             | Frame::Authors { document, .. }
             | Frame::Refused { document, .. } => *document,
             _ => {
@@ -363,6 +374,15 @@ impl Client {
                 let peer = chart.peer;
                 chart.met = true;
                 chart.room.handle(now_ms(), Input::Received { peer, message: data });
+            }
+            Frame::SyncPart { total, data, .. } => {
+                chart.parts.push(data.len());
+                chart.part.extend(data);
+                if chart.part.len() as u64 == total {
+                    let (peer, message) = (chart.peer, std::mem::take(&mut chart.part));
+                    chart.met = true;
+                    chart.room.handle(now_ms(), Input::Received { peer, message });
+                }
             }
             Frame::Authors { authors, .. } => {
                 for (actor, author) in authors {

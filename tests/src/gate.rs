@@ -1,6 +1,7 @@
-//! A storage that keeps one room from being written, as a crash between two rooms' commits does.
+//! A storage that keeps one room from being written, as a crash between two rooms' commits does, and
+//! its list of rooms from being read, as if it were endless.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 
 use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
 use chartroom_server::storage::{
@@ -18,17 +19,30 @@ pub enum Passage {
     Unheard,
 }
 
-/// A memory with a gate before one room.
+/// A memory with a gate before one room, and one before the list of rooms.
 pub struct Gate {
     memory: Arc<Memory>,
     room: RoomName,
     passage: Mutex<Passage>,
+    list: RwLock<()>,
+    loaded: Mutex<Vec<RoomId>>,
 }
 
 impl Gate {
     /// An open gate before a room of a store.
     pub fn new(memory: Arc<Memory>, room: RoomName) -> Self {
-        Self { memory, room, passage: Mutex::new(Passage::Open) }
+        let (passage, list) = (Mutex::new(Passage::Open), RwLock::new(()));
+        Self { memory, room, passage, list, loaded: Mutex::default() }
+    }
+
+    /// Lets nobody list the rooms until this is dropped.
+    pub fn hold_list(&self) -> RwLockWriteGuard<'_, ()> {
+        self.list.write().expect("nobody panics here")
+    }
+
+    /// The rooms that were loaded so far.
+    pub fn loaded(&self) -> Vec<RoomId> {
+        self.loaded.lock().expect("nobody panics here").clone()
     }
 
     /// Sets what becomes of commits from now on.
@@ -52,6 +66,7 @@ impl Storage for Gate {
     }
 
     fn rooms(&self) -> Result<Vec<RoomRecord>, StorageError> {
+        let _passed = self.list.read().expect("nobody panics here");
         self.memory.rooms()
     }
 
@@ -64,6 +79,7 @@ impl Storage for Gate {
     }
 
     fn load(&self, room: &RoomId) -> Result<Option<StoredRoom>, StorageError> {
+        self.loaded.lock().expect("nobody panics here").push(room.clone());
         self.memory.load(room)
     }
 

@@ -5,6 +5,7 @@
 //   node automerge-repo/server.mjs --data DIR [--port N]
 import { once } from "node:events";
 import { hostname } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import { Repo } from "@automerge/automerge-repo";
 import { NodeWSServerAdapter } from "@automerge/automerge-repo-network-websocket";
 import { NodeFSStorageAdapter } from "@automerge/automerge-repo-storage-nodefs";
@@ -12,10 +13,6 @@ import { WebSocketServer } from "ws";
 import { data, port } from "../arguments.mjs";
 
 const sockets = new WebSocketServer({ host: "127.0.0.1", port });
-// The adapter looks at sockets only once the storage has been read; one that came before is lost.
-const taken = new Promise((resolve) => {
-  sockets.on("newListener", (event) => event === "connection" && resolve());
-});
 new Repo({
   network: [new NodeWSServerAdapter(sockets)],
   storage: new NodeFSStorageAdapter(data),
@@ -29,5 +26,7 @@ process.once("SIGTERM", () => {
   sockets.close();
 });
 
-await Promise.all([taken, once(sockets, "listening")]);
+await once(sockets, "listening");
+// A socket that comes before the adapter listens is never heard.
+while (sockets.listenerCount("connection") === 0) await setImmediate();
 console.log(`listening on ws://127.0.0.1:${sockets.address().port}`);

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use super::{
     codec::{self, DELETED, Element, SOURCE},
-    history::{self, LogOrder},
+    history,
+    log_order::LogOrder,
     safety,
     view::{self, Reader, ResourceView, Standing, Written},
 };
@@ -134,22 +135,41 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The common case: one map, written by one actor, so nothing in it can be concurrent.
+    /// The common case: one map, and whoever wrote in it knew what had been written in it before, so
+    /// nothing in it can be concurrent.
     fn undisputed(&mut self, view: &ResourceView<'_>) -> bool {
         let [map] = view.maps() else { return false };
-        let mut actor = None;
+        let mut operations = Vec::new();
         for item in self.reader.map_range(map) {
-            let ObjId::Id(_, by, _) = item.id() else { return false };
-            if item.conflict || actor.get_or_insert_with(|| by.clone()) != &by {
+            if item.conflict {
                 return false;
             }
             let element = match &item.value {
                 ValueRef::Scalar(scalar) => codec::decode(&scalar.to_owned().into()),
                 ValueRef::Object(kind) => self.reader.object(&item.key, *kind, &item.id()),
             };
+            operations.push(item.id());
             self.elements.insert(item.key.into_owned(), element);
         }
-        true
+        self.is_line(&operations)
+    }
+
+    /// Whether of any two operations the writer of one knew of the other, as far as that shows at
+    /// once: one actor's always did. Where variants of one choice element stand, who wrote last counts.
+    fn is_line(&self, operations: &[ObjId]) -> bool {
+        let mut actors = operations.iter().map(|op| match op {
+            ObjId::Id(_, actor, _) => Some(actor),
+            ObjId::Root => None,
+        });
+        let first = actors.next();
+        if actors.all(|actor| Some(actor) == first) {
+            return true;
+        }
+        let units: BTreeSet<&str> = self.elements.keys().map(|key| view::unit_name(key)).collect();
+        units.len() == self.elements.len() && {
+            let writers = operations.iter().filter_map(|op| history::writer(self.doc, op));
+            self.order.is_line(&writers.collect())
+        }
     }
 
     fn disputed(&mut self, view: &ResourceView<'_>) {
@@ -157,7 +177,7 @@ impl Reading<'_> {
         let standing = view.standing();
         let units = standing.units();
         for keys in units.values() {
-            let sides = standing.unit(keys);
+            let sides = standing.unit(self.order, keys);
             self.show(&sides);
             let names = element_names(keys);
             if !names.is_empty() {
@@ -171,7 +191,7 @@ impl Reading<'_> {
 
     /// Shows the side of a unit that the room showed first.
     fn show(&mut self, sides: &Sides) {
-        let first = self.order.first(self.doc, sides.keys());
+        let first = self.order.first(sides.keys());
         if let Some(side) = first.and_then(|hash| sides.get(&hash)) {
             self.elements.extend(side.clone());
         }
@@ -179,18 +199,18 @@ impl Reading<'_> {
 
     /// A safety group whose last writers did not know of each other: every side is the group as one
     /// of them had it, so that no order appears that nobody wrote.
-    fn group(&mut self, view: &ResourceView<'_>, standing: &Standing<'_>, units: &Units) {
+    fn group(&mut self, view: &ResourceView<'_>, standing: &Standing, units: &Units) {
         for group in safety::groups(self.resource_type) {
             let keys: BTreeSet<String> =
                 group.iter().filter_map(|unit| units.get(*unit)).flatten().cloned().collect();
-            let writers = history::maximal(self.doc, &standing.writers(&keys));
+            let writers = self.order.maximal(&standing.writers(&keys));
             if writers.len() < 2 {
                 continue;
             }
             let sides: Sides =
                 writers.iter().map(|hash| (*hash, view.seen_by(hash, &keys))).collect();
-            let differing: BTreeSet<String> =
-                keys.iter().filter(|key| differs(key, &sides, standing, units)).cloned().collect();
+            let differs = |key: &&String| differs(self.order, key, &sides, standing, units);
+            let differing: BTreeSet<String> = keys.iter().filter(differs).cloned().collect();
             if differing.iter().map(|key| view::unit_name(key)).collect::<BTreeSet<_>>().len() < 2 {
                 continue;
             }
@@ -211,10 +231,10 @@ impl Reading<'_> {
     }
 
     /// A delete and an edit that did not know of each other.
-    fn deletion(&mut self, standing: &Standing<'_>, units: &Units) {
+    fn deletion(&mut self, standing: &Standing, units: &Units) {
         let Some(deleted) = units.get(DELETED) else { return };
         let deletes: BTreeSet<ChangeHash> = standing
-            .unit(deleted)
+            .unit(self.order, deleted)
             .into_iter()
             .filter(|(_, side)| side.values().any(|e| e.value == Some(Value::Bool(true))))
             .map(|(hash, _)| hash)
@@ -225,8 +245,7 @@ impl Reading<'_> {
             .into_iter()
             .filter(|edit| {
                 deletes.iter().any(|delete| {
-                    !history::is_ancestor(self.doc, edit, delete)
-                        && !history::is_ancestor(self.doc, delete, edit)
+                    !self.order.is_ancestor(edit, delete) && !self.order.is_ancestor(delete, edit)
                 })
             })
             .collect();
@@ -244,14 +263,14 @@ impl Reading<'_> {
     }
 
     /// Two maps at one id, until somebody who knew of both wrote to the resource.
-    fn creation(&mut self, view: &ResourceView<'_>, standing: &Standing<'_>, units: &Units) {
+    fn creation(&mut self, view: &ResourceView<'_>, standing: &Standing, units: &Units) {
         let creations: BTreeSet<ChangeHash> =
             view.maps().iter().filter_map(|map| history::writer(self.doc, map)).collect();
         if creations.len() < 2 {
             return;
         }
         let settled = standing.writers(units.values().flatten()).iter().any(|writer| {
-            creations.iter().all(|creation| history::is_ancestor(self.doc, creation, writer))
+            creations.iter().all(|creation| self.order.is_ancestor(creation, writer))
         });
         if settled {
             return;
@@ -306,7 +325,7 @@ impl Reading<'_> {
     }
 
     fn tell(&mut self, kind: ConflictKind, elements: Vec<String>, sides: &Sides) {
-        let first = self.order.first(self.doc, sides.keys());
+        let first = self.order.first(sides.keys());
         let mut values: Vec<ConflictValue> = sides
             .iter()
             .map(|(hash, side)| {
@@ -335,10 +354,10 @@ impl Reading<'_> {
 
 /// Whether sides of a group differ in a key. Where one of them never had it, that side shows what
 /// stands there.
-fn differs(key: &str, sides: &Sides, standing: &Standing<'_>, units: &Units) -> bool {
+fn differs(order: &LogOrder, key: &str, sides: &Sides, standing: &Standing, units: &Units) -> bool {
     let all_have_it = sides.values().all(|side| side.contains_key(key));
     let unit = units.get(view::unit_name(key)).filter(|_| !all_have_it);
-    let shown = unit.map(|keys| standing.unit(keys)).unwrap_or_default();
+    let shown = unit.map(|keys| standing.unit(order, keys)).unwrap_or_default();
     let mut values = sides.values().chain(shown.values()).filter_map(|side| side.get(key));
     let first = values.next();
     values.any(|value| Some(value) != first)

@@ -92,7 +92,7 @@ fn history_keeps_the_order_in_which_it_is_given() {
     let again = Document::load(&room("patient:1"), actor, Some(&snapshot), []).unwrap();
     assert_eq!(hashes_of(&again), hashes);
     let [mut local, _] = replicas;
-    local.adopt(&snapshot).unwrap();
+    local.adopt(&snapshot, Vec::new()).unwrap();
     assert_eq!(hashes_of(&local), hashes);
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::{
     codec::{self, Element},
     genesis, history,
+    log_order::LogOrder,
 };
 use crate::limits;
 
@@ -32,8 +33,7 @@ pub(super) struct ResourceView<'a> {
 
 /// Every value that stands in a resource, by key: the change that wrote it, and what it says. Names of
 /// our own (`$deleted`, `$source`) included.
-pub(super) struct Standing<'a> {
-    doc: &'a Automerge,
+pub(super) struct Standing {
     by_key: BTreeMap<String, Vec<(ChangeHash, Element)>>,
 }
 
@@ -51,7 +51,7 @@ impl<'a> ResourceView<'a> {
     }
 
     /// Every value that stands in the maps.
-    pub fn standing(&self) -> Standing<'a> {
+    pub fn standing(&self) -> Standing {
         let doc = self.reader.doc;
         let mut by_key: BTreeMap<String, Vec<(ChangeHash, Element)>> = BTreeMap::new();
         for map in &self.maps {
@@ -69,7 +69,7 @@ impl<'a> ResourceView<'a> {
                 by_key.entry(key).or_default().extend(written);
             }
         }
-        Standing { doc, by_key }
+        Standing { by_key }
     }
 
     /// The changes behind the values that stand beside each other at one of these keys, or behind the
@@ -120,7 +120,7 @@ impl<'a> ResourceView<'a> {
     }
 }
 
-impl Standing<'_> {
+impl Standing {
     /// The keys, grouped into units.
     pub fn units(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -136,14 +136,14 @@ impl Standing<'_> {
     }
 
     /// What stands in a unit, by the change that wrote it; writes that a later one knew of left out.
-    pub fn unit(&self, keys: &BTreeSet<String>) -> BTreeMap<ChangeHash, Written> {
+    pub fn unit(&self, order: &LogOrder, keys: &BTreeSet<String>) -> BTreeMap<ChangeHash, Written> {
         let mut by_change: BTreeMap<ChangeHash, Written> = BTreeMap::new();
         for key in keys {
             for (hash, element) in self.at(key) {
                 by_change.entry(*hash).or_default().insert(key.clone(), element.clone());
             }
         }
-        let maximal = history::maximal(self.doc, &by_change.keys().copied().collect());
+        let maximal = order.maximal(&by_change.keys().copied().collect());
         by_change.retain(|hash, _| maximal.contains(hash));
         by_change
     }

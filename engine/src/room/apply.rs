@@ -23,6 +23,8 @@ use crate::{
 /// A batch in the making.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
+    /// The heads before it.
+    pub to: Vec<ChangeHash>,
     pub changes: Vec<LoggedChange>,
     pub bindings: Vec<(ActorId, Author)>,
     pub events: Vec<Event>,
@@ -47,8 +49,9 @@ pub(super) struct Applied {
 }
 
 impl Applied {
-    pub fn new(careful: bool) -> Self {
-        Self { careful, ..Self::default() }
+    /// An empty one, for a document with these heads.
+    pub fn new(to: Vec<ChangeHash>, careful: bool) -> Self {
+        Self { to, careful, ..Self::default() }
     }
 
     /// Enters a writer of resources; says no where somebody else wrote one of them in this batch.
@@ -129,6 +132,9 @@ impl Room {
             return;
         }
         for (peer, checked) in group {
+            if let Some(member) = self.members.get_mut(&peer) {
+                member.session.has(&checked.change);
+            }
             self.bind(peer, &checked.change, applied);
             self.log(now_ms, &checked, &mut before, applied);
         }

@@ -2,15 +2,19 @@
 //!
 //! Automerge cannot take a change back, and a hostile one can leave a document half changed. The
 //! copy costs microseconds for a median patient and under a millisecond for a large one, once per
-//! batch.
+//! batch; with 200,000 changes some milliseconds (docs/performance.md).
 
 use std::collections::BTreeMap;
 
 use super::{Room, member::Orphan};
-use crate::{Document, Peer, change::metadata::Ledger, document::People};
+use crate::{
+    Peer,
+    change::metadata::Ledger,
+    document::{Aside, People},
+};
 
 pub(super) struct Backup {
-    document: Document,
+    document: Aside,
     ledger: Ledger,
     people: People,
     orphans: BTreeMap<Peer, Vec<Orphan>>,
@@ -22,7 +26,7 @@ impl Backup {
     pub fn of(room: &Room) -> Self {
         let waiting = room.members.iter().filter(|(_, member)| !member.orphans.is_empty());
         Self {
-            document: room.document.clone(),
+            document: room.document.aside(),
             ledger: room.ledger.clone(),
             people: room.people.clone(),
             orphans: waiting.map(|(peer, member)| (*peer, member.orphans.clone())).collect(),
@@ -32,7 +36,7 @@ impl Backup {
     }
 
     pub fn restore(self, room: &mut Room) {
-        room.document = self.document;
+        room.document.go_back(self.document);
         room.ledger = self.ledger;
         room.people = self.people;
         room.staged.clear();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use automerge::ActorId;
 
-use crate::{Author, RoomId, event::Rules, limits};
+use crate::{Author, RoomId, document::Snapshot, event::Rules, limits};
 
 /// Which end of the wire this replica is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub struct RoomConfig {
     pub event_time_ms: u64,
     /// The server's own actor, whose messages name the person it wrote for.
     pub server_actor: Option<ActorId>,
+    /// What newcomers are sent with the changes behind it; saved at the first of them where there is
+    /// none (server role).
+    pub snapshot: Option<Snapshot>,
     /// Bytes of the log as stored.
     pub bytes: u64,
     /// How large the room may grow (server role).
@@ -60,6 +63,7 @@ impl RoomConfig {
             event_seq: 0,
             event_time_ms: 0,
             server_actor: None,
+            snapshot: None,
             bytes: 0,
             size_max: RoomSize { bytes: limits::ROOM_BYTES_MAX, ops: limits::ROOM_OPS_MAX },
             rules: Rules::shipped(),

@@ -96,18 +96,22 @@ impl Room {
         self.inbox.push_front(Work::Changes { peer, chunks });
     }
 
-    /// What a trusted server sends: change chunks, and snapshots that are taken over at once.
+    /// What a trusted server sends: change chunks, or a snapshot that is taken over at once with the
+    /// changes behind it, which are history as well and have no events.
     fn take_trusted(&mut self, bytes: &[u8]) -> Result<Vec<Change>, CloseReason> {
-        let mut changes = Vec::new();
+        let (mut changes, mut snapshot) = (Vec::new(), None);
         let unreadable = CloseReason::Garbage("automerge cannot read it");
         for (is_document, chunk) in chunk::split(bytes)? {
             if is_document {
-                self.document.adopt(chunk).map_err(|_| unreadable)?;
-                self.ledger = Ledger::of(&self.document);
-                self.outputs.push_back(Output::Adopted);
+                snapshot = Some(chunk);
             } else {
                 changes.push(Change::from_bytes(chunk.to_vec()).map_err(|_| unreadable)?);
             }
+        }
+        if let Some(snapshot) = snapshot {
+            self.document.adopt(snapshot, std::mem::take(&mut changes)).map_err(|_| unreadable)?;
+            self.ledger = Ledger::of(&self.document);
+            self.outputs.push_back(Output::Adopted);
         }
         Ok(changes)
     }

@@ -82,6 +82,9 @@ impl Member {
 
     /// The dependencies that waiting changes lack.
     pub fn wanted(&self, document: &Document) -> BTreeSet<ChangeHash> {
+        if self.orphans.is_empty() {
+            return BTreeSet::new();
+        }
         let waiting: BTreeSet<ChangeHash> =
             self.orphans.iter().map(|orphan| orphan.change.hash()).collect();
         self.orphans

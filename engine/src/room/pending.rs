@@ -83,10 +83,11 @@ impl Room {
         let kept = kept.iter().filter(|change| !gone.contains(&change.hash()));
         let kept: Vec<Vec<u8>> = kept.map(|change| change.raw_bytes().to_vec()).collect();
         let actor = self.document.actor().clone();
-        match Document::load(&self.id, actor, None, kept) {
-            Ok(document) => self.document = document,
-            Err(_) => return self.outputs.push_back(Output::Reload { reason: "a refusal" }),
+        let mut document = Document::found(&self.id, actor);
+        if document.replay(kept).is_err() {
+            return self.outputs.push_back(Output::Reload { reason: "a refusal" });
         }
+        self.document = document;
         self.ledger = Ledger::of(&self.document);
         let (back, pending) = std::mem::take(&mut self.pending)
             .into_iter()

@@ -7,6 +7,7 @@
 
 mod clinical;
 mod crowd;
+mod first_sync;
 mod server_writes;
 mod stock;
 mod world;

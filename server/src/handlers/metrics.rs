@@ -10,5 +10,5 @@ const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Gives all counters.
 pub(crate) async fn show(caller: Caller) -> ([(HeaderName, &'static str); 1], String) {
     let hub = caller.hub();
-    ([(CONTENT_TYPE, TYPE)], hub.metrics().render(hub.writer_counts()))
+    ([(CONTENT_TYPE, TYPE)], hub.metrics().render(hub.writer_counts(), hub.waiting_bytes()))
 }

@@ -2,14 +2,17 @@
 //! so two sides that both send cannot block each other, and an end in order: what is queued, the
 //! reason, the close frame, and a short wait for the peer's.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
 };
 use futures_util::{Sink, SinkExt, StreamExt, stream::SplitStream};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
 use tokio_tungstenite::tungstenite;
 
 use crate::{
@@ -35,9 +38,12 @@ pub(super) fn limited(upgrade: WebSocketUpgrade, message_bytes_max: usize) -> We
 }
 
 /// Runs a socket to its end: `read` takes in what the peer sends, and ends when the peer's side has.
+///
+/// Reading and writing are tasks of their own: who is woken to write must not look for something to
+/// read first, which with many readers costs as much as the writing.
 pub(super) async fn run<R: Future<Output = ()>>(
     socket: WebSocket,
-    outbox: &Outbox,
+    outbox: &Arc<Outbox>,
     message: fn(Bytes) -> Option<Message>,
     read: impl FnOnce(SplitStream<WebSocket>) -> R,
 ) {
@@ -46,10 +52,13 @@ pub(super) async fn run<R: Future<Output = ()>>(
         let returns = outbox.closing().await.code == TRY_AGAIN;
         sleep(if returns { RETURN_GRACE } else { CLOSE_GRACE }).await;
     };
+    // Ended when this is dropped.
+    let mut writing = JoinSet::new();
+    writing.spawn(write(sink, Arc::clone(outbox), message));
     tokio::select! {
         () = read(stream) => {}
         // Ends only if the socket failed; behind a close frame the reader waits for the peer's.
-        () = write(sink, outbox, message) => {}
+        _ = writing.join_next() => {}
         () = overdue => {}
     }
 }
@@ -122,7 +131,7 @@ pub(super) fn broken(error: axum::Error, bytes_max: usize) -> Closing {
 
 async fn write(
     mut sink: impl Sink<Message, Error = axum::Error> + Unpin,
-    outbox: &Outbox,
+    outbox: Arc<Outbox>,
     message: fn(Bytes) -> Option<Message>,
 ) {
     loop {

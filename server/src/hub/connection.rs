@@ -124,8 +124,7 @@ impl Connection {
         if let Some(old) = self.session.take() {
             self.hub.leave(&old.link);
         }
-        let extensions = metadata.chartroom.is_some();
-        let link = Arc::new(Link::new(sender, extensions, Arc::clone(self.outbox())));
+        let link = Arc::new(Link::new(sender, metadata.chartroom, Arc::clone(self.outbox())));
         self.hub.enter(&link);
         link.send(&Frame::Peer {
             sender: self.hub.peer_id.clone(),
@@ -136,6 +135,7 @@ impl Connection {
                 chartroom: Some(ChartroomMetadata {
                     version: EXTENSIONS_VERSION,
                     durable_heads: true,
+                    parts: true,
                 }),
                 person: None,
             },
@@ -215,6 +215,7 @@ impl Session {
             | Frame::RoomRefused { .. }
             | Frame::Authors { .. }
             | Frame::Refused { .. }
+            | Frame::SyncPart { .. }
             | Frame::Events { .. }
             | Frame::FollowEnded { .. }
             | Frame::Join { .. }
@@ -364,6 +365,7 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
         | Frame::RoomRefused { sender, .. }
         | Frame::Authors { sender, .. }
         | Frame::Refused { sender, .. }
+        | Frame::SyncPart { sender, .. }
         | Frame::LeaveRoom { sender, .. }
         | Frame::Follow { sender, .. }
         | Frame::Unfollow { sender, .. }

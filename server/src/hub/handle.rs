@@ -8,7 +8,7 @@ use chartroom_engine::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{link::Link, room_task::Mail};
+use super::{link::Link, resident::Resident, room_task::Mail};
 use crate::storage::{Fact, StorageError};
 
 /// Why a room does not do what it was asked.
@@ -104,11 +104,12 @@ pub type Edits = Vec<Result<Edit, CommandError>>;
 pub struct RoomHandle {
     id: RoomId,
     mailbox: mpsc::Sender<Mail>,
+    pub(super) resident: Arc<Resident>,
 }
 
 impl RoomHandle {
-    pub(super) fn new(id: RoomId, mailbox: mpsc::Sender<Mail>) -> Self {
-        Self { id, mailbox }
+    pub(super) fn new(id: RoomId, mailbox: mpsc::Sender<Mail>, resident: Arc<Resident>) -> Self {
+        Self { id, mailbox, resident }
     }
 
     /// Name and epoch.
@@ -205,6 +206,12 @@ impl RoomHandle {
                 let _ = mailbox.send(mail).await;
             });
         }
+    }
+
+    /// Has a room that nobody uses go at once. Never waits.
+    pub(super) fn unload(&self) {
+        // A mailbox that is full belongs to a room in use.
+        let _ = self.mailbox.try_send(Mail::Unload);
     }
 
     /// Ends the room when everything it took is durable.

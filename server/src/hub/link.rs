@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{Closing, Outbox};
 use crate::{
     limits::Patience,
-    wire::frame::{Frame, encode},
+    wire::frame::{ChartroomMetadata, Frame, encode},
 };
 
 /// Where a room sends what a peer is to hear.
@@ -23,6 +23,8 @@ pub(crate) struct Link {
     pub peer_id: String,
     /// Whether it understands Chartroom's extension messages.
     pub extensions: bool,
+    /// Whether it takes long sync messages in parts.
+    pub parts: bool,
     /// What waits for its socket.
     pub outbox: Arc<Outbox>,
     heads_wanted: AtomicBool,
@@ -31,9 +33,14 @@ pub(crate) struct Link {
 
 impl Link {
     /// A peer that has just joined.
-    pub fn new(peer_id: String, extensions: bool, outbox: Arc<Outbox>) -> Self {
+    pub fn new(
+        peer_id: String,
+        extensions: Option<ChartroomMetadata>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
         let (heads_wanted, patience) = (AtomicBool::new(false), Mutex::new(Patience::new()));
-        Self { peer_id, extensions, outbox, heads_wanted, patience }
+        let parts = extensions.is_some_and(|extensions| extensions.parts);
+        Self { peer_id, extensions: extensions.is_some(), parts, outbox, heads_wanted, patience }
     }
 
     /// Whether the peer wants to hear which heads this server's storage has.

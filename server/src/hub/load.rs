@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId};
+use chartroom_engine::{ActorId, Document, Role, Room, RoomConfig, RoomId, Snapshot};
 
 use super::{HubConfig, RoomError};
 use crate::storage::Storage;
@@ -41,16 +41,27 @@ pub fn load(
         return Ok(Loaded { room, sealed: false, seq: 0, snapshot_bytes: 0, tail_bytes: 0 });
     };
     let changes = stored.changes.iter().map(|change| change.bytes.to_vec());
-    let document =
-        Document::load(id, server_actor, stored.snapshot.as_deref(), changes).map_err(|error| {
-            RoomError::Unreadable {
-                room: id.clone(),
-                key: format!("snapshot and changes up to {}", stored.seq),
-                reason: format!("make no document: {error}"),
-            }
-        })?;
+    let unreadable = |error| RoomError::Unreadable {
+        room: id.clone(),
+        key: format!("snapshot and changes up to {}", stored.seq),
+        reason: format!("make no document: {error}"),
+    };
+    let mut document = match &stored.snapshot {
+        Some(bytes) => Document::open(id, server_actor, bytes).map_err(unreadable)?,
+        None => Document::found(id, server_actor),
+    };
+    let heads = document.heads();
+    document.replay(changes).map_err(unreadable)?;
+    let stored_snapshot =
+        stored.snapshot.as_deref().map(|bytes| Snapshot { heads, bytes: bytes.into() });
+    let tail_bytes = usize::try_from(stored.tail_bytes).unwrap_or(usize::MAX);
+    // Saved here where it has to be, and not on the room's task for the first who comes.
+    let snapshot = stored_snapshot
+        .filter(|snapshot| !snapshot.is_outgrown(tail_bytes))
+        .unwrap_or_else(|| document.snapshot());
     let snapshot_bytes = stored.snapshot.as_ref().map_or(0, |bytes| bytes.len() as u64);
     let config = RoomConfig {
+        snapshot: (!stored.sealed).then_some(snapshot),
         bytes: snapshot_bytes + stored.tail_bytes,
         bindings: stored.bindings,
         seq: stored.seq,

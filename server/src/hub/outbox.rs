@@ -128,6 +128,16 @@ impl Outbox {
         self.ready.notify_one();
     }
 
+    /// Whether frames of so many bytes together fit where nothing waits.
+    pub fn holds(&self, bytes: usize) -> bool {
+        bytes <= self.bytes_max / 2
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     /// Whether little enough waits for more to be produced.
     pub fn has_space(&self) -> bool {
         let state = self.state.lock();

@@ -14,7 +14,7 @@ mod summary;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use chartroom_engine::{Batch, CommandError, Input, Output, RoomId, change::Refusal};
+use chartroom_engine::{Batch, CommandError, Input, Output, RoomId, Snapshot, change::Refusal};
 use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
@@ -25,6 +25,7 @@ use super::{
     Hub, RoomError,
     feed::Feed,
     load::{Loaded, load},
+    resident::Resident,
 };
 use crate::{
     clock,
@@ -46,7 +47,7 @@ const STORAGE_ANSWERS: usize = 4;
 /// What comes back from the storage thread.
 enum StorageAnswer {
     Committed { number: u64, at: Instant, result: Result<(), StorageError> },
-    Compacted { result: Result<(), StorageError> },
+    Compacted { result: Result<(), StorageError>, snapshot: Option<Snapshot> },
 }
 
 /// One loaded room.
@@ -57,6 +58,9 @@ pub(super) struct RoomTask {
     answers: mpsc::Receiver<StorageAnswer>,
     answer: mpsc::Sender<StorageAnswer>,
     idle_ticks: u32,
+    /// Whether the memory is wanted for other rooms.
+    unwanted: bool,
+    resident: Arc<Resident>,
     closing: Option<bool>,
 }
 
@@ -70,9 +74,15 @@ enum Flow {
 }
 
 impl RoomTask {
-    pub fn new(hub: Arc<Hub>, id: RoomId, mailbox: mpsc::Receiver<Mail>) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        id: RoomId,
+        mailbox: mpsc::Receiver<Mail>,
+        resident: Arc<Resident>,
+    ) -> Self {
         let (answer, answers) = mpsc::channel(STORAGE_ANSWERS);
-        Self { hub, id, mailbox, answers, answer, idle_ticks: 0, closing: None }
+        let (idle_ticks, unwanted, closing) = (0, false, None);
+        Self { hub, id, mailbox, answers, answer, idle_ticks, unwanted, resident, closing }
     }
 
     /// Runs until the room is retired or the server closes.
@@ -94,7 +104,12 @@ impl RoomTask {
     /// Serves the room as the store has it; true when the task ends, false when the room is to be
     /// loaded again.
     async fn load_and_serve(&mut self) -> bool {
-        match self.load().await {
+        let loaded = self.load().await;
+        if let Ok(loaded) = &loaded {
+            self.resident.measure(&loaded.room, 0);
+            self.hub.keep_to_budget();
+        }
+        match loaded {
             Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room)).await,
             Ok(loaded) => self.serve(loaded).await,
             Err(error) => self.stand_in(Err(error)).await,
@@ -140,9 +155,11 @@ impl RoomTask {
                 _ = tick.tick() => {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
+                    live.members.rest();
+                    self.resident.measure(&live.room, live.members.count());
                 }
                 count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {
-                    self.idle_ticks = 0;
+                    self.used();
                     if count == 0 {
                         self.closing.get_or_insert(false);
                     }
@@ -192,7 +209,7 @@ impl RoomTask {
             live.staged = Staged::default();
         }
         live.answer_reads();
-        if live.room.settled() && live.log.is_due() {
+        if live.room.settled() && live.log.is_due(&live.room) {
             live.log.compact(&self.hub, &live.room, self.answer.clone());
         }
         Flow::Go
@@ -273,7 +290,7 @@ impl RoomTask {
             return false;
         }
         if let Some(compact) = self.closing {
-            if compact && live.log.is_worth_it() {
+            if compact && live.log.is_worth_it(true) {
                 live.log.compact(&self.hub, &live.room, self.answer.clone());
                 return false;
             }
@@ -282,7 +299,7 @@ impl RoomTask {
         if !live.members.is_empty() || !self.is_idle() {
             return false;
         }
-        if live.log.is_worth_it() {
+        if live.log.is_worth_it(false) {
             live.log.compact(&self.hub, &live.room, self.answer.clone());
             return false;
         }
@@ -299,8 +316,14 @@ impl RoomTask {
         while old.recv().await.is_some() {}
     }
 
+    /// Somebody asks something of the room.
+    fn used(&mut self) {
+        self.resident.used(self.hub.next_number());
+        (self.idle_ticks, self.unwanted) = (0, false);
+    }
+
     fn is_idle(&self) -> bool {
-        self.tick_length() * self.idle_ticks >= self.hub.config.room_idle
+        self.unwanted || self.tick_length() * self.idle_ticks >= self.hub.config.room_idle
     }
 
     fn retire(&self) -> bool {

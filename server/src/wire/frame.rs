@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use chartroom_engine::{Author, DocumentId};
 
 pub use decode::{FrameError, decode};
-pub use encode::{encode, encode_sync};
+pub use encode::{SyncHead, encode, encode_sync_part};
 
 /// The one protocol version that both sides name.
 pub const PROTOCOL_VERSION: &str = "1";
@@ -192,6 +192,18 @@ pub enum Frame {
         /// For people.
         message: String,
     },
+    /// Extension, server: the next piece of a long [`Frame::Sync`]. It names no target, so that
+    /// everybody is sent the same bytes.
+    SyncPart {
+        /// From whom.
+        sender: String,
+        /// Which document.
+        document: DocumentId,
+        /// Bytes of the whole message.
+        total: u64,
+        /// The bytes that follow on those before.
+        data: Vec<u8>,
+    },
     /// Extension, client: closes one room on this connection.
     LeaveRoom {
         /// From whom.
@@ -272,12 +284,14 @@ pub struct PeerMetadata {
 }
 
 /// Which extensions a peer understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChartroomMetadata {
     /// Version of the extension messages.
     pub version: u64,
     /// Whether the heads in this peer's sync messages are durable.
     pub durable_heads: bool,
+    /// Whether this peer takes long sync messages in parts.
+    pub parts: bool,
 }
 
 /// What one storage holds of a document.

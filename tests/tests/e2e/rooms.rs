@@ -2,15 +2,20 @@
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
+use chartroom_engine::limits::SYNC_PART_BYTES;
 use chartroom_server::{
-    storage::{Memory, Tree, Write},
+    config::ServerConfig,
+    storage::{Memory, Storage, Tree, Write},
     wire::frame::Frame,
 };
 use chartroom_tests::{
     client::{Client, PATIENCE, open_narrow_socket},
+    gate::Gate,
     server::Server,
 };
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::{ROOM, alice_and_bob, allergy};
 
@@ -167,4 +172,74 @@ async fn loaded_rooms(server: &Server) -> u64 {
     let text = server.text("/metrics").await.unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("chartroom_rooms_loaded ")).unwrap();
     line.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_large_room_comes_in_parts_to_all_who_join_and_they_converge() {
+    const PEOPLE: usize = 5;
+    let server = Server::start_over_with(Arc::new(Memory::new()), ServerConfig::new("unused"));
+    let server = server.await.unwrap();
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    let mut random = StdRng::seed_from_u64(1);
+    for number in 0..8 {
+        // What does not compress, so that the snapshot is large.
+        let text: String = (0..40_000).map(|_| random.random_range('a'..='z')).collect();
+        alice.put(room, allergy(&format!("a{number}"), &text)).await.unwrap();
+    }
+    alice.until_saved(room).await.unwrap();
+    let heads = alice.heads(room);
+
+    let mut joining = JoinSet::new();
+    for number in 0..PEOPLE {
+        let (address, heads) = (server.address(), heads.clone());
+        joining.spawn(async move {
+            let mut client = Client::connect(address, &format!("p{number}")).await.unwrap();
+            let room = client.open(ROOM).await.unwrap();
+            client.until_heads(room, &heads).await.unwrap();
+            client.chart(room).parts.clone()
+        });
+    }
+    for parts in joining.join_all().await {
+        let (last, full) = parts.split_last().expect("it came in parts");
+        assert!(full.len() >= 2 && full.iter().all(|bytes| *bytes == SYNC_PART_BYTES), "{parts:?}");
+        assert!(*last <= SYNC_PART_BYTES);
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_serves_before_it_has_looked_at_its_rooms_and_loads_none_of_the_others() {
+    let memory = Arc::new(Memory::new());
+    let server = Server::start_over(memory.clone()).await.unwrap();
+    for patient in 1..=20 {
+        let resource = json!({ "resourceType": "Patient", "id": format!("p{patient}") });
+        let put = json!({ "kind": "put", "resource": resource });
+        let room = format!("patient:p{patient}");
+        assert_eq!(server.command(&room, &put).await.unwrap().status, 200);
+    }
+    server.stop().await.unwrap();
+
+    let storage = Arc::new(Gate::new(memory, ROOM.parse().unwrap()));
+    let held = Arc::clone(&storage);
+    let (release, released) = std::sync::mpsc::sync_channel::<()>(0);
+    let (holding, holds) = tokio::sync::oneshot::channel();
+    let holder = std::thread::spawn(move || {
+        let _list = held.hold_list();
+        holding.send(()).unwrap();
+        released.recv().unwrap();
+    });
+    holds.await.unwrap();
+    let server = Server::start_over(Arc::clone(&storage) as Arc<dyn Storage>).await.unwrap();
+    assert_eq!(server.get("/readyz").await.unwrap().status, 200);
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    alice.put(room, allergy("a1", "latex")).await.unwrap();
+    alice.until_saved(room).await.unwrap();
+    let patients = storage.loaded();
+    let patients = patients.iter().filter(|id| id.name.is_chart()).map(|id| id.name.as_str());
+    assert_eq!(patients.collect::<Vec<_>>(), [ROOM]);
+    release.send(()).unwrap();
+    holder.join().unwrap();
+    server.stop().await.unwrap();
 }

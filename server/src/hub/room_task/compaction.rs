@@ -1,4 +1,5 @@
-//! When a room's log is replaced by a snapshot, and how: saved, loaded back, compared, written.
+//! When a room's log is replaced by a snapshot, and how: saved, loaded back, compared, written; off
+//! the room's task, which goes on with the old one. Newcomers are sent the new one too.
 
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub(super) struct Log {
     seq: u64,
     snapshot_bytes: u64,
     tail_bytes: u64,
-    /// Bytes of tail and of snapshot of the compaction under way.
-    running: Option<(u64, u64)>,
+    /// Bytes of tail of the compaction under way.
+    running: Option<u64>,
     /// A tail that could not be compacted is not tried again before it has doubled.
     not_before: u64,
 }
@@ -54,44 +55,49 @@ impl Log {
         self.running.is_some()
     }
 
-    /// Whether the tail has outgrown the snapshot.
-    pub fn is_due(&self) -> bool {
-        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN.max(self.snapshot_bytes)
+    /// Whether the tail has outgrown the snapshot, or what newcomers are sent has.
+    pub fn is_due(&self, room: &Room) -> bool {
+        let outgrown = self.tail_bytes >= TAIL_BYTES_MIN.max(self.snapshot_bytes);
+        self.may_start() && (outgrown || room.is_outgrown())
     }
 
-    /// Whether a room that is left is worth a new snapshot.
-    pub fn is_worth_it(&self) -> bool {
-        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN_AT_END.max(self.snapshot_bytes / 8)
+    /// Whether a room that is left is worth a new snapshot: `for_good`, as behind an import, any but
+    /// a short tail is.
+    pub fn is_worth_it(&self, for_good: bool) -> bool {
+        let least = if for_good { 0 } else { self.snapshot_bytes / 8 };
+        self.may_start() && self.tail_bytes >= TAIL_BYTES_MIN_AT_END.max(least)
     }
 
     /// Starts a compaction of a settled room; the answer comes as [`StorageAnswer::Compacted`].
     pub fn compact(&mut self, hub: &Arc<Hub>, room: &Room, answer: mpsc::Sender<StorageAnswer>) {
-        let (id, heads, seq) = (room.id().clone(), room.document().heads(), self.seq);
-        let snapshot = room.document().save();
-        self.running = Some((self.tail_bytes, snapshot.len() as u64));
-        let hub = Arc::clone(hub);
+        let Some(document) = room.durable() else { return };
+        self.running = Some(self.tail_bytes);
+        let (hub, seq) = (Arc::clone(hub), self.seq);
         tokio::task::spawn_blocking(move || {
-            let again = Document::load(&id, hub.server_actor.clone(), Some(&snapshot), []);
-            let done = move |result| {
+            let id = document.room().clone();
+            let snapshot = document.snapshot();
+            let again = Document::open(&id, hub.server_actor.clone(), &snapshot.bytes);
+            let (bytes, heads) = (snapshot.bytes.to_vec(), snapshot.heads.clone());
+            let done = move |result, snapshot| {
                 // The channel holds more than a room has under way; a task that ended needs none.
-                let _ = answer.try_send(StorageAnswer::Compacted { result });
+                let _ = answer.try_send(StorageAnswer::Compacted { result, snapshot });
             };
             if again.is_ok_and(|document| document.heads() == heads) {
-                hub.writer.compact(id, snapshot, seq, done);
+                hub.writer.compact(id, bytes, seq, move |result| done(result, Some(snapshot)));
             } else {
                 tracing::error!(document = %id.document_id(), "a snapshot did not load back");
                 let reason = "its snapshot does not load back to the same heads";
-                done(Err(StorageError::Refused { room: id, reason }));
+                done(Err(StorageError::Refused { room: id, reason }), None);
             }
         });
     }
 
-    /// The compaction ended.
-    pub fn compacted(&mut self, done: bool) {
-        let Some((tail, snapshot)) = self.running.take() else { return };
-        if done {
+    /// The compaction ended; `snapshot_bytes` where the snapshot was stored.
+    pub fn compacted(&mut self, snapshot_bytes: Option<u64>) {
+        let Some(tail) = self.running.take() else { return };
+        if let Some(bytes) = snapshot_bytes {
             self.tail_bytes = self.tail_bytes.saturating_sub(tail);
-            self.snapshot_bytes = snapshot;
+            self.snapshot_bytes = bytes;
             self.not_before = 0;
         } else {
             self.not_before = self.tail_bytes * 2;

@@ -15,7 +15,7 @@ impl RoomTask {
         let input = match mail {
             Mail::Join { peer, link, author, joined } => {
                 let extensions = link.extensions;
-                live.members.enter(peer, link);
+                live.members.enter(&self.hub.peer_id, &self.id, peer, link);
                 // A connection that ended meanwhile says so with its next mail.
                 let _ = joined.send(Ok(()));
                 Input::Joined { peer, author: Some(author), may_write: true, extensions }
@@ -59,6 +59,10 @@ impl RoomTask {
                 live.refounding = Some(done);
                 return Flow::Go;
             }
+            Mail::Unload => {
+                self.unwanted = true;
+                return Flow::Go;
+            }
             Mail::Close { compact } => {
                 self.closing = Some(compact);
                 return Flow::Go;
@@ -93,8 +97,13 @@ impl RoomTask {
 
     pub(super) fn take_answer(&mut self, live: &mut Live, answer: StorageAnswer) -> Flow {
         match answer {
-            StorageAnswer::Compacted { result } => {
-                live.log.compacted(result.is_ok());
+            StorageAnswer::Compacted { result, snapshot } => {
+                let bytes = snapshot.as_ref().map(|snapshot| snapshot.bytes.len() as u64);
+                live.log.compacted(bytes.filter(|_| result.is_ok()));
+                // What it reaches was durable before, whether or not it was stored.
+                if let Some(snapshot) = snapshot {
+                    live.room.renew_snapshot(snapshot);
+                }
                 Flow::Go
             }
             StorageAnswer::Committed { number, at, result } => {

@@ -47,6 +47,8 @@ pub(crate) enum Mail {
     Listen { listening: oneshot::Sender<Result<(Arc<Queue>, u64), RoomError>> },
     /// Found the next epoch, and seal this one.
     Refound { done: oneshot::Sender<Result<RoomId, RefoundingError>> },
+    /// Go as soon as nobody is here, rather than after a while.
+    Unload,
     /// End when everything is durable.
     Close { compact: bool },
 }
@@ -66,6 +68,7 @@ impl Mail {
             Self::Received { .. }
             | Self::Ephemeral { .. }
             | Self::Left { .. }
+            | Self::Unload
             | Self::Close { .. } => {}
         }
     }

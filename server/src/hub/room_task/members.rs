@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use chartroom_engine::{
     ActorId, Author, ChangeHash, CloseReason, Peer, Room, RoomId, change::Refusal,
+    limits::SYNC_PART_BYTES,
 };
 
 use crate::{
@@ -14,20 +16,28 @@ use crate::{
         link::Link,
     },
     limits::Limit,
-    wire::frame::{Frame, RemoteHeads, encode_sync},
+    wire::frame::{Frame, RemoteHeads, SyncHead, encode_sync_part},
 };
 
 /// Everyone in a room.
 #[derive(Default)]
 pub(super) struct Members {
-    links: BTreeMap<Peer, Arc<Link>>,
+    links: BTreeMap<Peer, Member>,
     seen: Seen,
+    /// The last long message that went out in parts, for all who are sent the same.
+    parts: Option<(Arc<[u8]>, Vec<Bytes>)>,
+}
+
+/// One of them.
+struct Member {
+    link: Arc<Link>,
+    sync: SyncHead,
 }
 
 impl Drop for Members {
     /// Whoever is still in the room when its task ends, by a panic as well, would wait for nothing.
     fn drop(&mut self) {
-        for link in self.links.values() {
+        for Member { link, .. } in self.links.values() {
             link.outbox.close(Closing::try_again("the room is loaded again; connect anew"));
         }
     }
@@ -38,8 +48,13 @@ impl Members {
         self.links.is_empty()
     }
 
-    pub fn enter(&mut self, peer: Peer, link: Arc<Link>) {
-        self.links.insert(peer, link);
+    pub fn count(&self) -> usize {
+        self.links.len()
+    }
+
+    pub fn enter(&mut self, us: &str, id: &RoomId, peer: Peer, link: Arc<Link>) {
+        let sync = SyncHead::new(us, &link.peer_id, &id.document_id());
+        self.links.insert(peer, Member { link, sync });
     }
 
     pub fn leave(&mut self, peer: Peer) {
@@ -53,7 +68,7 @@ impl Members {
             CloseReason::OverLimit(_) => Closing::over(Limit::MessageLists, reason.to_string()),
             CloseReason::Harm => Closing::policy(reason.to_string()),
         };
-        if let Some(link) = self.links.get(&peer) {
+        if let Some(Member { link, .. }) = self.links.get(&peer) {
             link.fail(us, closing);
         }
     }
@@ -61,7 +76,7 @@ impl Members {
     /// Lets everybody out of an epoch that is sealed, with word of where the room is now; a client
     /// that does not understand that hears that the document is not to be had.
     pub fn send_away(&mut self, us: &str, sealed: &RoomId, now: &RoomId) {
-        for link in std::mem::take(&mut self.links).into_values() {
+        for Member { link, .. } in std::mem::take(&mut self.links).into_values() {
             let (sender, target) = (us.to_owned(), link.peer_id.clone());
             link.send(&if link.extensions {
                 let (name, epoch, document) = (now.name.to_string(), now.epoch, now.document_id());
@@ -75,7 +90,7 @@ impl Members {
     /// Ends all connections, and says how many.
     pub fn close_all(&mut self, us: &str, closing: &Closing) -> u64 {
         let links = std::mem::take(&mut self.links);
-        for link in links.values() {
+        for Member { link, .. } in links.values() {
             link.fail(us, closing.clone());
         }
         links.len() as u64
@@ -86,7 +101,8 @@ impl Members {
         if !self.links.contains_key(&from) || !self.seen.admit(&message) {
             return;
         }
-        let others = self.links.iter().filter(|(peer, link)| {
+        let links = self.links.iter().map(|(peer, member)| (peer, &member.link));
+        let others = links.filter(|(peer, link)| {
             **peer != from && link.peer_id != message.sender && link.peer_id != us
         });
         for (_, link) in others {
@@ -102,10 +118,26 @@ impl Members {
     }
 
     /// Sends one message of a sync session.
-    pub fn send_sync(&self, us: &str, id: &RoomId, peer: Peer, message: &[u8]) {
-        if let Some(link) = self.links.get(&peer) {
-            link.outbox.push(encode_sync(us, &link.peer_id, &id.document_id(), message).into());
+    pub fn send_sync(&mut self, us: &str, id: &RoomId, peer: Peer, message: &Arc<[u8]>) {
+        let Some(Member { link, sync }) = self.links.get(&peer) else { return };
+        let in_parts = link.parts && message.len() > SYNC_PART_BYTES;
+        // What is larger than the queue goes as one frame or not at all.
+        if !in_parts || !link.outbox.holds(message.len()) {
+            return link.outbox.push(sync.frame(message).into());
         }
+        let known = self.parts.take().filter(|(of, _)| Arc::ptr_eq(of, message));
+        let (_, parts) = self.parts.insert(known.unwrap_or_else(|| {
+            let (parts, total) = (message.chunks(SYNC_PART_BYTES), message.len() as u64);
+            let document = id.document_id();
+            let parts = parts.map(|part| encode_sync_part(us, &document, total, part).into());
+            (Arc::clone(message), parts.collect())
+        }));
+        parts.iter().for_each(|part| link.outbox.push(part.clone()));
+    }
+
+    /// Forgets what is quickly made again when somebody comes.
+    pub fn rest(&mut self) {
+        self.parts = None;
     }
 
     /// Tells a peer that understands it which of its changes are not taken; ends it if these are too
@@ -120,7 +152,7 @@ impl Members {
     ) {
         let document = id.document_id();
         tracing::debug!(%document, code = reason.code(), count = hashes.len(), "changes refused");
-        let Some(link) = self.links.get(&peer) else { return };
+        let Some(Member { link, .. }) = self.links.get(&peer) else { return };
         if link.extensions {
             link.send(&Frame::Refused {
                 sender: us.to_owned(),
@@ -138,7 +170,8 @@ impl Members {
 
     /// Tells a peer that understands it who is behind some actors.
     pub fn send_authors(&self, us: &str, id: &RoomId, peer: Peer, actors: &[(ActorId, Author)]) {
-        if let Some(link) = self.links.get(&peer).filter(|link| link.extensions) {
+        let member = self.links.get(&peer).filter(|member| member.link.extensions);
+        if let Some(Member { link, .. }) = member {
             let authors =
                 actors.iter().map(|(actor, author)| (actor.to_bytes().to_vec(), author.clone()));
             link.send(&Frame::Authors {
@@ -152,7 +185,8 @@ impl Members {
 
     /// Tells those who asked for it what this server's storage holds now.
     pub fn announce_heads(&self, hub: &Hub, id: &RoomId, room: &Room) {
-        let mut wanting = self.links.values().filter(|link| link.heads_wanted()).peekable();
+        let links = self.links.values().map(|member| &member.link);
+        let mut wanting = links.filter(|link| link.heads_wanted()).peekable();
         if wanting.peek().is_none() || !room.settled() {
             return;
         }

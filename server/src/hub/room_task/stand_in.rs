@@ -14,10 +14,11 @@ impl RoomTask {
         loop {
             tokio::select! {
                 mail = self.mailbox.recv() => {
-                    self.idle_ticks = 0;
+                    self.used();
                     asked = true;
                     match (mail, &sealed) {
                         (None | Some(Mail::Close { .. }), _) => return true,
+                        (Some(Mail::Unload), _) => self.unwanted = true,
                         (Some(Mail::Read(read)), Ok(room)) => read(Ok(room)),
                         (Some(Mail::Join { peer, link, joined, .. }), Ok(_)) => {
                             self.send_away(peer, link).await;

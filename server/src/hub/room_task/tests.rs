@@ -4,14 +4,14 @@
     reason = "a test that meets the unexpected ends there, and one panics on purpose"
 )]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chartroom_engine::{Author, Command, RoomId};
 use serde_json::json;
 
 use crate::{
     hub::{Hub, HubConfig, RoomError, RoomHandle},
-    storage::Memory,
+    storage::{Memory, Storage},
 };
 
 async fn write(room: &RoomHandle, id: &str) -> Result<(), RoomError> {
@@ -41,5 +41,79 @@ async fn a_room_whose_task_panics_is_loaded_again_and_the_others_go_on() {
     assert_eq!(room.read(|room| room.seq()).await.unwrap(), 2);
     assert_eq!(other.read(ids).await.unwrap(), 0);
     assert_eq!(hub.metrics().reloads.get(), 1);
+    hub.close(false).await;
+}
+
+/// A room with one resource, as it stands in the store when nobody uses it.
+async fn written(hub: &Arc<Hub>, patient: &str) -> RoomId {
+    let id = RoomId::first(format!("patient:{patient}").parse().unwrap());
+    let room = hub.open(&id).unwrap();
+    let resource = json!({ "resourceType": "Patient", "id": patient });
+    let author = Author::new("alice", "Alice");
+    room.command(author, vec![Command::Put { resource }]).await.unwrap().remove(0).unwrap();
+    id
+}
+
+/// Waits until so many rooms are loaded.
+async fn until_loaded(hub: &Hub, rooms: i64) {
+    let loaded = async {
+        while hub.metrics().rooms_loaded.get() != rooms {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), loaded).await.expect("rooms are unloaded");
+}
+
+#[tokio::test]
+async fn over_the_budget_the_room_that_was_unused_longest_goes_and_those_in_use_stay() {
+    let storage = Arc::new(Memory::new());
+    let first = Hub::start(storage.clone(), HubConfig::default()).unwrap();
+    let mut rooms = Vec::new();
+    for patient in ["a", "b", "c", "d"] {
+        rooms.push(written(&first, patient).await);
+    }
+    let cost = first.metrics().rooms_bytes.get();
+    first.close(false).await;
+
+    // Room for three of the four.
+    let memory_budget = u64::try_from(cost).unwrap() * 7 / 8;
+    let config = HubConfig { memory_budget, ..HubConfig::default() };
+    let hub = Hub::start(storage, config).unwrap();
+    let held = hub.open(&rooms[0]).unwrap();
+    held.loaded().await.unwrap();
+    for room in &rooms[1..3] {
+        hub.open(room).unwrap().loaded().await.unwrap();
+    }
+    until_loaded(&hub, 3).await;
+    hub.open(&rooms[3]).unwrap().loaded().await.unwrap();
+    until_loaded(&hub, 3).await;
+    let loaded: Vec<_> = hub.rooms.lock().loaded.values().map(|room| room.id().clone()).collect();
+    assert!(loaded.contains(&rooms[0]), "somebody holds it");
+    assert!(!loaded.contains(&rooms[1]), "it was unused longest");
+    let kept = hub.metrics().rooms_bytes.get();
+    assert!(kept <= i64::try_from(memory_budget).unwrap(), "{kept}");
+    hub.close(false).await;
+}
+
+#[tokio::test]
+async fn what_a_compaction_saved_is_what_newcomers_are_sent() {
+    let storage = Arc::new(Memory::new());
+    let hub = Hub::start(storage.clone(), HubConfig::default()).unwrap();
+    let id = written(&hub, "p1").await;
+    let room = hub.open(&id).unwrap();
+    let text = "x".repeat(80_000);
+    let resource = json!({ "resourceType": "Patient", "id": "p1", "language": text });
+    let author = Author::new("alice", "Alice");
+    room.command(author, vec![Command::Put { resource }]).await.unwrap().remove(0).unwrap();
+    let kept = async {
+        while room.read(chartroom_engine::Room::snapshot_bytes).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), kept).await.expect("a snapshot comes back");
+    let stored = storage.load(&id).unwrap().unwrap();
+    assert!(stored.changes.is_empty(), "it was stored first");
+    let bytes = room.read(chartroom_engine::Room::snapshot_bytes).await.unwrap();
+    assert_eq!(stored.snapshot.unwrap().len(), bytes);
     hub.close(false).await;
 }

@@ -98,6 +98,12 @@ pub fn decode(bytes: &[u8]) -> Result<Frame, FrameError> {
         },
         "authors" => authors(&fields)?,
         "refused" => refused(&fields)?,
+        "sync-part" => Frame::SyncPart {
+            sender: sender(&fields)?,
+            document: document(&fields)?,
+            total: fields.number("total")?,
+            data: fields.bytes("data")?,
+        },
         "leave-room" => Frame::LeaveRoom {
             sender: sender(&fields)?,
             target: target(&fields)?,
@@ -173,6 +179,7 @@ fn chartroom(value: Value<'_>) -> Result<ChartroomMetadata, FrameError> {
     Ok(ChartroomMetadata {
         version: inner.number("version")?,
         durable_heads: inner.optional("durableHeads", |v| v.flag("durableHeads"))?.unwrap_or(false),
+        parts: inner.optional("parts", |v| v.flag("parts"))?.unwrap_or(false),
     })
 }
 

@@ -21,13 +21,37 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
     map.finish()
 }
 
-/// Writes [`Frame::Sync`] without an owned copy of `data`, which may be shared among many peers.
-pub fn encode_sync(sender: &str, target: &str, document: &DocumentId, data: &[u8]) -> Vec<u8> {
+/// The part of [`Frame::Sync`] that is the same for every message of one session.
+#[derive(Debug, Clone)]
+pub struct SyncHead(Vec<u8>);
+
+impl SyncHead {
+    /// For messages from `sender` to `target` about a document.
+    pub fn new(sender: &str, target: &str, document: &DocumentId) -> Self {
+        let mut map = MapWriter::new(ENVELOPE_BYTES);
+        map.addressed("sync", sender, target)
+            .and_then(|()| map.document(document))
+            .and_then(|()| map.key("data"))
+            .expect("writing to a growing buffer cannot fail");
+        Self(map.finish())
+    }
+
+    /// The frame with an encoded Automerge sync message.
+    pub fn frame(&self, message: &[u8]) -> Vec<u8> {
+        // As much as is written, so that the bytes can be shared without another copy.
+        let length = minicbor::len(message.len() as u64);
+        let mut frame = Vec::with_capacity(self.0.len() + length + message.len());
+        frame.extend_from_slice(&self.0);
+        let mut out = Encoder::new(frame);
+        out.bytes(message).expect("writing to a growing buffer cannot fail");
+        out.into_writer()
+    }
+}
+
+/// Writes [`Frame::SyncPart`] without an owned copy of `data`.
+pub fn encode_sync_part(sender: &str, document: &DocumentId, total: u64, data: &[u8]) -> Vec<u8> {
     let mut map = MapWriter::new(ENVELOPE_BYTES + data.len());
-    map.addressed("sync", sender, target)
-        .and_then(|()| map.document(document))
-        .and_then(|()| map.bytes("data", data))
-        .expect("writing to a growing buffer cannot fail");
+    map.sync_part(sender, document, total, data).expect("writing to a growing buffer cannot fail");
     map.finish()
 }
 
@@ -120,6 +144,7 @@ impl MapWriter {
             | Frame::RoomRefused { .. }
             | Frame::Authors { .. }
             | Frame::Refused { .. }
+            | Frame::SyncPart { .. }
             | Frame::LeaveRoom { .. }
             | Frame::Follow { .. }
             | Frame::Unfollow { .. }
@@ -166,6 +191,9 @@ impl MapWriter {
                 self.text("code", code)?;
                 self.text("message", message)
             }
+            Frame::SyncPart { sender, document, total, data } => {
+                self.sync_part(sender, document, *total, data)
+            }
             Frame::LeaveRoom { sender, target, document } => {
                 self.addressed("leave-room", sender, target)?;
                 self.document(document)
@@ -207,6 +235,20 @@ impl MapWriter {
         }
     }
 
+    fn sync_part(
+        &mut self,
+        sender: &str,
+        document: &DocumentId,
+        total: u64,
+        data: &[u8],
+    ) -> Written {
+        self.text("type", "sync-part")?;
+        self.text("senderId", sender)?;
+        self.document(document)?;
+        self.number("total", total)?;
+        self.bytes("data", data)
+    }
+
     fn addressed(&mut self, kind: &str, sender: &str, target: &str) -> Written {
         self.text("type", kind)?;
         self.text("senderId", sender)?;
@@ -227,9 +269,12 @@ impl MapWriter {
         }
         self.out.str("isEphemeral")?.bool(*is_ephemeral)?;
         if let Some(chartroom) = chartroom {
-            self.out.str("chartroom")?.map(2)?.str("version")?;
+            self.out.str("chartroom")?.map(if chartroom.parts { 3 } else { 2 })?.str("version")?;
             number(&mut self.out, chartroom.version)?;
             self.out.str("durableHeads")?.bool(chartroom.durable_heads)?;
+            if chartroom.parts {
+                self.out.str("parts")?.bool(true)?;
+            }
         }
         if let Some(person) = person {
             self.out.str("person")?.map(2)?;

@@ -50,7 +50,7 @@ fn expected(name: &str) -> Frame {
         "join" => join(metadata(Some(STORAGE), false)),
         "join-without-storage" => join(metadata(None, true)),
         "join-chartroom" => join(PeerMetadata {
-            chartroom: Some(ChartroomMetadata { version: 1, durable_heads: false }),
+            chartroom: Some(ChartroomMetadata { version: 1, ..Default::default() }),
             person: Some(Author::new("alice", "Alice Ärztin")),
             ..metadata(None, true)
         }),
@@ -58,11 +58,22 @@ fn expected(name: &str) -> Frame {
             sender: server(),
             target: alice(),
             metadata: PeerMetadata {
-                chartroom: Some(ChartroomMetadata { version: 1, durable_heads: true }),
+                chartroom: Some(ChartroomMetadata {
+                    version: 1,
+                    durable_heads: true,
+                    parts: false,
+                }),
                 ..metadata(Some(STORAGE), false)
             },
             version: "1".to_owned(),
         },
+        "join-parts" => join(PeerMetadata {
+            chartroom: Some(ChartroomMetadata { version: 1, parts: true, ..Default::default() }),
+            ..metadata(None, true)
+        }),
+        "sync-part" => {
+            Frame::SyncPart { sender: server(), document: document(), total: 70_000, data }
+        }
         "error" => Frame::Error {
             sender: Some(server()),
             target: Some(alice()),
@@ -190,7 +201,10 @@ fn what_is_written_is_read_back() {
         assert_eq!(decode(&encode(&frame)), Ok(frame), "{name}");
     }
     let Frame::Sync { sender, target, document, data } = expected("sync") else { panic!() };
-    assert_eq!(encode_sync(&sender, &target, &document, &data), encode(&expected("sync")));
+    assert_eq!(SyncHead::new(&sender, &target, &document).frame(&data), encode(&expected("sync")));
+    let Frame::SyncPart { sender, document, total, data } = expected("sync-part") else { panic!() };
+    let part = encode_sync_part(&sender, &document, total, &data);
+    assert_eq!(part, encode(&expected("sync-part")));
 }
 
 #[test]

@@ -11,27 +11,26 @@ use futures_util::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{log::Log, rooms::Room};
+use crate::{
+    log::Log,
+    rooms::{OUTBOX_MAX, Seat},
+};
 
 /// Messages of one sender that may be on their way to the disk.
 const UNSYNCED_MAX: usize = 256;
-/// Messages that may wait for one reader.
-const OUTBOX_MAX: usize = 256;
 /// How much of a message its acknowledgement repeats.
 const ACKNOWLEDGED_BYTES: usize = 8;
 
 type Unsynced = (Bytes, oneshot::Receiver<()>);
 
 /// Serves a socket until its peer has gone or the log has failed.
-pub async fn run(socket: WebSocket, room: &Room, log: &Log) {
+pub async fn run(socket: WebSocket, seat: Seat, outgoing: mpsc::Receiver<Bytes>, log: &Log) {
     let (sink, stream) = socket.split();
-    let (outbox, outgoing) = mpsc::channel(OUTBOX_MAX);
     let (unsynced, syncing) = mpsc::channel(UNSYNCED_MAX);
-    let id = room.join(outbox.clone());
     // Apart from each other, so that a full queue stops one direction alone. What a peer sent before
     // it went is still passed on.
     let passing = async {
-        tokio::join!(read(stream, log, unsynced), pass_on(syncing, room, id, outbox));
+        tokio::join!(read(stream, log, unsynced), pass_on(syncing, &seat));
     };
     let writing = async {
         write(sink, outgoing).await;
@@ -41,7 +40,6 @@ pub async fn run(socket: WebSocket, room: &Room, log: &Log) {
         () = passing => {}
         () = writing => {}
     }
-    room.leave(id);
 }
 
 async fn read(mut stream: SplitStream<WebSocket>, log: &Log, unsynced: mpsc::Sender<Unsynced>) {
@@ -55,22 +53,13 @@ async fn read(mut stream: SplitStream<WebSocket>, log: &Log, unsynced: mpsc::Sen
     }
 }
 
-async fn pass_on(
-    mut syncing: mpsc::Receiver<Unsynced>,
-    room: &Room,
-    id: u64,
-    outbox: mpsc::Sender<Bytes>,
-) {
+async fn pass_on(mut syncing: mpsc::Receiver<Unsynced>, seat: &Seat) {
     while let Some((message, durable)) = syncing.recv().await {
         if durable.await.is_err() {
             return;
         }
-        let acknowledgement = message.slice(..message.len().min(ACKNOWLEDGED_BYTES));
-        // A member whose queue is closed has gone.
-        let _ = outbox.send(acknowledgement).await;
-        for member in room.members().iter().filter(|member| member.id != id) {
-            let _ = member.outbox.send(message.clone()).await;
-        }
+        seat.hear(message.slice(..message.len().min(ACKNOWLEDGED_BYTES))).await;
+        seat.tell(&message).await;
     }
 }
 

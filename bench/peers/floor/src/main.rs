@@ -27,9 +27,10 @@ async fn main() -> Result<()> {
     let log = Log::open(&options.data.join("log"))?;
     let rooms = Arc::new(Rooms::default());
     let room = get(async move |Path(name): Path<String>, upgrade: WebSocketUpgrade| -> Response {
-        let room = rooms.room(name);
+        // Taken before the answer goes out, so that who is connected misses nothing.
+        let (seat, outgoing) = rooms.join(name);
         small_reads(upgrade)
-            .on_upgrade(async move |socket| connection::run(socket, &room, &log).await)
+            .on_upgrade(async move |socket| connection::run(socket, seat, outgoing, &log).await)
     });
     options.serve(Router::new().route("/{room}", room)).await
 }

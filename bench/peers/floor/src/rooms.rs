@@ -12,46 +12,64 @@ use axum::body::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+/// Messages that may wait for one reader.
+pub const OUTBOX_MAX: usize = 256;
+
 /// Rooms by name; a room stays for as long as the process, since few bytes are in it.
 #[derive(Default)]
 pub struct Rooms(Mutex<HashMap<String, Arc<Room>>>);
 
 /// The connections of one room.
 #[derive(Default)]
-pub struct Room {
+struct Room {
     members: Mutex<Arc<Vec<Member>>>,
     joined: AtomicU64,
 }
 
 /// One connection as the others see it.
 #[derive(Clone)]
-pub struct Member {
-    pub id: u64,
-    pub outbox: mpsc::Sender<Bytes>,
+struct Member {
+    id: u64,
+    outbox: mpsc::Sender<Bytes>,
+}
+
+/// A place in a room, held until it is dropped.
+pub struct Seat {
+    room: Arc<Room>,
+    id: u64,
+    outbox: mpsc::Sender<Bytes>,
 }
 
 impl Rooms {
-    /// The room of that name.
-    pub fn room(&self, name: String) -> Arc<Room> {
-        Arc::clone(self.0.lock().entry(name).or_default())
+    /// Takes a seat in the room of that name, with what the room will say to it.
+    pub fn join(&self, name: String) -> (Seat, mpsc::Receiver<Bytes>) {
+        let room = Arc::clone(self.0.lock().entry(name).or_default());
+        let id = room.joined.fetch_add(1, Ordering::Relaxed);
+        let (outbox, outgoing) = mpsc::channel(OUTBOX_MAX);
+        let member = Member { id, outbox: outbox.clone() };
+        Arc::make_mut(&mut *room.members.lock()).push(member);
+        (Seat { room, id, outbox }, outgoing)
     }
 }
 
-impl Room {
-    /// Takes a connection in and names it.
-    pub fn join(&self, outbox: mpsc::Sender<Bytes>) -> u64 {
-        let id = self.joined.fetch_add(1, Ordering::Relaxed);
-        Arc::make_mut(&mut *self.members.lock()).push(Member { id, outbox });
-        id
+impl Seat {
+    /// Says something to the seat itself.
+    pub async fn hear(&self, message: Bytes) {
+        // A queue that is closed is one whose socket has gone.
+        let _ = self.outbox.send(message).await;
     }
 
-    /// Lets a connection go.
-    pub fn leave(&self, id: u64) {
-        Arc::make_mut(&mut *self.members.lock()).retain(|member| member.id != id);
+    /// Says something to everybody else in the room.
+    pub async fn tell(&self, message: &Bytes) {
+        let members = Arc::clone(&self.room.members.lock());
+        for member in members.iter().filter(|member| member.id != self.id) {
+            let _ = member.outbox.send(message.clone()).await;
+        }
     }
+}
 
-    /// Everybody who is in the room now.
-    pub fn members(&self) -> Arc<Vec<Member>> {
-        Arc::clone(&self.members.lock())
+impl Drop for Seat {
+    fn drop(&mut self) {
+        Arc::make_mut(&mut *self.room.members.lock()).retain(|member| member.id != self.id);
     }
 }

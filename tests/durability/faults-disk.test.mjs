@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { Server, temporaryFolder, until } from "../support/server.mjs";
 import { copied } from "./disk.mjs";
-import { Ledger, charts, found, joined, logEnd, logLines, post, refusesWritesAndServesReads, rejoin, returnsInVain, takesWritesAgain, write } from "./faults.mjs";
+import { Ledger, charts, found, joined, journalEnd, logEnd, logLines, post, postLong, refusesWritesAndServesReads, rejoin, returnsInVain, takesWritesAgain, write } from "./faults.mjs";
 import { chosenSeed, seeded } from "./random.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
@@ -43,8 +43,11 @@ test(`a full disk, ${ROUNDS} times`, { timeout: 60_000 * ROUNDS }, async () => {
     const alice = await joined(server, "alice");
     await ledger.writeBoth(server, alice);
     await ledger.compare(server);
-    // The write that does not fit ends anywhere, also in the middle of a record.
-    limit(server, (await logEnd(store)) + Math.floor(random() * 300));
+    // The write that does not fit ends anywhere, also in the middle of a record, in turn in the journal
+    // and in the file that takes what the journal holds.
+    const inJournal = round % 2 === 1;
+    limit(server, (await (inJournal ? journalEnd : logEnd)(store)) + Math.floor(random() * 300));
+    if (!inJournal) await until("the journal is full", async () => (await postLong(server, "long")).status !== 200);
     const pending = [await refusesWritesAndServesReads(server, ledger, alice)];
     await returnsInVain(server, alice);
     pending.push(await refusesWritesAndServesReads(server, ledger, await joined(server, "erin")));
@@ -112,6 +115,8 @@ for (const call of ["fdatasync", "sync_file_range", "pwrite64"]) {
     let refusals = 0;
     for (let edit = 0; edit < 40; edit++) {
       const id = ledger.id("peer");
+      // Refused where it meets the fault.
+      if (edit % 2 === 0) await postLong(server, id);
       if (!alice.connected) await rejoin(server, alice);
       write(alice, id);
       while (!(await savedOrSentAway(alice))) {

@@ -18,9 +18,18 @@ export function found(store) {
   for (const room of [ROOM, OTHER]) chartroom(["--data", store, "import", join(SAMPLES, `${room.slice("patient:".length)}.json`)]);
 }
 
-/** Where the store writes next: its file is longer, and zero from there. */
+/** Where the store's file is written next: it is longer, and zero from there. */
 export async function logEnd(store) {
   return (await readFile(join(store, "db"))).findLastIndex((byte) => byte !== 0) + 1;
+}
+
+/** Where the journal is written next: records are a checksum, their length and a number, and older ones follow. */
+export async function journalEnd(store) {
+  const bytes = await readFile(join(store, "journal"));
+  for (let [end, next] = [0, bytes.readBigUInt64LE(8)]; ; next++) {
+    if (end + 16 > bytes.length || bytes.readBigUInt64LE(end + 8) !== next) return end;
+    end += 16 + bytes.readUInt32LE(end + 4);
+  }
 }
 
 /** Everything that a patient's room shows; throws unless each part is answered and the events have no gap. */
@@ -55,11 +64,16 @@ export function write(peer, id) {
 }
 
 /** Writes an observation over HTTP; answers with status and code. */
-export async function post(server, id) {
-  const answer = await fetch(`${server.http}/rooms/${ROOM}/commands`, {
+export const post = (server, id) => put(server, ROOM, observation(id));
+
+/** Writes a long note to a third room, of which a few fill the journal; answers with status and code. */
+export const postLong = (server, id) => put(server, "patient:third", { resourceType: "Observation", id, status: "final", subject: { reference: "Patient/third" }, valueString: "long ".repeat(30_000) });
+
+async function put(server, room, resource) {
+  const answer = await fetch(`${server.http}/rooms/${room}/commands`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-chartroom-person": "dana;Dana" },
-    body: JSON.stringify({ kind: "put", resource: observation(id) }),
+    body: JSON.stringify({ kind: "put", resource }),
   });
   return { status: answer.status, code: (await answer.json()).error?.code };
 }

@@ -1,7 +1,9 @@
 //! The default storage, over sled 0.34.7. No other file names sled.
 //!
-//! Five habits of sled shape this file. Its flush survives the death of the process but is no
-//! barrier against the loss of power, so every write ends with an fdatasync of its file. It keeps
+//! Six habits of sled shape this file. A batch costs it the rewriting of pages, and all its threads
+//! wake for each flush; so a write is durable in the `journal` and stays `pending` in memory until a
+//! checkpoint hands many of them to sled at once. Its flush survives the death of the process
+//! but is no barrier against the loss of power, so it ends with an fdatasync of its file. It keeps
 //! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
 //! cuts them), and should one appear all the same it is synced too. It takes damage in the last
 //! part of its log for a torn write and silently forgets what follows; `witness` notices. Its flush
@@ -9,25 +11,32 @@
 //! which must not take the storage thread along.
 
 mod files;
+mod journal;
+mod pending;
 #[cfg(test)]
 mod tests;
 mod watch;
 mod witness;
 
 use std::{
+    cmp::Ordering::{Greater, Less},
     fs::File,
     io,
+    ops::ControlFlow,
+    os::unix::fs::FileExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::{
     StorageError,
     keyspace::{Keyspace, Tree, TreeError, Visit, Write},
 };
+use journal::{Journal, Record};
+use pending::Pending;
 use watch::Watch;
 use witness::Witness;
 
@@ -36,18 +45,26 @@ pub type Sled = Keyspace<SledTree>;
 
 /// Where the store counts its writes, behind every key that records have.
 const WRITES: &[u8] = b"\xffwrites";
+/// Bytes that sled takes between two syncs of a checkpoint: out of what was written to several of its
+/// segments and synced for none, a power cut can leave what it does not open.
+const CHECKPOINT_BATCH_BYTES: usize = 128 * 1024;
 /// Memory for sled's pages; what a room needs is in its task, and loads read each record once.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The two steps that durability rests on, apart from each other so that a test can see their order
-/// and let each fail.
+/// The steps that durability rests on, apart from each other so that a test can see their order and
+/// let each fail.
 pub(crate) trait Steps: Send + Sync {
-    /// Hands everything written so far to the operating system.
+    /// Hands a record of the journal to the operating system.
+    fn append(&self, journal: &File, record: &[u8], at: u64) -> io::Result<()> {
+        journal.write_all_at(record, at)
+    }
+
+    /// Hands everything that sled took so far to the operating system.
     fn flush(&self, db: &sled::Db) -> sled::Result<()> {
         db.flush().map(drop)
     }
 
-    /// Has the operating system put the store's file on the disk.
+    /// Has the operating system put a file on the disk.
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
     }
@@ -74,6 +91,8 @@ struct Open {
     /// A handle of our own on the file that sled writes.
     file: File,
     witness: Witness,
+    journal: Mutex<Journal>,
+    pending: RwLock<Pending>,
 }
 
 impl Sled {
@@ -111,10 +130,12 @@ impl SledTree {
         // it while it opens must not outlive it.
         files::sync_contents(&self.folder).map_err(failed)?;
         let open = self.open_claimed()?;
+        self.checkpoint(&open)?;
         files::sync_contents(&self.folder).map_err(failed)?;
         Ok(open)
     }
 
+    /// Opens a store that nobody else has open, with what its journal has beyond sled pending.
     fn open_claimed(&self) -> Result<Open, TreeError> {
         files::claim_soon(&self.folder)?;
         let db = match guarded(|| self.open_sled())? {
@@ -127,9 +148,39 @@ impl SledTree {
         let db = db.map_err(|error| self.open_error(&error))?;
         let file = File::open(files::data_file(&self.folder)).map_err(failed)?;
         let witness = Witness::at(&self.folder).map_err(failed)?;
-        let found = guarded(|| db.get(WRITES))?.map_err(failed)?;
-        witness.check(found.as_deref())?;
-        Ok(Open { db, file, witness })
+        let journal = Journal::at(&self.folder).map_err(failed)?;
+        let mut found = count_of_writes(&db)?;
+        let mut pending = Pending::default();
+        for (number, writes) in journal.beyond(found).map_err(failed)? {
+            pending.take(number, writes);
+            found = number;
+        }
+        witness.check(found)?;
+        let (journal, pending) = (Mutex::new(journal), RwLock::new(pending));
+        Ok(Open { db, file, witness, journal, pending })
+    }
+
+    /// Hands what is pending to sled, durable there, so that the journal begins anew.
+    fn checkpoint(&self, open: &Open) -> Result<(), TreeError> {
+        // The journal has it all until the end, so it need not be one batch.
+        for batch in open.pending.read().batches(CHECKPOINT_BATCH_BYTES) {
+            self.write_through(open, batch)?;
+        }
+        open.pending.write().clear();
+        open.journal.lock().rewind();
+        Ok(())
+    }
+
+    /// Writes a batch to sled and has it durable there.
+    fn write_through(&self, open: &Open, batch: sled::Batch) -> Result<(), TreeError> {
+        guarded(|| {
+            open.db.apply_batch(batch)?;
+            let _watched = self.watch.over(&open.db);
+            self.steps.flush(&open.db)
+        })?
+        .map_err(failed)?;
+        files::each_blob(&self.folder, |blob| self.sync(blob)).map_err(failed)?;
+        self.sync(&open.file).map_err(failed)
     }
 
     /// Writes and syncs as much as an opening will, while what is open goes on answering reads: on a
@@ -185,37 +236,53 @@ impl Tree for SledTree {
     fn scan(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), TreeError> {
         let open = self.open.read();
         let open = open.as_ref().ok_or_else(closed)?;
+        let mut pending = open.pending.read().within(from, to).into_iter().peekable();
         let mut entries = open.db.range(from..to);
         // A panic of `visit` is not sled's and passes.
-        while let Some(entry) = guarded(|| entries.next()).map_err(unreadable)? {
-            let (key, value) = entry.map_err(unread)?;
-            if visit(&key, &value).is_break() {
-                break;
+        let mut next = || {
+            let entry = guarded(|| entries.next()).map_err(unreadable)?;
+            entry.transpose().map_err(unread)
+        };
+        let mut stored = next()?;
+        loop {
+            let order = match (pending.peek(), &stored) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Less,
+                (None, Some(_)) => Greater,
+                (Some((key, _)), Some((stored, _))) => key.as_slice().cmp(stored),
+            };
+            let flow = match (order, pending.next_if(|_| order.is_le()), &stored) {
+                (_, Some((key, Some(value))), _) => visit(&key, &value),
+                (Greater, _, Some((key, value))) => visit(key, value),
+                _ => ControlFlow::Continue(()),
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+            if order.is_ge() {
+                stored = next()?;
             }
         }
-        Ok(())
     }
 
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError> {
         let open = self.open.read();
         let open = open.as_ref().ok_or_else(closed)?;
-        let mut batch = sled::Batch::default();
         let number = open.witness.next();
-        batch.insert(WRITES, number.to_be_bytes().as_slice());
-        for write in writes {
-            match write {
-                Write::Put(key, value) => batch.insert(key, value),
-                Write::Delete(key) => batch.remove(key),
+        let record = Record::new(number, &writes);
+        if !record.is_short() || !open.journal.lock().has_room_for(&record) {
+            self.checkpoint(open)?;
+        }
+        if record.is_short() {
+            open.journal.lock().append(&record, &*self.steps).map_err(failed)?;
+            open.pending.write().take(number, writes);
+        } else {
+            let mut alone = Pending::default();
+            alone.take(number, writes);
+            for batch in alone.batches(usize::MAX) {
+                self.write_through(open, batch)?;
             }
         }
-        guarded(|| {
-            open.db.apply_batch(batch)?;
-            let _watched = self.watch.over(&open.db);
-            self.steps.flush(&open.db)
-        })?
-        .map_err(failed)?;
-        files::each_blob(&self.folder, |blob| self.sync(blob)).map_err(failed)?;
-        self.sync(&open.file).map_err(failed)?;
         open.witness.acknowledge(number);
         Ok(())
     }
@@ -241,12 +308,21 @@ impl Tree for SledTree {
 
 impl Drop for SledTree {
     fn drop(&mut self) {
-        if let Some(open) = self.open.get_mut().take()
-            && let Err(error) = close(Some(open), &self.folder)
-        {
+        let Some(open) = self.open.get_mut().take() else { return };
+        if let Err(error) = self.checkpoint(&open).and(close(Some(open), &self.folder)) {
             tracing::error!(%error, "the store was not closed in order");
         }
     }
+}
+
+/// The number of the last write that sled took.
+fn count_of_writes(db: &sled::Db) -> Result<u64, TreeError> {
+    let Some(found) = guarded(|| db.get(WRITES))?.map_err(failed)? else { return Ok(0) };
+    let count = found
+        .as_ref()
+        .try_into()
+        .map_err(|_| unreadable("the store's count of writes is damaged"))?;
+    Ok(u64::from_be_bytes(count))
 }
 
 /// Closes the store. When it returns, the next may open it: threads of sled's that still wrote, and

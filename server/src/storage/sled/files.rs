@@ -14,9 +14,9 @@ use crate::storage::keyspace::TreeError;
 const CLOSING_STEPS_MAX: u32 = 2000;
 /// The pause between two tries.
 const CLOSING_STEP: Duration = Duration::from_millis(5);
-/// What sled writes to open a store: a segment of 512 KiB, and a recovery snapshot of some bytes a
-/// page.
-const OPENING_BYTES: usize = 2 * 1024 * 1024;
+/// What sled writes to open a store: a segment of 512 KiB, a recovery snapshot of some bytes a page,
+/// and what the journal holds, with the pages around it.
+const OPENING_BYTES: usize = 6 * 1024 * 1024;
 
 /// The file that holds everything.
 pub(super) fn data_file(folder: &Path) -> PathBuf {

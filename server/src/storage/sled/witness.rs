@@ -39,13 +39,7 @@ impl Witness {
     }
 
     /// Compares with the store's own count, and takes it from there.
-    pub(super) fn check(&self, found: Option<&[u8]>) -> Result<(), TreeError> {
-        let found = match found {
-            Some(bytes) => u64::from_be_bytes(bytes.try_into().map_err(|_| {
-                TreeError::Unreadable("the store's count of writes is damaged".to_owned())
-            })?),
-            None => 0,
-        };
+    pub(super) fn check(&self, found: u64) -> Result<(), TreeError> {
         let acknowledged = self.count.swap(found, Ordering::Relaxed);
         if found < acknowledged {
             let witness = self.path.display().to_string();

@@ -16,7 +16,7 @@ import { check, parse, sort, straceArguments } from "./trace.mjs";
 const ROOM = "patient:niamh-oyelaran";
 const SUBJECT = { reference: "Patient/niamh-oyelaran" };
 const EDITS = 60;
-const CUTS = Number(process.env.CUTS ?? 18);
+const CUTS = Number(process.env.CUTS ?? 12);
 /** Of a note that nobody looks at: some of them fill the journal, so that it goes over into the store's file. */
 const LONG_BYTES = 90_000;
 

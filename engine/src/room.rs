@@ -31,10 +31,13 @@ use crate::{
     limits,
     sync::{Context, Outbox},
 };
-use apply::Applied;
+use apply::{Applied, Looks};
 use inbox::{Ask, Work};
 use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
 use member::Member;
+
+/// Resources whose last state a room keeps between two batches and ticks: few people write at once.
+const LOOKS_MAX: usize = 4;
 
 /// A room.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub struct Room {
     /// Members whose sessions may have something to say although the heads are what they were.
     stirred: BTreeSet<Peer>,
     in_flight: Option<InFlight>,
+    /// Server role: resources as the last batch left them, for those who go on with them.
+    looks: Looks,
     outputs: VecDeque<Output>,
     /// Client role: local edits that the server does not hold yet, in order.
     pending: Vec<(ChangeHash, Edit)>,
@@ -98,6 +103,7 @@ impl Room {
             polled: Vec::new(),
             stirred: BTreeSet::new(),
             in_flight: None,
+            looks: Looks::new(),
             outputs: VecDeque::new(),
             pending: Vec::new(),
             batch: 0,
@@ -266,11 +272,15 @@ impl Room {
         }
         if self.in_flight.is_none() && self.inbox.is_empty() {
             self.poll_sessions(false);
+            self.looks.clear();
         }
     }
 
     fn persist(&mut self, applied: Applied) {
-        let Applied { to, changes, bindings, events, answers, mirrors, .. } = applied;
+        let Applied { to, changes, bindings, events, answers, mirrors, left, .. } = applied;
+        if self.serves() && left.len() <= LOOKS_MAX {
+            self.looks = left;
+        }
         if changes.is_empty() && mirrors.is_empty() {
             self.answer(answers);
             self.acknowledge();

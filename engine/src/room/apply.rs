@@ -36,8 +36,8 @@ pub(super) struct Applied {
     pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
-    /// Resources as the batch has left them, so that each is read once for each change of it.
-    left: BTreeMap<(String, String), Look>,
+    /// Resources as the last changes of them left them, so that each is read once for each change.
+    pub(super) left: Looks,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
     /// Changes of peers that were decided on, refused ones included.
@@ -49,9 +49,9 @@ pub(super) struct Applied {
 }
 
 impl Applied {
-    /// An empty one, for a document with these heads.
-    pub fn new(to: Vec<ChangeHash>, careful: bool) -> Self {
-        Self { to, careful, ..Self::default() }
+    /// An empty one, for a document with these heads, of which some resources are known.
+    pub fn new(to: Vec<ChangeHash>, left: Looks, careful: bool) -> Self {
+        Self { to, left, careful, ..Self::default() }
     }
 
     /// Enters a writer of resources; says no where somebody else wrote one of them in this batch.
@@ -76,13 +76,13 @@ const LEAST: RoomSize = RoomSize { bytes: 1, ops: 1 };
 
 /// A resource as readers see it, and the sorted names of its elements in conflict.
 #[derive(Debug)]
-struct Look {
+pub(super) struct Look {
     resource: Option<serde_json::Value>,
     disputed: Vec<String>,
 }
 
-/// The resources that changes touch, as they were before them.
-type Before = BTreeMap<(String, String), Look>;
+/// Resources by collection and id.
+pub(super) type Looks = BTreeMap<(String, String), Look>;
 
 impl Room {
     /// Puts a checked change into the group that is applied next; says no where it has to wait for
@@ -231,7 +231,7 @@ impl Room {
     }
 
     /// Enters an applied change into the log, with its events.
-    fn log(&mut self, now_ms: u64, checked: &Checked, before: &mut Before, applied: &mut Applied) {
+    fn log(&mut self, now_ms: u64, checked: &Checked, before: &mut Looks, applied: &mut Applied) {
         self.seq += 1;
         applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
@@ -303,11 +303,7 @@ impl Room {
     }
 
     /// Resources as they are before the next change of the batch.
-    fn before(
-        &self,
-        keys: impl Iterator<Item = (String, String)>,
-        applied: &mut Applied,
-    ) -> Before {
+    fn before(&self, keys: impl Iterator<Item = (String, String)>, applied: &mut Applied) -> Looks {
         keys.map(|key| {
             let look = applied.left.remove(&key).unwrap_or_else(|| self.look(&key));
             (key, look)

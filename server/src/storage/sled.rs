@@ -131,6 +131,7 @@ impl SledTree {
         files::sync_contents(&self.folder).map_err(failed)?;
         let open = self.open_claimed()?;
         self.checkpoint(&open)?;
+        open.journal.lock().empty().map_err(failed)?;
         files::sync_contents(&self.folder).map_err(failed)?;
         Ok(open)
     }

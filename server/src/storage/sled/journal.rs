@@ -81,6 +81,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Leaves no older record, which an older copy of sled's file could otherwise fall in with.
+    pub(super) fn empty(&mut self) -> io::Result<()> {
+        (self.end, self.length) = (0, 0);
+        self.file.set_len(0)
+    }
+
     /// Begins at the front again, now that sled has everything on the disk.
     pub(super) fn rewind(&mut self) {
         self.end = 0;

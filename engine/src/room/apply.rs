@@ -37,7 +37,7 @@ pub(super) struct Applied {
     /// One change at a time, since one of these does harm.
     careful: bool,
     /// Resources as the batch has left them, so that each is read once for each change of it.
-    left: BTreeMap<(String, String), Look>,
+    left: BTreeMap<(String, String), Left>,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
     /// Changes of peers that were decided on, refused ones included.
@@ -78,6 +78,13 @@ const LEAST: RoomSize = RoomSize { bytes: 1, ops: 1 };
 #[derive(Debug)]
 struct Look {
     resource: Option<serde_json::Value>,
+    disputed: Vec<String>,
+}
+
+/// A resource as a change left it; one that stands is in an event of the batch.
+#[derive(Debug)]
+struct Left {
+    event: Option<usize>,
     disputed: Vec<String>,
 }
 
@@ -240,12 +247,15 @@ impl Room {
             let key = (touched.collection.clone(), touched.id.clone());
             let Some(before) = before.remove(&key) else { continue };
             let after = self.look(&key);
-            let change = self.resource_change(checked, touched, before, &after);
-            applied.left.insert(key, after);
-            let Some(change) = change else { continue };
-            for event in event::derive(&self.id.name, &change, &self.rules, now_ms) {
+            let (stands, disputed) = (after.resource.is_some(), after.disputed.clone());
+            let Some(change) = self.resource_change(checked, touched, before, after) else {
+                continue;
+            };
+            let event = stands.then_some(applied.events.len());
+            for event in event::derive(&self.id.name, change, &self.rules, now_ms) {
                 self.enter(event, applied);
             }
+            applied.left.insert(key, Left { event, disputed });
         }
     }
 
@@ -269,7 +279,7 @@ impl Room {
         checked: &Checked,
         touched: &Touched,
         before: Look,
-        after: &Look,
+        after: Look,
     ) -> Option<ResourceChange> {
         let (resource_type, id) = (&touched.collection, &touched.id);
         let action = match (before.resource.is_some(), &after.resource) {
@@ -294,7 +304,7 @@ impl Room {
             conflicts_new: only_in(&after.disputed, &before.disputed),
             conflicts_gone: only_in(&before.disputed, &after.disputed),
             before: before.resource,
-            resource: after.resource.clone().unwrap_or_else(|| document::stub(resource_type, id)),
+            resource: after.resource.unwrap_or_else(|| document::stub(resource_type, id)),
             hash: change.hash,
             author: self.people.author(&change),
             authored_ms: time::claimed_ms(change.timestamp),
@@ -309,7 +319,13 @@ impl Room {
         applied: &mut Applied,
     ) -> Before {
         keys.map(|key| {
-            let look = applied.left.remove(&key).unwrap_or_else(|| self.look(&key));
+            let look = match applied.left.remove(&key) {
+                Some(Left { event, disputed }) => {
+                    let event = event.and_then(|event| applied.events.get(event));
+                    Look { resource: event.map(|event| event.resource.clone()), disputed }
+                }
+                None => self.look(&key),
+            };
             (key, look)
         })
         .collect()

@@ -26,7 +26,8 @@ const CHART_BYTES: usize = 1024 * 1024;
 /// Name, and what it does with the chart and its snapshot.
 type Scenario = (&'static str, fn(&Arc<Chart>, &[u8]));
 
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 9] = [
+    ("an edit in a small room of two", edit_of_two),
     ("a change taken and logged", change),
     ("a batch of 100 changes", batch),
     ("a change pushed to 100 readers", push),
@@ -63,6 +64,18 @@ fn measured(work: &mut dyn FnMut()) {
     work();
     // Keeps the call from being made a jump, whose end callgrind would not see.
     black_box(());
+}
+
+/// From the writer's message to the answer of the other one, who is in step then.
+fn edit_of_two(_: &Arc<Chart>, _: &[u8]) {
+    let chart = Arc::new(Chart::grown(0));
+    let mut ward = Ward::open(&chart, &chart.snapshot(0), 1);
+    for _ in 0..20 {
+        let mut messages = ward.edits(1);
+        measured(&mut || assert!(ward.take(std::mem::take(&mut messages)) > 0));
+        let mut answers = ward.acknowledgements();
+        measured(&mut || ward.hear(std::mem::take(&mut answers)));
+    }
 }
 
 fn change(chart: &Arc<Chart>, snapshot: &[u8]) {

@@ -25,8 +25,8 @@ mod write;
 use std::{collections::BTreeMap, sync::Arc};
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, ObjId, ROOT, ReadDoc,
-    TextEncoding,
+    ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, ObjId, Parent, Prop, ROOT,
+    ReadDoc, TextEncoding,
 };
 use serde_json::Value;
 
@@ -332,15 +332,18 @@ impl Document {
         if *object == ROOT {
             return Some(Vec::new());
         }
-        let mut path: Vec<String> = self
-            .doc
-            .parents(object)
-            .ok()?
-            .map(|parent| match parent.prop {
-                automerge::Prop::Map(key) => key,
-                automerge::Prop::Seq(_) => String::new(),
-            })
-            .collect();
+        let mut path = Vec::new();
+        for Parent { obj, prop, .. } in self.doc.parents(object).ok()? {
+            path.push(match prop {
+                Prop::Map(key) => key,
+                Prop::Seq(_) => String::new(),
+            });
+            // Where a collection lies is known; automerge would search for it.
+            if let Some(collection) = genesis::collection_at(&obj) {
+                path.push(collection.to_owned());
+                break;
+            }
+        }
         path.reverse();
         Some(path)
     }

@@ -36,9 +36,6 @@ use inbox::{Ask, Work};
 use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
 use member::Member;
 
-/// Resources whose last state a room keeps between two batches and ticks: few people write at once.
-const LOOKS_MAX: usize = 4;
-
 /// A room.
 #[derive(Debug)]
 pub struct Room {
@@ -56,7 +53,7 @@ pub struct Room {
     /// Members whose sessions may have something to say although the heads are what they were.
     stirred: BTreeSet<Peer>,
     in_flight: Option<InFlight>,
-    /// Server role: resources as the last batch left them, for those who go on with them.
+    /// Server role: resources as the last batches left them, for those who go on with them.
     looks: Looks,
     outputs: VecDeque<Output>,
     /// Client role: local edits that the server does not hold yet, in order.
@@ -276,11 +273,11 @@ impl Room {
         }
     }
 
-    fn persist(&mut self, applied: Applied) {
-        let Applied { to, changes, bindings, events, answers, mirrors, left, .. } = applied;
-        if self.serves() && left.len() <= LOOKS_MAX {
-            self.looks = left;
+    fn persist(&mut self, mut applied: Applied) {
+        if self.serves() {
+            self.looks = applied.looks();
         }
+        let Applied { to, changes, bindings, events, answers, mirrors, .. } = applied;
         if changes.is_empty() && mirrors.is_empty() {
             self.answer(answers);
             self.acknowledge();

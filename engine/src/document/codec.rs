@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::ScalarValue;
+use automerge::{ScalarValue, ScalarValueRef};
 use serde_json::{Map, Value};
 
 use super::resource_types::is_whole_array;
@@ -80,12 +80,12 @@ impl Element {
     }
 
     /// Writes both halves into a resource.
-    pub fn insert_into(self, name: &str, resource: &mut Map<String, Value>) {
-        if let Some(value) = self.value {
-            resource.insert(name.to_owned(), value);
-        }
+    pub fn insert_into(self, name: String, resource: &mut Map<String, Value>) {
         if let Some(sibling) = self.sibling {
             resource.insert(format!("_{name}"), sibling);
+        }
+        if let Some(value) = self.value {
+            resource.insert(name, value);
         }
     }
 }
@@ -178,6 +178,11 @@ pub(crate) fn decode(scalar: &ScalarValue) -> Element {
         ScalarValue::Bytes(bytes) => Element::of(Value::from(base64(bytes))),
         ScalarValue::Unknown { bytes, .. } => Element::of(Value::from(base64(bytes))),
     }
+}
+
+/// The same, of what stands in a document.
+pub(crate) fn decode_ref(scalar: ScalarValueRef<'_>) -> Element {
+    if let ScalarValueRef::Str(text) = &scalar { decode_text(text) } else { decode(&scalar.into()) }
 }
 
 /// Reads the text of a string scalar or of a `Text` that a foreign client made; JSON that nests too

@@ -108,18 +108,22 @@ pub(super) fn read_with(
         resource_type,
         id,
         elements: BTreeMap::new(),
+        has_disputed_list: false,
         conflicts: Vec::new(),
     };
-    if !reading.undisputed(&view) {
+    let undisputed = reading.undisputed(&view);
+    if !undisputed {
         reading.disputed(&view);
     }
-    reading.lists(&view);
+    if !undisputed || reading.has_disputed_list {
+        reading.lists(&view);
+    }
     let Reading { mut elements, conflicts, .. } = reading;
     let deleted = elements.remove(DELETED).and_then(|e| e.value) == Some(Value::Bool(true));
     let source = elements.remove(SOURCE).and_then(|element| element.value);
     let mut json = Map::new();
     for (name, element) in elements {
-        element.insert_into(&name, &mut json);
+        element.insert_into(name, &mut json);
     }
     Some(Read { elements: json, deleted, source, conflicts })
 }
@@ -131,6 +135,8 @@ struct Reading<'a> {
     resource_type: &'a str,
     id: &'a str,
     elements: Written,
+    /// Whether an undisputed list has an item where several values stand.
+    has_disputed_list: bool,
     conflicts: Vec<Conflict>,
 }
 
@@ -139,16 +145,22 @@ impl Reading<'_> {
     /// nothing in it can be concurrent.
     fn undisputed(&mut self, view: &ResourceView<'_>) -> bool {
         let [map] = view.maps() else { return false };
+        let reader = self.reader;
         let mut operations = Vec::new();
-        for item in self.reader.map_range(map) {
+        for item in reader.map_range(map) {
             if item.conflict {
                 return false;
             }
-            let element = match &item.value {
-                ValueRef::Scalar(scalar) => codec::decode(&scalar.to_owned().into()),
-                ValueRef::Object(kind) => self.reader.object(&item.key, *kind, &item.id()),
+            let op = item.id();
+            let element = match item.value {
+                ValueRef::Scalar(scalar) => codec::decode_ref(scalar),
+                ValueRef::Object(ObjType::List) => {
+                    let items = reader.list_range(&op);
+                    reader.list(items.inspect(|item| self.has_disputed_list |= item.conflict))
+                }
+                ValueRef::Object(kind) => reader.object(&item.key, kind, &op),
             };
-            operations.push(item.id());
+            operations.push(op);
             self.elements.insert(item.key.into_owned(), element);
         }
         self.is_line(&operations)

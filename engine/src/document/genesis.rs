@@ -53,6 +53,14 @@ pub(crate) fn collection(name: &str) -> Option<ObjId> {
     Some(ObjId::Id(ROOT_SCALARS + 1 + at as u64, genesis_actor(), 0))
 }
 
+/// The collection that an object is.
+pub(super) fn collection_at(object: &ObjId) -> Option<&'static str> {
+    match object {
+        ObjId::Id(counter, actor, _) => collection_name(*counter, actor),
+        ObjId::Root => None,
+    }
+}
+
 /// The collection that an operation id of genesis made.
 pub(crate) fn collection_name(counter: u64, actor: &ActorId) -> Option<&'static str> {
     if *actor != genesis_actor() {

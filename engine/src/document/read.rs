@@ -176,11 +176,10 @@ impl Document {
 }
 
 /// The path that is not stored, back in its members.
-fn with_identity(resource_type: &str, id: &str, elements: Map<String, Value>) -> Value {
-    let mut resource = Map::new();
-    resource.insert("resourceType".to_owned(), Value::from(resource_type));
-    resource.insert("id".to_owned(), Value::from(id));
-    resource.extend(elements);
+fn with_identity(resource_type: &str, id: &str, mut resource: Map<String, Value>) -> Value {
+    // What a foreign client wrote at these names stands.
+    resource.entry("resourceType").or_insert_with(|| Value::from(resource_type));
+    resource.entry("id").or_insert_with(|| Value::from(id));
     Value::Object(resource)
 }
 

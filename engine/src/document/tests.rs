@@ -164,7 +164,7 @@ fn every_synthea_resource_comes_back_equal() {
                 if name == codec::SOURCE {
                     source = element.value
                 } else {
-                    element.insert_into(name, &mut back)
+                    element.insert_into(name.clone(), &mut back)
                 }
             }
             codec::restore_meta(&mut back, source);

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
-    Automerge, ChangeHash, ObjId, ObjType, Prop, ReadDoc, Value as Stored,
-    iter::{ListRange, MapRange},
+    Automerge, ChangeHash, ObjId, ObjType, Prop, ReadDoc, Value as Stored, ValueRef,
+    iter::{ListRange, ListRangeItem, MapRange},
 };
 use serde_json::{Map, Value};
 
@@ -219,17 +219,7 @@ impl<'a> Reader<'a> {
     pub fn object(&self, key: &str, kind: ObjType, object: &ObjId) -> Element {
         match kind {
             ObjType::Text => codec::decode_text(&self.text(object)),
-            ObjType::List => {
-                let item = |(value, op): (Stored<'_>, ObjId)| match value {
-                    Stored::Scalar(scalar) => codec::decode(&scalar).into_json(),
-                    Stored::Object(ObjType::Text) => {
-                        codec::decode_text(&self.text(&op)).into_json()
-                    }
-                    Stored::Object(kind) => self.plain(kind, &op, limits::NESTING_MAX),
-                };
-                let items = self.items(object).into_iter().map(item).collect();
-                Element { value: Some(Value::Array(items)), sibling: None }
-            }
+            ObjType::List => self.list(self.list_range(object)),
             ObjType::Map | ObjType::Table if codec::is_extension(key) => {
                 let by_url = self
                     .entries(object)
@@ -253,6 +243,18 @@ impl<'a> Reader<'a> {
                 sibling: None,
             },
         }
+    }
+
+    /// The element that a list of these items stands for.
+    pub fn list<'i>(&self, items: impl Iterator<Item = ListRangeItem<'i>>) -> Element {
+        let item = |item: ListRangeItem<'_>| match item.value {
+            ValueRef::Scalar(scalar) => codec::decode_ref(scalar).into_json(),
+            ValueRef::Object(ObjType::Text) => {
+                codec::decode_text(&self.text(&item.id())).into_json()
+            }
+            ValueRef::Object(kind) => self.plain(kind, &item.id(), limits::NESTING_MAX),
+        };
+        Element { value: Some(items.map(item).collect()), sibling: None }
     }
 
     fn text(&self, object: &ObjId) -> String {

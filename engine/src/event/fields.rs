@@ -37,6 +37,12 @@ pub(super) fn codes<'a>(resource: &'a Value, path: &str) -> Vec<&'a str> {
     found
 }
 
+/// Whether a code is among those parted by a character; byte by byte, since each change asks this of
+/// whole tables.
+pub(super) fn listed(codes: &str, parted_by: u8, code: &str) -> bool {
+    codes.as_bytes().split(|byte| *byte == parted_by).any(|listed| listed == code.as_bytes())
+}
+
 /// The references `Observation/{id}` of a message, in response to which or about which it is.
 pub(super) fn observations(message: &Value) -> Vec<String> {
     let mut references = codes(message, "inResponseTo.reference");

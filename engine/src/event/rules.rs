@@ -3,13 +3,28 @@
 use serde_json::{Value, json};
 
 use super::{
-    Action, Event, ResourceChange, Rules, critical, dotted, fields,
+    Action, Event, ResourceChange, Rules, critical, dotted,
+    fields::{self, listed},
     table::{Clause, Details, Place, RULES, Rule},
 };
 use crate::{RoomName, document};
 
 /// The events of one resource change, unnumbered, in the order of the table: the generic one first.
 pub(crate) fn derive(
+    room: &RoomName,
+    change: ResourceChange,
+    rules: &Rules,
+    now_ms: u64,
+) -> Vec<Event> {
+    let mut events = without_resource(room, &change, rules, now_ms);
+    if let Some((last, others)) = events.split_last_mut() {
+        others.iter_mut().for_each(|event| event.resource = change.resource.clone());
+        last.resource = change.resource;
+    }
+    events
+}
+
+fn without_resource(
     room: &RoomName,
     change: &ResourceChange,
     rules: &Rules,
@@ -24,7 +39,7 @@ pub(crate) fn derive(
         resource_type: change.resource_type.clone(),
         resource_id: change.id.clone(),
         action: change.action,
-        resource: change.resource.clone(),
+        resource: Value::Null,
         changed: change.elements.clone(),
         author: change.author.clone(),
         time_ms: now_ms,
@@ -59,7 +74,7 @@ impl Case<'_> {
     /// A write to a resource that was deleted and stays so has no clinical meaning.
     fn concerns(&self, rule: &Rule) -> bool {
         let unseen = self.change.action == Action::Updated && self.change.before.is_none();
-        rule.types.is_empty() || !unseen && listed(rule.types, &self.change.resource_type)
+        rule.types.is_empty() || !unseen && listed(rule.types, b' ', &self.change.resource_type)
     }
 
     fn holds(&self, clause: Clause, only_generic: bool) -> bool {
@@ -68,7 +83,7 @@ impl Case<'_> {
         let before = |path| {
             change.before.as_ref().map_or_else(Vec::new, |before| fields::codes(before, path))
         };
-        let has = |path, values| now(path).iter().any(|code| listed(values, code));
+        let has = |path, values| now(path).iter().any(|code| listed(values, b' ', code));
         let content_types = || now("content.attachment.contentType");
         match clause {
             Clause::Created => change.action == Action::Created,
@@ -79,7 +94,7 @@ impl Case<'_> {
             Clause::Not(path, values) => !has(path, values),
             Clause::Becomes(path, values) => {
                 let before = before(path);
-                now(path).iter().any(|code| listed(values, code) && !before.contains(code))
+                now(path).iter().any(|code| listed(values, b' ', code) && !before.contains(code))
             }
             Clause::Turns(path, from, to) => {
                 before(path).contains(&from) && now(path).contains(&to)
@@ -143,9 +158,4 @@ fn conflict(resource_type: &str, names: &[String]) -> Value {
 
 fn is_text(content_type: &str) -> bool {
     content_type.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"))
-}
-
-/// Whether a code is among those parted by spaces.
-fn listed(codes: &str, code: &str) -> bool {
-    codes.split(' ').any(|listed| listed == code)
 }

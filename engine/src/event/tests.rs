@@ -45,7 +45,7 @@ fn derived(room: &str, resource_type: &str, before: &Value, after: &Value) -> Ve
         authored_ms: 0,
         import: false,
     };
-    derive(&room.parse().unwrap(), &change, &Rules::shipped(), NOW)
+    derive(&room.parse().unwrap(), change, &Rules::shipped(), NOW)
 }
 
 /// The clinical events of a change; the generic one is checked to come first.

@@ -36,8 +36,10 @@ pub(super) struct Applied {
     pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
-    /// Resources as the last changes of them left them, so that each is read once for each change.
-    pub(super) left: Looks,
+    /// Resources as earlier batches left them, while this one has not changed them.
+    known: Looks,
+    /// Resources as the batch has left them, so that each is read once for each change of it.
+    left: BTreeMap<(String, String), Left>,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
     /// Changes of peers that were decided on, refused ones included.
@@ -50,8 +52,26 @@ pub(super) struct Applied {
 
 impl Applied {
     /// An empty one, for a document with these heads, of which some resources are known.
-    pub fn new(to: Vec<ChangeHash>, left: Looks, careful: bool) -> Self {
-        Self { to, left, careful, ..Self::default() }
+    pub fn new(to: Vec<ChangeHash>, known: Looks, careful: bool) -> Self {
+        Self { to, known, careful, ..Self::default() }
+    }
+
+    /// What the next batch is to know of resources, as long as they are few.
+    pub fn looks(&mut self) -> Looks {
+        let mut looks = std::mem::take(&mut self.known);
+        if looks.len() + self.left.len() > LOOKS_MAX {
+            looks.clear();
+        }
+        if self.left.len() <= LOOKS_MAX {
+            looks.extend(self.left.iter().map(|(key, left)| (key.clone(), self.look(left))));
+        }
+        looks
+    }
+
+    fn look(&self, Left { event, disputed }: &Left) -> Look {
+        let event = event.and_then(|event| self.events.get(event));
+        let resource = event.map(|event| event.resource.clone());
+        Look { resource, disputed: disputed.clone() }
     }
 
     /// Enters a writer of resources; says no where somebody else wrote one of them in this batch.
@@ -74,10 +94,20 @@ impl Applied {
 /// the last one may pass the limit.
 const LEAST: RoomSize = RoomSize { bytes: 1, ops: 1 };
 
+/// Resources whose last state is known to the next batch: few people write at once.
+const LOOKS_MAX: usize = 4;
+
 /// A resource as readers see it, and the sorted names of its elements in conflict.
 #[derive(Debug)]
 pub(super) struct Look {
     resource: Option<serde_json::Value>,
+    disputed: Vec<String>,
+}
+
+/// A resource as a change left it; one that stands is in an event of the batch.
+#[derive(Debug)]
+struct Left {
+    event: Option<usize>,
     disputed: Vec<String>,
 }
 
@@ -240,12 +270,15 @@ impl Room {
             let key = (touched.collection.clone(), touched.id.clone());
             let Some(before) = before.remove(&key) else { continue };
             let after = self.look(&key);
-            let change = self.resource_change(checked, touched, before, &after);
-            applied.left.insert(key, after);
-            let Some(change) = change else { continue };
-            for event in event::derive(&self.id.name, &change, &self.rules, now_ms) {
+            let (stands, disputed) = (after.resource.is_some(), after.disputed.clone());
+            let Some(change) = self.resource_change(checked, touched, before, after) else {
+                continue;
+            };
+            let event = stands.then_some(applied.events.len());
+            for event in event::derive(&self.id.name, change, &self.rules, now_ms) {
                 self.enter(event, applied);
             }
+            applied.left.insert(key, Left { event, disputed });
         }
     }
 
@@ -269,7 +302,7 @@ impl Room {
         checked: &Checked,
         touched: &Touched,
         before: Look,
-        after: &Look,
+        after: Look,
     ) -> Option<ResourceChange> {
         let (resource_type, id) = (&touched.collection, &touched.id);
         let action = match (before.resource.is_some(), &after.resource) {
@@ -294,7 +327,7 @@ impl Room {
             conflicts_new: only_in(&after.disputed, &before.disputed),
             conflicts_gone: only_in(&before.disputed, &after.disputed),
             before: before.resource,
-            resource: after.resource.clone().unwrap_or_else(|| document::stub(resource_type, id)),
+            resource: after.resource.unwrap_or_else(|| document::stub(resource_type, id)),
             hash: change.hash,
             author: self.people.author(&change),
             authored_ms: time::claimed_ms(change.timestamp),
@@ -305,7 +338,10 @@ impl Room {
     /// Resources as they are before the next change of the batch.
     fn before(&self, keys: impl Iterator<Item = (String, String)>, applied: &mut Applied) -> Looks {
         keys.map(|key| {
-            let look = applied.left.remove(&key).unwrap_or_else(|| self.look(&key));
+            let look = match applied.left.remove(&key) {
+                Some(left) => applied.look(&left),
+                None => applied.known.remove(&key).unwrap_or_else(|| self.look(&key)),
+            };
             (key, look)
         })
         .collect()

@@ -110,7 +110,11 @@ impl Outbox {
         if let Some(message) = self.pushes(*takes_chunks).get(&**known) {
             return Arc::clone(message);
         }
-        let message = encode(session, heads, self.chunks_since(document, known));
+        let chunks = match known == heads {
+            true => Vec::new(),
+            false => self.chunks_since(document, known),
+        };
+        let message = encode(session, heads, chunks);
         self.pushes(*takes_chunks).insert(known.clone(), Arc::clone(&message));
         message
     }

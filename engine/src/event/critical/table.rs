@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::event::fields::listed;
+
 /// Limits by code and unit. Lists in a row are parted by `|`, which no code or unit has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CriticalTable {
@@ -36,7 +38,7 @@ impl CriticalTable {
 
     /// The rows of a LOINC code.
     pub(super) fn rows_of<'a>(&'a self, code: &str) -> impl Iterator<Item = &'a CriticalRow> {
-        self.rows.iter().filter(move |row| row.codes().any(|known| known == code))
+        self.rows.iter().filter(move |row| listed(&row.codes, b'|', code))
     }
 
     /// The row of a LOINC code in the unit of a Quantity: its `code` first, then its `unit`.

@@ -61,7 +61,7 @@ fn a_conflict_is_told_in_words() {
             import: false,
         };
         let room = "patient:1".parse().unwrap();
-        let events = derive(&room, &change, &Rules::shipped(), NOW);
+        let events = derive(&room, change, &Rules::shipped(), NOW);
         let told = events.iter().skip(1).map(|event| (event.event.clone(), event.details.clone()));
         told.collect::<Vec<_>>()
     };

@@ -80,7 +80,8 @@ export class Server {
     this.#child.stdout.pipe(log, { end: false });
     this.#child.stderr.pipe(log, { end: false });
     let over;
-    this.#ended = new Promise((done) => this.#child.once("close", (code, signal) => done((over = signal ?? code))));
+    // Over when the log is whole too: who looks at why it ended finds the reason there.
+    this.#ended = new Promise((done) => this.#child.once("close", (code, signal) => log.end(() => done((over = signal ?? code)))));
     this.#child.once("error", (error) => (over = error.message));
     for (const deadline = Date.now() + 30_000; ; ) {
       if (over !== undefined || Date.now() > deadline) {

@@ -64,8 +64,8 @@ impl Room {
         let from_peers = self.inbox.iter().any(|work| matches!(work, Work::Changes { .. }));
         let backup = (self.serves() && from_peers).then(|| Backup::of(self));
         let mut tried = Vec::new();
-        let left = std::mem::take(&mut self.looks);
-        let mut applied = Applied::new(self.document.heads(), left, careful);
+        let known = std::mem::take(&mut self.looks);
+        let mut applied = Applied::new(self.document.heads(), known, careful);
         while applied.changes.len() < limits::BATCH_CHANGES_MAX
             && applied.looked_at < limits::BATCH_CHANGES_MAX
             && applied.harmed.is_none()

@@ -270,14 +270,15 @@ impl Tree for SledTree {
         let open = self.open.read();
         let open = open.as_ref().ok_or_else(closed)?;
         let number = open.witness.next();
-        let record = Record::new(number, &writes);
-        if !record.is_short() || !open.journal.lock().has_room_for(&record) {
-            self.checkpoint(open)?;
-        }
-        if record.is_short() {
+        if journal::takes(&writes) {
+            let record = Record::new(number, &writes);
+            if !open.journal.lock().has_room_for(&record) {
+                self.checkpoint(open)?;
+            }
             open.journal.lock().append(&record, &*self.steps).map_err(failed)?;
             open.pending.write().take(number, writes);
         } else {
+            self.checkpoint(open)?;
             let mut alone = Pending::default();
             alone.take(number, writes);
             for batch in alone.batches(usize::MAX) {

@@ -95,7 +95,8 @@ impl Journal {
 
 impl Record {
     pub(super) fn new(number: u64, writes: &[Write]) -> Self {
-        let mut bytes = vec![0; HEAD];
+        let mut bytes = Vec::with_capacity(record_length(writes));
+        bytes.resize(HEAD, 0);
         for write in writes {
             match write {
                 Write::Put(key, value) => {
@@ -109,6 +110,7 @@ impl Record {
                 }
             }
         }
+        debug_assert_eq!(bytes.len(), record_length(writes));
         let (head, writes) = bytes.split_at_mut(HEAD);
         let (checksum, counts) = head.split_at_mut(4);
         let (length, numbered) = counts.split_at_mut(4);
@@ -118,14 +120,24 @@ impl Record {
         Self(bytes)
     }
 
-    /// Whether the journal takes it at all: what is longer goes past it, to be written once.
-    pub(super) fn is_short(&self) -> bool {
-        self.len() <= CAPACITY / 4
-    }
-
     fn len(&self) -> u64 {
         self.0.len() as u64
     }
+}
+
+/// Whether the journal takes writes at all: what is longer goes past it, to be written once.
+pub(super) fn takes(writes: &[Write]) -> bool {
+    record_length(writes) as u64 <= CAPACITY / 4
+}
+
+/// How long the record of some writes is, before it is made.
+fn record_length(writes: &[Write]) -> usize {
+    let part = |bytes: &[u8]| 4 + bytes.len();
+    let length = |write: &Write| match write {
+        Write::Put(key, value) => 1 + part(key) + part(value),
+        Write::Delete(key) => 1 + part(key),
+    };
+    HEAD + writes.iter().map(length).sum::<usize>()
 }
 
 /// The record at the front, and what follows it; `None` where there is none or it is torn.

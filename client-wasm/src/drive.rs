@@ -1,5 +1,7 @@
 //! The drive loop of the client role, and what it has to report.
 
+use std::sync::Arc;
+
 use chartroom_engine::{CommandError, Event, Input, Output, Room};
 use serde::Serialize;
 
@@ -13,7 +15,7 @@ pub struct Report {
     edit: Option<EditReport>,
     /// A snapshot was taken over or a refusal undone: everything may have changed.
     adopted: bool,
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
     /// Hashes of changes that the server holds durably now, in hex.
     saved: Vec<String>,
     /// Hashes of changes that the server refused, in hex.

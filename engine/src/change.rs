@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use automerge::{Change, ChangeHash};
 use serde_json::{Map, Value};
 
-use crate::document::CompartmentError;
+use crate::document::{CompartmentError, Put};
 
 /// Makes the checksum of a chunk right for its bytes and gives its hash, for tests that bend
 /// changes.
@@ -44,7 +44,7 @@ pub(crate) struct Checked {
 }
 
 /// What a change writes in one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Touched {
     /// FHIR resource type, or `$texts`.
     pub collection: String,
@@ -56,6 +56,8 @@ pub(crate) struct Touched {
     pub claims: Map<String, Value>,
     /// Whether it writes that element in a shape that only the document can put together.
     pub unclear: bool,
+    /// What it does there, as long as it only puts values at keys of a map.
+    pub puts: Option<Vec<Put>>,
 }
 
 /// Why a change was not taken. Nothing of it was applied.

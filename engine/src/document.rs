@@ -10,6 +10,7 @@ mod codec;
 mod command;
 mod compartment;
 mod conflicts;
+mod follow;
 mod genesis;
 pub(crate) mod history;
 mod list_diff;
@@ -37,6 +38,7 @@ pub use command::{Command, CommandError};
 pub use compartment::{CompartmentError, room_of};
 pub(crate) use compartment::{check as check_compartment, names_patient};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
+pub(crate) use follow::{Look, Put, Seen};
 pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
 pub use history::People;
@@ -182,7 +184,7 @@ impl Document {
         self.doc.stats().num_changes
     }
 
-    /// Whether history has this change.
+    /// Whether history has this change, or will when what is staged is applied.
     pub(crate) fn has(&self, hash: &ChangeHash) -> bool {
         self.order.has(hash)
     }
@@ -217,12 +219,18 @@ impl Document {
         self.doc.get_change_by_hash(hash)
     }
 
+    /// Gives a change its place in the log, ahead of being applied there.
+    pub(crate) fn stage(&mut self, change: &Change) {
+        if !self.has(&change.hash()) {
+            self.order.append(change.hash(), change.deps());
+        }
+    }
+
     /// Applies changes in the order given, each behind its dependencies; their hashes must be read
     /// back afterwards.
     pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Result<(), AutomergeError> {
-        let links: Vec<_> = changes.iter().map(|c| (c.hash(), c.deps().to_vec())).collect();
+        changes.iter().for_each(|change| self.stage(change));
         let applied = apply_in_order(&mut self.doc, changes);
-        links.iter().for_each(|(hash, deps)| self.order.append(*hash, deps));
         if self.order.count() != self.change_count() {
             // Not all of them, or some that had waited.
             self.order.read(&self.doc);

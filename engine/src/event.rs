@@ -54,9 +54,9 @@ pub struct ResourceChange {
     /// Elements whose conflict this change resolved, sorted.
     pub conflicts_gone: Vec<String>,
     /// The resource before the change; `None` where it was not there, or deleted.
-    pub before: Option<Value>,
+    pub before: Option<Arc<Value>>,
     /// The resource behind the change; a stub of type and id after a delete.
-    pub resource: Value,
+    pub resource: Arc<Value>,
     /// The change.
     pub hash: ChangeHash,
     /// Who is responsible, where known.
@@ -87,7 +87,7 @@ pub struct Event {
     /// Created, updated or deleted.
     pub action: Action,
     /// The resource as of the event, or a stub of type and id after a delete.
-    pub resource: Value,
+    pub resource: Arc<Value>,
     /// Names of the changed elements.
     pub changed: Vec<String>,
     /// Who is responsible, where known.

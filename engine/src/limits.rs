@@ -70,6 +70,16 @@ pub const TURN_CHANGES_MAX: usize = 64;
 /// Sync messages of one peer that a room has before it; the next one waits in the socket until they
 /// are dealt with, so that a colleague waits behind few.
 pub const TURN_MESSAGES_MAX: usize = 4;
+/// Resources whose last state a room keeps while it is written to, so that the next change of one need
+/// not read it: those that a ward works on.
+pub const LOOKS_MAX: usize = 32;
+/// Bytes of these as JSON text.
+pub const LOOKS_BYTES_MAX: usize = 128 * 1024;
+/// Changes that may be behind the copy of a document that a room goes back to when a change does harm:
+/// with more of them a new copy costs each less than it is worth.
+pub const BEHIND_CHANGES_MAX: u64 = 64;
+/// In a room with a long history it is one change of so many, since a copy costs by its length.
+pub const BEHIND_SHARE: u64 = 256;
 /// Bytes of new changes after which the snapshot for first syncs is made anew; of a large one, an
 /// eighth of its own.
 pub const SNAPSHOT_TAIL_BYTES_MAX: usize = 64 * 1024;

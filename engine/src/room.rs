@@ -32,6 +32,7 @@ use crate::{
     sync::{Context, Outbox},
 };
 use apply::{Applied, Looks};
+use backup::Behind;
 use inbox::{Ask, Work};
 use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
 use member::Member;
@@ -55,6 +56,10 @@ pub struct Room {
     in_flight: Option<InFlight>,
     /// Server role: resources as the last batches left them, for those who go on with them.
     looks: Looks,
+    /// Server role: what the room goes back to when a stranger's change does harm.
+    behind: Option<Behind>,
+    /// Whether something was written since the last tick.
+    written: bool,
     outputs: VecDeque<Output>,
     /// Client role: local edits that the server does not hold yet, in order.
     pending: Vec<(ChangeHash, Edit)>,
@@ -72,7 +77,7 @@ struct InFlight {
     /// The heads that it was applied to.
     to: Vec<ChangeHash>,
     chunks: Vec<Arc<[u8]>>,
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
     answers: Vec<(u64, Result<Edit, CommandError>)>,
     bindings: Vec<(ActorId, Author)>,
 }
@@ -101,6 +106,8 @@ impl Room {
             stirred: BTreeSet::new(),
             in_flight: None,
             looks: Looks::new(),
+            behind: None,
+            written: false,
             outputs: VecDeque::new(),
             pending: Vec::new(),
             batch: 0,
@@ -269,7 +276,10 @@ impl Room {
         }
         if self.in_flight.is_none() && self.inbox.is_empty() {
             self.poll_sessions(false);
-            self.looks.clear();
+            if !std::mem::take(&mut self.written) {
+                self.looks.clear();
+                self.behind = None;
+            }
         }
     }
 
@@ -283,6 +293,10 @@ impl Room {
             self.acknowledge();
             return self.poll_sessions(true);
         }
+        self.written = true;
+        let history = self.document.change_count();
+        let chunks = changes.iter().map(|change| Arc::clone(&change.bytes));
+        self.behind = self.behind.take().and_then(|behind| behind.with(chunks, history));
         self.batch += 1;
         self.in_flight = Some(InFlight {
             number: self.batch,

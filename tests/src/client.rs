@@ -3,7 +3,7 @@
 //! Nothing happens behind the test's back: frames are taken in while a method waits for a level, so
 //! a test decides who is ahead. A method that waits gives up after ten seconds.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use chartroom_engine::{
@@ -421,7 +421,9 @@ impl Client {
                     chart.room.handle(now_ms(), Input::Persisted { through: batch.number });
                     chart.room.advance(now_ms());
                 }
-                Output::Events(events) => chart.events.extend(events),
+                Output::Events(events) => {
+                    chart.events.extend(events.into_iter().map(Arc::unwrap_or_clone))
+                }
                 Output::Answered { result, .. } => chart.answer = Some(result),
                 Output::Saved { hashes } => chart.saved.extend(hashes),
                 Output::GivenBack { edits } => chart.given_back.extend(edits),

@@ -16,7 +16,7 @@ fn critical() -> Event {
         resource_type: "Observation".to_owned(),
         resource_id: "o1".to_owned(),
         action: Action::Created,
-        resource: Value::Null,
+        resource: std::sync::Arc::default(),
         changed: Vec::new(),
         author: None,
         time_ms: NOW,

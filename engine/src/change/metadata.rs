@@ -32,6 +32,11 @@ impl Ledger {
         self.size = Some((size, size_max));
     }
 
+    /// How large the room is, and may be, where that is measured.
+    pub fn size(&self) -> Option<(RoomSize, RoomSize)> {
+        self.size
+    }
+
     /// Whether so much more would make the room larger than it may be.
     pub fn is_full(&self, more: RoomSize) -> bool {
         self.size.is_some_and(|(size, size_max)| {

@@ -14,7 +14,7 @@ use serde_json::Map;
 
 use super::{Refusal, Touched};
 use crate::{
-    document::{self, Document, TEXTS},
+    document::{self, Document, Put, TEXTS},
     limits,
 };
 
@@ -89,7 +89,10 @@ pub(crate) fn touched(
                     elements: BTreeSet::new(),
                     claims: Map::new(),
                     unclear: false,
+                    // The browser module reads each resource anew, and is built without this.
+                    puts: cfg!(not(target_arch = "wasm32")).then(Vec::new),
                 });
+            touched.put(op, OpId(counter, expanded.actor_id.clone()));
             if let Some(element) = place.names.get(2) {
                 touched.elements.insert(element.clone());
                 if document::names_patient(collection, element) {
@@ -105,6 +108,23 @@ pub(crate) fn touched(
 }
 
 impl Touched {
+    /// Notes an operation that puts a value at a key of a map; with any other, nothing is noted.
+    fn put(&mut self, op: &Op, operation: OpId) {
+        let Some(puts) = &mut self.puts else { return };
+        let (ObjectId::Id(map), Key::Map(key), OpType::Put(value)) = (&op.obj, &op.key, &op.action)
+        else {
+            self.puts = None;
+            return;
+        };
+        puts.push(Put {
+            operation,
+            map: map.clone(),
+            key: key.to_string(),
+            value: value.clone(),
+            replaces: op.pred.iter().cloned().collect(),
+        });
+    }
+
     /// Notes a write at the element that says whose resource it is.
     fn claim(&mut self, element: &str, action: &OpType, at_element: bool) {
         match action {

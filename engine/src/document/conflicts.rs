@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     codec::{self, DELETED, Element, SOURCE},
+    follow::Line,
     history,
     log_order::LogOrder,
     safety,
@@ -93,6 +94,23 @@ pub(super) fn read(
     read_with(Reader { doc, heads: None }, order, resource_type, id)
 }
 
+/// Reads a resource, and what stands in it where nothing is disputed.
+pub(super) fn look(
+    doc: &Automerge,
+    order: &LogOrder,
+    resource_type: &str,
+    id: &str,
+) -> Option<(Read, Option<Line>)> {
+    let reader = Reader { doc, heads: None };
+    let view = ResourceView::of(reader, resource_type, id)?;
+    let mut reading = Reading::new(reader, order, resource_type, id);
+    // The browser module reads each resource anew, and is built without this.
+    reading.standing = cfg!(not(target_arch = "wasm32")).then(Vec::new);
+    reading.read(&view);
+    let line = reading.line(&view);
+    Some((reading.ended(), line))
+}
+
 /// Reads a resource as it was at the reader's heads.
 pub(super) fn read_with(
     reader: Reader<'_>,
@@ -101,31 +119,9 @@ pub(super) fn read_with(
     id: &str,
 ) -> Option<Read> {
     let view = ResourceView::of(reader, resource_type, id)?;
-    let mut reading = Reading {
-        doc: reader.doc,
-        reader,
-        order,
-        resource_type,
-        id,
-        elements: BTreeMap::new(),
-        has_disputed_list: false,
-        conflicts: Vec::new(),
-    };
-    let undisputed = reading.undisputed(&view);
-    if !undisputed {
-        reading.disputed(&view);
-    }
-    if !undisputed || reading.has_disputed_list {
-        reading.lists(&view);
-    }
-    let Reading { mut elements, conflicts, .. } = reading;
-    let deleted = elements.remove(DELETED).and_then(|e| e.value) == Some(Value::Bool(true));
-    let source = elements.remove(SOURCE).and_then(|element| element.value);
-    let mut json = Map::new();
-    for (name, element) in elements {
-        element.insert_into(name, &mut json);
-    }
-    Some(Read { elements: json, deleted, source, conflicts })
+    let mut reading = Reading::new(reader, order, resource_type, id);
+    reading.read(&view);
+    Some(reading.ended())
 }
 
 struct Reading<'a> {
@@ -137,10 +133,61 @@ struct Reading<'a> {
     elements: Written,
     /// Whether an undisputed list has an item where several values stand.
     has_disputed_list: bool,
+    /// Where somebody asks for it: the operation behind each key, while nothing is disputed.
+    standing: Option<Vec<(String, ObjId)>>,
     conflicts: Vec<Conflict>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(reader: Reader<'a>, order: &'a LogOrder, resource_type: &'a str, id: &'a str) -> Self {
+        Self {
+            doc: reader.doc,
+            reader,
+            order,
+            resource_type,
+            id,
+            elements: BTreeMap::new(),
+            has_disputed_list: false,
+            standing: None,
+            conflicts: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, view: &ResourceView<'_>) {
+        let undisputed = self.undisputed(view);
+        if !undisputed {
+            self.standing = None;
+            self.disputed(view);
+        }
+        if !undisputed || self.has_disputed_list {
+            self.lists(view);
+        }
+    }
+
+    fn ended(self) -> Read {
+        let Self { mut elements, conflicts, .. } = self;
+        let deleted = elements.remove(DELETED).and_then(|e| e.value) == Some(Value::Bool(true));
+        let source = elements.remove(SOURCE).and_then(|element| element.value);
+        let mut json = Map::new();
+        for (name, element) in elements {
+            element.insert_into(name, &mut json);
+        }
+        Read { elements: json, deleted, source, conflicts }
+    }
+
+    /// What stands, where nothing in the resource is disputed.
+    fn line(&mut self, view: &ResourceView<'_>) -> Option<Line> {
+        let standing = self.standing.take().filter(|_| !self.has_disputed_list)?;
+        let [map] = view.maps() else { return None };
+        // Along a line counters grow.
+        let counter = |op: &ObjId| match op {
+            ObjId::Id(counter, ..) => *counter,
+            ObjId::Root => 0,
+        };
+        let (_, last) = standing.iter().max_by_key(|(_, op)| counter(op))?;
+        let last = history::writer(self.doc, last)?;
+        Line::of(map, standing, last)
+    }
     /// The common case: one map, and whoever wrote in it knew what had been written in it before, so
     /// nothing in it can be concurrent.
     fn undisputed(&mut self, view: &ResourceView<'_>) -> bool {
@@ -160,8 +207,12 @@ impl Reading<'_> {
                 }
                 ValueRef::Object(kind) => reader.object(&item.key, kind, &op),
             };
+            let key = item.key.into_owned();
+            if let Some(standing) = &mut self.standing {
+                standing.push((key.clone(), op.clone()));
+            }
             operations.push(op);
-            self.elements.insert(item.key.into_owned(), element);
+            self.elements.insert(key, element);
         }
         self.is_line(&operations)
     }

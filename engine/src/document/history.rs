@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{ActorId, Automerge, ChangeHash, ChangeMetadata, ObjId};
+use automerge::{ActorId, Automerge, ChangeHash, ObjId};
 use serde::{Deserialize, Serialize};
 
 use crate::Author;
@@ -51,6 +51,11 @@ impl People {
         self.by_actor.iter()
     }
 
+    /// Takes back what was bound by a batch that came to nothing.
+    pub fn unbind(&mut self, actor: &ActorId) {
+        self.by_actor.remove(actor);
+    }
+
     /// Binds an actor for good; a second binding is ignored. Says whether it is new.
     pub fn bind(&mut self, actor: ActorId, author: Author) -> bool {
         match self.by_actor.entry(actor) {
@@ -62,23 +67,23 @@ impl People {
         }
     }
 
-    /// Who is responsible for a change: the person its actor is bound to, or whom the message names
+    /// Who is responsible for a change of an actor: the person it is bound to, or whom the message names
     /// where the server's own actor wrote it for somebody.
-    pub fn author(&self, change: &ChangeMetadata<'_>) -> Option<Author> {
-        let author = self.by_actor.get(&*change.actor)?;
-        self.servers_word(change).by.or_else(|| Some(author.clone()))
+    pub fn author(&self, actor: &ActorId, message: Option<&str>) -> Option<Author> {
+        let author = self.by_actor.get(actor)?;
+        self.servers_word(actor, message).by.or_else(|| Some(author.clone()))
     }
 
     /// Whether a change belongs to an import: the server alone says so, or anybody could keep what
     /// they write out of the alerts.
-    pub fn is_import(&self, change: &ChangeMetadata<'_>) -> bool {
-        self.servers_word(change).import
+    pub fn is_import(&self, actor: &ActorId, message: Option<&str>) -> bool {
+        self.servers_word(actor, message).import
     }
 
     /// The commit message, empty where the server's own actor did not write it.
-    fn servers_word(&self, change: &ChangeMetadata<'_>) -> Message {
-        match self.by_actor.get(&*change.actor) {
-            Some(author) if author.id == Self::SERVER => Message::parse(change.message.as_deref()),
+    fn servers_word(&self, actor: &ActorId, message: Option<&str>) -> Message {
+        match self.by_actor.get(actor) {
+            Some(author) if author.id == Self::SERVER => Message::parse(message),
             Some(_) | None => Message::default(),
         }
     }

@@ -1,14 +1,17 @@
 //! What readers get of a document: resources, collections, conflicts, now or behind a change of the
 //! log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use automerge::{ChangeHash, ReadDoc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Conflict, ConflictKind, Document, People, RESOURCE_TYPES, codec, conflicts, genesis,
-    resource_types,
+    Conflict, ConflictKind, Document, Look, People, RESOURCE_TYPES, Seen, codec, conflicts,
+    genesis, resource_types,
     view::{Reader, ResourceView},
 };
 use crate::limits;
@@ -26,7 +29,7 @@ impl Document {
     ///
     /// One walk over the history, whatever the number of questions; a document that was loaded from
     /// a server's storage has it in the order of the log.
-    pub fn resources_behind(&self, asked: &[(ChangeHash, String, String)]) -> Vec<Value> {
+    pub fn resources_behind(&self, asked: &[(ChangeHash, String, String)]) -> Vec<Arc<Value>> {
         let mut prefix = BTreeSet::new();
         let mut heads: BTreeMap<ChangeHash, Vec<ChangeHash>> =
             asked.iter().map(|(change, ..)| (*change, Vec::new())).collect();
@@ -39,7 +42,7 @@ impl Document {
                 heads.extend(prefix.iter().copied());
             }
         }
-        let mut answers: Vec<Value> = Vec::with_capacity(asked.len());
+        let mut answers: Vec<Arc<Value>> = Vec::with_capacity(asked.len());
         let mut before = None;
         for question in asked {
             // The events of one change of one resource follow on one another.
@@ -48,7 +51,7 @@ impl Document {
             let (change, name, id) = question;
             answers.push(same.unwrap_or_else(|| {
                 let heads = heads.get(change).map_or(&[][..], Vec::as_slice);
-                self.resource_at(heads, name, id).unwrap_or_else(|| stub(name, id))
+                self.resource_at(heads, name, id).unwrap_or_else(|| stub(name, id)).into()
             }));
         }
         answers
@@ -125,19 +128,22 @@ impl Document {
         let mut found = read.conflicts;
         for value in found.iter_mut().flat_map(|conflict| &mut conflict.values) {
             let hash: Option<ChangeHash> = value.hash.parse().ok();
-            value.author = hash.and_then(|hash| people.author(&self.meta(&hash)?));
+            value.author = hash.and_then(|hash| {
+                let change = self.meta(&hash)?;
+                people.author(&change.actor, change.message.as_deref())
+            });
         }
         found
     }
 
-    /// A resource as [`resource`](Self::resource) gives it, and the sorted names of its elements in
-    /// conflict, in one reading.
-    pub(crate) fn look(&self, resource_type: &str, id: &str) -> (Option<Value>, Vec<String>) {
+    /// A resource as [`resource`](Self::resource) gives it, and the names of its elements in conflict,
+    /// in one reading.
+    pub(crate) fn look(&self, resource_type: &str, id: &str) -> Look {
         let Some(resource_type) = resource_types::resource_type(resource_type) else {
-            return (None, Vec::new());
+            return Look::default();
         };
-        let Some(read) = conflicts::read(&self.doc, &self.order, resource_type, id) else {
-            return (None, Vec::new());
+        let Some((read, line)) = conflicts::look(&self.doc, &self.order, resource_type, id) else {
+            return Look::default();
         };
         let names: BTreeSet<String> = read
             .conflicts
@@ -149,8 +155,9 @@ impl Document {
                 }
             })
             .collect();
-        let resource = (!read.deleted).then(|| with_identity(resource_type, id, read.elements));
-        (resource, names.into_iter().collect())
+        let resource = || Arc::new(with_identity(resource_type, id, read.elements));
+        let resource = (!read.deleted).then(resource);
+        Look::new(Seen { resource, disputed: names.into_iter().collect() }, line)
     }
 
     /// The changes behind the values in one of these elements of a resource, where as many stand

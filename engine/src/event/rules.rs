@@ -1,5 +1,7 @@
 //! The interpreter of the table: what holds for a change, and what its events say.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -11,20 +13,6 @@ use crate::{RoomName, document};
 
 /// The events of one resource change, unnumbered, in the order of the table: the generic one first.
 pub(crate) fn derive(
-    room: &RoomName,
-    change: ResourceChange,
-    rules: &Rules,
-    now_ms: u64,
-) -> Vec<Event> {
-    let mut events = without_resource(room, &change, rules, now_ms);
-    if let Some((last, others)) = events.split_last_mut() {
-        others.iter_mut().for_each(|event| event.resource = change.resource.clone());
-        last.resource = change.resource;
-    }
-    events
-}
-
-fn without_resource(
     room: &RoomName,
     change: &ResourceChange,
     rules: &Rules,
@@ -39,7 +27,7 @@ fn without_resource(
         resource_type: change.resource_type.clone(),
         resource_id: change.id.clone(),
         action: change.action,
-        resource: Value::Null,
+        resource: Arc::clone(&change.resource),
         changed: change.elements.clone(),
         author: change.author.clone(),
         time_ms: now_ms,
@@ -137,7 +125,7 @@ impl Case<'_> {
     }
 
     fn alert(&self) -> Option<Value> {
-        let (before, after) = (self.change.before.as_ref(), &self.change.resource);
+        let (before, after) = (self.change.before.as_deref(), &self.change.resource);
         critical::alert(self.rules, before, after, self.now_ms)
     }
 }

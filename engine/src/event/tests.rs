@@ -38,14 +38,14 @@ fn derived(room: &str, resource_type: &str, before: &Value, after: &Value) -> Ve
         elements: vec![],
         conflicts_new: vec![],
         conflicts_gone: vec![],
-        before,
-        resource: after.unwrap_or_else(|| crate::document::stub(resource_type, "x")),
+        before: before.map(std::sync::Arc::new),
+        resource: after.unwrap_or_else(|| crate::document::stub(resource_type, "x")).into(),
         hash: ChangeHash([0; 32]),
         author: None,
         authored_ms: 0,
         import: false,
     };
-    derive(&room.parse().unwrap(), change, &Rules::shipped(), NOW)
+    derive(&room.parse().unwrap(), &change, &Rules::shipped(), NOW)
 }
 
 /// The clinical events of a change; the generic one is checked to come first.

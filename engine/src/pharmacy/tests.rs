@@ -264,7 +264,7 @@ fn events_tell_which_entries_they_can_change_and_which_are_repeated() {
         resource_type: resource_type.to_owned(),
         resource_id: "m1".to_owned(),
         action: Action::Updated,
-        resource: Value::Null,
+        resource: std::sync::Arc::default(),
         changed: Vec::new(),
         author: None,
         time_ms: NOW,

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use automerge::{ActorId, Change, ChangeHash};
@@ -14,8 +15,9 @@ use super::{Ask, Room, Work};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer, RoomSize,
     change::{Checked, Touched, operations},
-    document::{self, Document, TEXTS, Writer},
+    document::{self, Document, Look, Seen, TEXTS, Writer},
     event::{self, ResourceChange},
+    limits,
     room::io::{Edit, LoggedChange},
     time,
 };
@@ -27,19 +29,18 @@ pub(super) struct Applied {
     pub to: Vec<ChangeHash>,
     pub changes: Vec<LoggedChange>,
     pub bindings: Vec<(ActorId, Author)>,
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<Event>>,
     pub answers: Vec<(u64, Result<Edit, CommandError>)>,
     pub mirrors: Vec<u64>,
-    pub(super) group: Vec<(Peer, Checked)>,
-    grouped: BTreeSet<(String, String)>,
+    group: Vec<Grouped>,
+    /// Resources as the group leaves them; `None` where only the document will say.
+    ahead: BTreeMap<(String, String), Option<Look>>,
     /// The changes of the batch, with the highest operation counter of each.
     pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
-    /// Resources as earlier batches left them, while this one has not changed them.
-    known: Looks,
-    /// Resources as the batch has left them, so that each is read once for each change of it.
-    left: BTreeMap<(String, String), Left>,
+    /// Resources as they were left, those of earlier batches included, so that none is read twice.
+    looks: Looks,
     /// Who wrote each resource in this batch; `None` for the server itself.
     writers: BTreeMap<(String, String), Option<Peer>>,
     /// Changes of peers that were decided on, refused ones included.
@@ -52,26 +53,18 @@ pub(super) struct Applied {
 
 impl Applied {
     /// An empty one, for a document with these heads, of which some resources are known.
-    pub fn new(to: Vec<ChangeHash>, known: Looks, careful: bool) -> Self {
-        Self { to, known, careful, ..Self::default() }
+    pub fn new(to: Vec<ChangeHash>, looks: Looks, careful: bool) -> Self {
+        Self { to, looks, careful, ..Self::default() }
     }
 
-    /// What the next batch is to know of resources, as long as they are few.
+    /// What the next batch is to know of resources, as long as they are few and small.
     pub fn looks(&mut self) -> Looks {
-        let mut looks = std::mem::take(&mut self.known);
-        if looks.len() + self.left.len() > LOOKS_MAX {
-            looks.clear();
-        }
-        if self.left.len() <= LOOKS_MAX {
-            looks.extend(self.left.iter().map(|(key, left)| (key.clone(), self.look(left))));
+        let looks = std::mem::take(&mut self.looks);
+        let bytes = || looks.values().map(|look| look.bytes).sum::<usize>();
+        if looks.len() > limits::LOOKS_MAX || bytes() > limits::LOOKS_BYTES_MAX {
+            return Looks::new();
         }
         looks
-    }
-
-    fn look(&self, Left { event, disputed }: &Left) -> Look {
-        let event = event.and_then(|event| self.events.get(event));
-        let resource = event.map(|event| event.resource.clone());
-        Look { resource, disputed: disputed.clone() }
     }
 
     /// Enters a writer of resources; says no where somebody else wrote one of them in this batch.
@@ -94,21 +87,21 @@ impl Applied {
 /// the last one may pass the limit.
 const LEAST: RoomSize = RoomSize { bytes: 1, ops: 1 };
 
-/// Resources whose last state is known to the next batch: few people write at once.
-const LOOKS_MAX: usize = 4;
-
-/// A resource as readers see it, and the sorted names of its elements in conflict.
+/// A change that is applied with the next group.
 #[derive(Debug)]
-pub(super) struct Look {
-    resource: Option<serde_json::Value>,
-    disputed: Vec<String>,
+struct Grouped {
+    peer: Peer,
+    checked: Checked,
+    effects: Vec<Effect>,
 }
 
-/// A resource as a change left it; one that stands is in an event of the batch.
+/// What a change makes of one resource.
 #[derive(Debug)]
-struct Left {
-    event: Option<usize>,
-    disputed: Vec<String>,
+struct Effect {
+    key: (String, String),
+    before: Seen,
+    /// `None` where only the document will say.
+    after: Option<Seen>,
 }
 
 /// Resources by collection and id.
@@ -128,29 +121,53 @@ impl Room {
         if self.serves() && !applied.writes(Some(peer), &keys) {
             return false;
         }
-        if applied.careful || keys.iter().any(|key| applied.grouped.contains(key)) {
+        if applied.careful || keys.iter().any(|key| matches!(applied.ahead.get(key), Some(None))) {
             self.flush_group(now_ms, applied);
         }
+        self.document.stage(&checked.change);
+        let effects = self.effects(&checked, applied);
         self.ledger.enter(&checked.change);
         self.staged.extend(std::mem::take(&mut checked.made));
-        applied.grouped.extend(keys);
         applied.counters.insert(checked.change.hash(), checked.change.max_op());
-        applied.group.push((peer, checked));
+        applied.group.push(Grouped { peer, checked, effects });
         true
+    }
+
+    /// What a staged change makes of the resources that it touches, as far as that shows before it is
+    /// applied.
+    fn effects(&self, checked: &Checked, applied: &mut Applied) -> Vec<Effect> {
+        let resources = checked.touched.iter().filter(|touched| touched.collection != TEXTS);
+        let effect = |touched: &Touched| {
+            let key = (touched.collection.clone(), touched.id.clone());
+            let mut look = self.before(&key, applied);
+            let followed = match &touched.puts {
+                Some(puts) if self.serves() => {
+                    self.document.follow(&mut look, &checked.change, puts)
+                }
+                Some(_) | None => None,
+            };
+            let after = followed.as_ref().map(|look| look.seen.clone());
+            applied.ahead.insert(key.clone(), followed);
+            Effect { key, before: look.seen, after }
+        };
+        resources.map(effect).collect()
+    }
+
+    /// A resource as it is before the next change.
+    fn before(&self, key: &(String, String), applied: &mut Applied) -> Look {
+        let ahead = applied.ahead.remove(key).flatten();
+        ahead.or_else(|| applied.looks.remove(key)).unwrap_or_else(|| self.look(key))
     }
 
     /// Applies the group, checks that the document reads it back, and derives its events.
     pub(super) fn flush_group(&mut self, now_ms: u64, applied: &mut Applied) {
         let group = std::mem::take(&mut applied.group);
-        applied.grouped.clear();
         if group.is_empty() || applied.harmed.is_some() {
             return;
         }
-        let touched = group.iter().flat_map(|(_, checked)| resources_of(&checked.touched));
-        let mut before = self.before(touched, applied);
         let heads = self.document.heads();
         let changes: Vec<Change> =
-            group.iter().map(|(_, checked)| checked.change.clone()).collect();
+            group.iter().map(|grouped| grouped.checked.change.clone()).collect();
         let expected: BTreeSet<ChangeHash> = changes.iter().map(Change::hash).collect();
         let document = &mut self.document;
         let intact = catch_unwind(AssertUnwindSafe(|| {
@@ -158,15 +175,21 @@ impl Room {
         }));
         self.staged.clear();
         if !intact.unwrap_or(false) {
-            applied.harmed = Some(group.iter().map(|(peer, _)| *peer).collect());
+            applied.harmed = Some(group.iter().map(|grouped| grouped.peer).collect());
             return;
         }
-        for (peer, checked) in group {
+        for (key, look) in std::mem::take(&mut applied.ahead) {
+            let look = look.unwrap_or_else(|| self.look(&key));
+            #[cfg(debug_assertions)]
+            assert_eq!(look.seen, self.look(&key).seen, "what was followed is what is read");
+            applied.looks.insert(key, look);
+        }
+        for Grouped { peer, checked, effects } in group {
             if let Some(member) = self.members.get_mut(&peer) {
                 member.session.has(&checked.change);
             }
             self.bind(peer, &checked.change, applied);
-            self.log(now_ms, &checked, &mut before, applied);
+            self.log(now_ms, &checked, effects, applied);
         }
     }
 
@@ -243,7 +266,11 @@ impl Room {
             return Err(CommandError::RoomFull);
         }
         let keys = command.resources();
-        let mut before = self.before(keys.iter().cloned(), applied);
+        // What a command touches is known when it is written, and read before.
+        for key in &keys {
+            let look = self.before(key, applied);
+            applied.looks.insert(key.clone(), look);
+        }
         let change = self.document.command(command, writer, now_ms)?;
         let hash = change.as_ref().map(Change::hash);
         let edit = Edit { hash, resources: keys, command: command.clone() };
@@ -255,30 +282,31 @@ impl Room {
                 self.document.mark_pending(change.hash());
                 self.pending.push((change.hash(), edit.clone()));
             }
-            self.log(now_ms, &Checked { change, touched, made }, &mut before, applied);
+            let checked = Checked { change, touched, made };
+            let effects = self.effects(&checked, applied);
+            for (key, look) in std::mem::take(&mut applied.ahead) {
+                let look = look.unwrap_or_else(|| self.look(&key));
+                applied.looks.insert(key, look);
+            }
+            self.log(now_ms, &checked, effects, applied);
         }
         Ok(edit)
     }
 
     /// Enters an applied change into the log, with its events.
-    fn log(&mut self, now_ms: u64, checked: &Checked, before: &mut Looks, applied: &mut Applied) {
+    fn log(&mut self, now_ms: u64, checked: &Checked, effects: Vec<Effect>, applied: &mut Applied) {
         self.seq += 1;
         applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
         let now_ms = self.event_time(now_ms);
-        for touched in &checked.touched {
-            let key = (touched.collection.clone(), touched.id.clone());
-            let Some(before) = before.remove(&key) else { continue };
-            let after = self.look(&key);
-            let (stands, disputed) = (after.resource.is_some(), after.disputed.clone());
-            let Some(change) = self.resource_change(checked, touched, before, after) else {
-                continue;
-            };
-            let event = stands.then_some(applied.events.len());
-            for event in event::derive(&self.id.name, change, &self.rules, now_ms) {
+        let touched = checked.touched.iter().filter(|touched| touched.collection != TEXTS);
+        for (touched, Effect { key, before, after }) in touched.zip(effects) {
+            let read = || applied.looks.get(&key).map(|look| look.seen.clone());
+            let after = after.or_else(read).unwrap_or_default();
+            let change = self.resource_change(&checked.change, touched, before, after);
+            for event in event::derive(&self.id.name, &change, &self.rules, now_ms) {
                 self.enter(event, applied);
             }
-            applied.left.insert(key, Left { event, disputed });
         }
     }
 
@@ -288,7 +316,7 @@ impl Room {
             self.event_seq += 1;
             event.seq = self.event_seq;
         }
-        applied.events.push(event);
+        applied.events.push(Arc::new(event));
     }
 
     /// The time of an event that happens now: clocks are set back, a log's times are not.
@@ -299,11 +327,11 @@ impl Room {
 
     fn resource_change(
         &self,
-        checked: &Checked,
+        change: &Change,
         touched: &Touched,
-        before: Look,
-        after: Look,
-    ) -> Option<ResourceChange> {
+        before: Seen,
+        after: Seen,
+    ) -> ResourceChange {
         let (resource_type, id) = (&touched.collection, &touched.id);
         let action = match (before.resource.is_some(), &after.resource) {
             (false, Some(_)) => Action::Created,
@@ -313,8 +341,9 @@ impl Room {
         let only_in = |these: &[String], those: &[String]| -> Vec<String> {
             these.iter().filter(|name| !those.contains(name)).cloned().collect()
         };
-        let change = self.document.meta(&checked.change.hash())?;
-        Some(ResourceChange {
+        let (actor, message) = (change.actor_id(), change.message());
+        let stub = || Arc::new(document::stub(resource_type, id));
+        ResourceChange {
             resource_type: resource_type.clone(),
             id: id.clone(),
             action,
@@ -327,29 +356,16 @@ impl Room {
             conflicts_new: only_in(&after.disputed, &before.disputed),
             conflicts_gone: only_in(&before.disputed, &after.disputed),
             before: before.resource,
-            resource: after.resource.unwrap_or_else(|| document::stub(resource_type, id)),
-            hash: change.hash,
-            author: self.people.author(&change),
-            authored_ms: time::claimed_ms(change.timestamp),
-            import: self.people.is_import(&change),
-        })
-    }
-
-    /// Resources as they are before the next change of the batch.
-    fn before(&self, keys: impl Iterator<Item = (String, String)>, applied: &mut Applied) -> Looks {
-        keys.map(|key| {
-            let look = match applied.left.remove(&key) {
-                Some(left) => applied.look(&left),
-                None => applied.known.remove(&key).unwrap_or_else(|| self.look(&key)),
-            };
-            (key, look)
-        })
-        .collect()
+            resource: after.resource.unwrap_or_else(stub),
+            hash: change.hash(),
+            author: self.people.author(actor, message),
+            authored_ms: time::claimed_ms(change.timestamp()),
+            import: self.people.is_import(actor, message),
+        }
     }
 
     fn look(&self, (resource_type, id): &(String, String)) -> Look {
-        let (resource, disputed) = self.document.look(resource_type, id);
-        Look { resource, disputed }
+        self.document.look(resource_type, id)
     }
 }
 

@@ -98,7 +98,10 @@ impl Room {
             self.outputs.push_back(Output::Reload { reason });
             return Ok(applied);
         };
-        backup.restore(self);
+        if backup.restore(self, &applied.bindings).is_err() {
+            let reason = "it does not go back to what it was";
+            self.outputs.push_back(Output::Reload { reason });
+        }
         tried.into_iter().rev().for_each(|work| self.inbox.push_front(work));
         Err(harmed)
     }

@@ -115,7 +115,7 @@ pub enum Output {
     /// Make a batch durable, then answer with [`Input::Persisted`].
     Persist(Batch),
     /// Events of the batch that was just persisted, in the order of the log.
-    Events(Vec<Event>),
+    Events(Vec<Arc<Event>>),
     /// A command's result; on the server it leaves only after the flush.
     Answered {
         /// From [`Input::Command`].
@@ -190,7 +190,7 @@ pub struct Batch {
     /// Actors seen for the first time, and whose they are.
     pub bindings: Vec<(ActorId, Author)>,
     /// The events of these changes, and those repeated from patients' rooms, numbered.
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<Event>>,
     /// Tickets of the [`Input::Mirror`]s in it. A batch may hold nothing else.
     pub mirrors: Vec<u64>,
 }

@@ -229,14 +229,10 @@ impl Feed {
     }
 
     /// Hands durable events to all listeners.
-    pub fn publish(&mut self, events: Vec<Event>) {
+    pub fn publish(&mut self, events: &[Arc<Event>]) {
         self.queues.retain(|queue| !queue.has_ended());
-        if self.queues.is_empty() {
-            return;
-        }
-        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
         for queue in &self.queues {
-            queue.push(&events, self.waiting_max);
+            queue.push(events, self.waiting_max);
         }
     }
 }

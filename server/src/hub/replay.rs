@@ -85,8 +85,8 @@ impl Hub {
         self: &Arc<Self>,
         name: &RoomName,
         asked: Vec<Question>,
-    ) -> Result<Vec<Value>, RoomError> {
-        let mut answers = vec![Value::Null; asked.len()];
+    ) -> Result<Vec<Arc<Value>>, RoomError> {
+        let mut answers = vec![Arc::default(); asked.len()];
         let mut open: Vec<(usize, Question)> = asked.into_iter().enumerate().collect();
         for epoch in self.epochs(name).await? {
             let (here, later): (Vec<_>, Vec<_>) =

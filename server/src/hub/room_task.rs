@@ -229,7 +229,7 @@ impl RoomTask {
                     self.hub.metrics.values_unchecked.inc_by(unchecked.count() as u64);
                     live.event_seq = events.last().map_or(live.event_seq, |event| event.seq);
                     self.hub.watchers.tell(&self.id.name, &events);
-                    live.feed.publish(events);
+                    live.feed.publish(&events);
                 }
                 Output::Answered { ticket, result } => {
                     if matches!(result, Err(CommandError::RoomFull)) {

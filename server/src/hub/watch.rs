@@ -51,10 +51,10 @@ impl Watchers {
     }
 
     /// Says that a room has new events.
-    pub fn tell(&self, room: &RoomName, events: &[Event]) {
+    pub fn tell(&self, room: &RoomName, events: &[Arc<Event>]) {
         self.0.lock().retain(|news| {
             let Some(news) = news.upgrade() else { return false };
-            if events.iter().any(&news.wanted) {
+            if events.iter().any(|event| (news.wanted)(event)) {
                 Watch(news).mark(room.clone());
             }
             true

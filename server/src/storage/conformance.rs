@@ -119,7 +119,7 @@ pub(crate) fn event(room: &RoomId, seq: u64) -> Event {
         resource_type: "Condition".to_owned(),
         resource_id: format!("c{seq}"),
         action: Action::Created,
-        resource: json!({"resourceType": "Condition", "id": format!("c{seq}")}),
+        resource: json!({"resourceType": "Condition", "id": format!("c{seq}")}).into(),
         changed: vec!["code".to_owned()],
         author: Some(Author::new("alice", "Alice")),
         time_ms: 1_000 + seq,
@@ -137,7 +137,7 @@ pub(crate) fn batch(room: &RoomId, seqs: std::ops::RangeInclusive<u64>) -> RoomB
 }
 
 pub(crate) fn with_changes(room: &RoomId, changes: Vec<LoggedChange>) -> RoomBatch {
-    let events = changes.iter().map(|change| event(room, change.seq)).collect();
+    let events = changes.iter().map(|change| event(room, change.seq).into()).collect();
     let batch = Batch { number: 1, changes, bindings: Vec::new(), events, mirrors: Vec::new() };
     RoomBatch::new(room.clone(), batch, 42)
 }

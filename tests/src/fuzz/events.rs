@@ -72,7 +72,9 @@ fn reader(ward: &Ward, portion: usize) -> Vec<Event> {
             while let Some(output) = room.poll_output() {
                 match output {
                     Output::Persist(batch) => persisted = Some(batch.number),
-                    Output::Events(some) => events.extend(some),
+                    Output::Events(some) => {
+                        events.extend(some.into_iter().map(Arc::unwrap_or_clone))
+                    }
                     Output::Close { reason, .. } => panic!("the log is refused: {reason}"),
                     Output::Reload { reason } => panic!("the log does harm: {reason}"),
                     Output::Send { .. }

@@ -86,7 +86,7 @@ impl Ward {
                             assert_eq!(change.seq, self.log.len() as u64, "the log has no gap");
                         }
                         for event in batch.events {
-                            self.events.push(event);
+                            self.events.push(Arc::unwrap_or_clone(event));
                             let last = self.events.last().map(|event| event.seq);
                             assert_eq!(last, Some(self.events.len() as u64), "events have no gap");
                         }

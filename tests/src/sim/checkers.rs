@@ -1,6 +1,9 @@
 //! What must hold: at every step, and once everything is quiet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use automerge::sync::Message;
 use chartroom_engine::{
@@ -203,7 +206,7 @@ fn events(world: &World, number: usize, server: &Server) -> Result<Vec<Event>, F
         if !is_right {
             return Err(world.failure("authors", format!("event {} names {author:?}", event.seq)));
         }
-        let bare = |event: &Event| Event { resource: Value::Null, ..event.clone() };
+        let bare = |event: &Event| Event { resource: Arc::default(), ..event.clone() };
         if published.get(&event.seq).is_some_and(|told| bare(told) != *event) {
             return Err(world.failure("events", format!("event {} is not as told", event.seq)));
         }
@@ -240,7 +243,7 @@ fn replayed(world: &World, room: &Room, events: &[Event]) -> Result<(), Failure>
     for ((resource_type, id), last) in state {
         let stands = room.document().resource(resource_type, id);
         let is_stub = last.as_object().is_some_and(|resource| resource.len() == 2);
-        if stands.as_ref().is_some_and(|stands| stands != last) || stands.is_none() && !is_stub {
+        if stands.as_ref().is_some_and(|stands| stands != &**last) || stands.is_none() && !is_stub {
             let text = format!("{resource_type}/{id} ends as {last}, and stands as {stands:?}");
             return Err(world.failure("replay", text));
         }

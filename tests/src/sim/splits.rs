@@ -1,5 +1,7 @@
 //! However a room's log is cut into batches, its events and their numbers are the same.
 
+use std::sync::Arc;
+
 use automerge::{
     Change,
     sync::{ChunkList, Message, MessageVersion},
@@ -8,7 +10,6 @@ use chartroom_engine::{
     Author, Document, Event, Input, LoggedChange, Output, Peer, Role, Room, RoomConfig,
     document::People,
 };
-use serde_json::Value;
 
 use super::choices::Choices;
 
@@ -36,7 +37,7 @@ pub fn agree(room: &Room, events: &[Event]) -> Result<(), String> {
 }
 
 fn bare(event: &Event) -> Event {
-    Event { time_ms: 0, resource: Value::Null, ..event.clone() }
+    Event { time_ms: 0, resource: Arc::default(), ..event.clone() }
 }
 
 /// The events of a new room that takes a log, in batches of these sizes.
@@ -82,7 +83,7 @@ fn drive(room: &mut Room, events: &mut Vec<Event>) {
         while let Some(output) = room.poll_output() {
             if let Output::Persist(batch) = output {
                 persisted = Some(batch.number);
-                events.extend(batch.events);
+                events.extend(batch.events.into_iter().map(Arc::unwrap_or_clone));
             }
         }
         match persisted {

@@ -54,14 +54,14 @@ fn a_conflict_is_told_in_words() {
             conflicts_new: owned(new),
             conflicts_gone: owned(gone),
             before: None,
-            resource: json!({}),
+            resource: json!({}).into(),
             hash: ChangeHash([0; 32]),
             author: None,
             authored_ms: 0,
             import: false,
         };
         let room = "patient:1".parse().unwrap();
-        let events = derive(&room, change, &Rules::shipped(), NOW);
+        let events = derive(&room, &change, &Rules::shipped(), NOW);
         let told = events.iter().skip(1).map(|event| (event.event.clone(), event.details.clone()));
         told.collect::<Vec<_>>()
     };

@@ -6,6 +6,8 @@ use automerge::{
     sync::{Message, MessageVersion},
     transaction::{Transactable, Transaction},
 };
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::NOW;
@@ -185,7 +187,7 @@ fn put(tx: &mut Transaction<'_>, map: &ObjId, name: &str, value: &Value) {
 }
 
 /// Drives a server's room until it has nothing more to do; gives its events.
-fn drive(room: &mut Room, inputs: impl IntoIterator<Item = Input>) -> Vec<Event> {
+fn drive(room: &mut Room, inputs: impl IntoIterator<Item = Input>) -> Vec<Arc<Event>> {
     let mut events = Vec::new();
     for input in inputs {
         room.handle(NOW, input);

@@ -16,7 +16,7 @@ impl World {
         let clinical = events.into_iter().filter(|event| !event.event.starts_with("RESOURCE_"));
         let author =
             |event: &Event| event.author.as_ref().map_or("", |author| &author.id).to_owned();
-        clinical.map(|event| (author(&event), event.event)).collect()
+        clinical.map(|event| (author(&event), event.event.clone())).collect()
     }
 
     /// Makes one edit, and gives the names of its clinical events, parted by spaces.

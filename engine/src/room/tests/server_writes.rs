@@ -88,7 +88,7 @@ fn a_facility_room_repeats_events_behind_its_own_and_takes_writes_of_the_server_
     let asthma = Command::Put { resource: condition("c", "Asthma") };
     let repeated = drive(&mut patient, NOW, command(asthma)).0.remove(0).events.remove(0);
     let source = EventSource { room: repeated.room.clone(), seq: repeated.seq };
-    let repeated = Event { source: Some(source.clone()), ..repeated };
+    let repeated = Event { source: Some(source.clone()), ..Event::clone(&repeated) };
     let mirror =
         |ticket, commands, events| Input::Mirror { ticket, commands, events, import: false };
     let (batches, answer) =

@@ -10,7 +10,7 @@ pub(super) struct World {
     pub server: Room,
     pub clients: BTreeMap<Peer, Room>,
     pub log: Vec<LoggedChange>,
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<Event>>,
     pub refused: Vec<(Peer, Refusal)>,
     pub closed: Vec<(Peer, CloseReason)>,
     pub reloads: usize,

@@ -91,7 +91,7 @@ async fn a_slow_follower_ends_with_the_number_to_go_on_from() {
     let many = vec![event; QUEUE_EVENTS_MAX + 1];
     let queues = vec![Arc::clone(&follower.queue)];
     let mut feed = Feed { queues, waiting_max: QUEUE_EVENTS_MAX };
-    feed.publish(many.iter().map(|event| Event::clone(event)).collect());
+    feed.publish(&many);
     let position = follower.position();
     assert!(matches!(
         follower.next().await,

@@ -117,10 +117,10 @@ pub(crate) fn a_gap_or_another_change_at_a_number_is_refused<S: Subject>() {
     let other = with_changes(&alice, vec![change(3, b"another change")]);
     assert_refused(storage.commit(&[other]), &alice);
     let mut events = batch(&alice, 4..=4);
-    events.batch.events = vec![event(&alice, 5)];
+    events.batch.events = vec![event(&alice, 5).into()];
     assert_refused(storage.commit(&[events]), &alice);
     let mut events = batch(&alice, 4..=4);
-    events.batch.events = vec![Event { seq: 3, ..event(&alice, 4) }];
+    events.batch.events = vec![Event { seq: 3, ..event(&alice, 4) }.into()];
     assert_refused(storage.commit(&[events]), &alice);
     storage.compact(&alice, b"snapshot", 3).unwrap();
     assert_refused(storage.commit(&[batch(&alice, 2..=2)]), &alice);

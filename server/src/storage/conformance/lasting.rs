@@ -109,7 +109,7 @@ pub(crate) fn event_numbers_go_on_through_epochs<S: Subject>() {
     let with_event = |seq, number| {
         let mut batch = with_changes(&second, vec![]);
         batch.batch.changes = vec![change(seq, b"new")];
-        batch.batch.events = vec![event(&second, number)];
+        batch.batch.events = vec![event(&second, number).into()];
         batch
     };
     assert_refused(subject.storage().commit(&[with_event(2, 1)]), &second);

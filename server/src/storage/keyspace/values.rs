@@ -123,7 +123,7 @@ pub(super) fn decode_event(room: &RoomName, seq: u64, record: &[u8]) -> Option<E
         resource_type: kept.resource_type,
         resource_id: kept.resource_id,
         action: kept.action,
-        resource: Value::Null,
+        resource: Arc::new(Value::Null),
         changed: kept.changed,
         author: kept.author,
         time_ms: kept.time_ms,

@@ -31,7 +31,7 @@ fn event(name: &str, resource: Value) -> Event {
         resource_type: "Condition".to_owned(),
         resource_id: "123".to_owned(),
         action: Action::Created,
-        resource,
+        resource: resource.into(),
         changed: vec!["code".to_owned()],
         author: Some(Author::new("alice", "Alice")),
         time_ms: 0,

@@ -1,5 +1,7 @@
 //! What goes over the links, and between the server and its store.
 
+use std::sync::Arc;
+
 use chartroom_engine::{Input, Output, Peer};
 
 use super::{Happening, Message, RETURN_MS, World};
@@ -150,7 +152,8 @@ impl World {
                 }
                 Said::Committed(room, batch) => {
                     self.record.keep(room, &batch);
-                    let events = batch.events.into_iter().map(|event| (event.seq, event));
+                    let events = batch.events.into_iter().map(Arc::unwrap_or_clone);
+                    let events = events.map(|event| (event.seq, event));
                     if let Some(published) = self.record.published.get_mut(room) {
                         published.extend(events);
                     }

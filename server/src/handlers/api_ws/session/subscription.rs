@@ -122,7 +122,7 @@ mod tests {
             resource_type: resource_type.to_owned(),
             resource_id: "1".to_owned(),
             action: Action::Created,
-            resource: Value::Null,
+            resource: std::sync::Arc::default(),
             changed: Vec::new(),
             author: None,
             time_ms: 0,

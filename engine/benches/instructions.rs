@@ -26,8 +26,9 @@ const CHART_BYTES: usize = 1024 * 1024;
 /// Name, and what it does with the chart and its snapshot.
 type Scenario = (&'static str, fn(&Arc<Chart>, &[u8]));
 
-const SCENARIOS: [Scenario; 9] = [
+const SCENARIOS: [Scenario; 10] = [
     ("an edit in a small room of two", edit_of_two),
+    ("eight edits at once in a small room of two", eight_edits),
     ("a change taken and logged", change),
     ("a batch of 100 changes", batch),
     ("a change pushed to 100 readers", push),
@@ -75,6 +76,22 @@ fn edit_of_two(_: &Arc<Chart>, _: &[u8]) {
         measured(&mut || assert!(ward.take(std::mem::take(&mut messages)) > 0));
         let mut answers = ward.acknowledgements();
         measured(&mut || ward.hear(std::mem::take(&mut answers)));
+    }
+}
+
+/// As under load: what the writer did meanwhile comes as one batch, of resources that were written before.
+fn eight_edits(_: &Arc<Chart>, _: &[u8]) {
+    let chart = Arc::new(Chart::grown(0));
+    let mut ward = Ward::open(&chart, &chart.snapshot(0), 1);
+    for round in 0..12 {
+        let mut messages = ward.edits(8);
+        if round < 2 {
+            ward.take(messages);
+        } else {
+            measured(&mut || assert!(ward.take(std::mem::take(&mut messages)) > 0));
+        }
+        let answers = ward.acknowledgements();
+        ward.hear(answers);
     }
 }
 

@@ -333,6 +333,12 @@ impl Document {
         heads.iter().any(|head| self.order.is_ancestor(change, head))
     }
 
+    /// Whether a change with these dependencies was made in knowledge of every other, those included
+    /// that are staged.
+    pub(crate) fn covers_all(&self, deps: &[ChangeHash]) -> bool {
+        self.order.covers_all(deps)
+    }
+
     /// Collection, resource id and element that an object lies in; fewer for those higher up.
     ///
     /// `None` where there is no such object.

@@ -75,6 +75,8 @@ pub const TURN_MESSAGES_MAX: usize = 4;
 pub const LOOKS_MAX: usize = 32;
 /// Bytes of these as JSON text.
 pub const LOOKS_BYTES_MAX: usize = 128 * 1024;
+/// Objects whose place in the document a room keeps while it is written to.
+pub const PLACES_MAX: usize = 256;
 /// Changes that may be behind the copy of a document that a room goes back to when a change does harm:
 /// with more of them a new copy costs each less than it is worth.
 pub const BEHIND_CHANGES_MAX: u64 = 64;

@@ -278,6 +278,7 @@ impl Room {
             self.poll_sessions(false);
             if !std::mem::take(&mut self.written) {
                 self.looks.clear();
+                self.staged.clear();
                 self.behind = None;
             }
         }

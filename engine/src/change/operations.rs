@@ -47,17 +47,25 @@ impl Place {
     }
 }
 
-/// Places of objects that changes of this batch make and the document does not have yet.
+/// Places of objects: of those that changes of this batch make, which the document does not have yet,
+/// and of some that it has, where it would be searched for them. An object never moves.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Staged(BTreeMap<(u64, automerge::ActorId), Place>);
 
 impl Staged {
-    /// Adds the objects that a change of the batch makes.
+    /// Adds the objects that a change of the batch makes, or writes in.
     pub fn extend(&mut self, made: Self) {
         self.0.extend(made.0);
     }
 
-    /// Forgets objects that are applied now.
+    /// The batch is applied: all of these are in the document, and are kept while they are few.
+    pub fn rest(&mut self) {
+        if self.0.len() > limits::PLACES_MAX {
+            self.clear();
+        }
+    }
+
+    /// Forgets them.
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -151,3 +151,6 @@ fn bytes(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 4,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,12 @@ impl LogOrder {
         self.places.contains_key(hash)
     }
 
+    /// Whether who knows of these changes knows of all that there are.
+    pub fn covers_all(&self, known: &[ChangeHash]) -> bool {
+        let is_known = |head: &u64| known.iter().any(|hash| self.places.get(hash) == Some(head));
+        self.heads.iter().all(is_known)
+    }
+
     /// A local change that the server does not have yet.
     pub fn pending(&mut self, hash: ChangeHash) {
         self.placed.insert(hash, u64::MAX);

@@ -29,9 +29,12 @@ pub(super) fn alert(
     after: &Value,
     now_ms: u64,
 ) -> Option<Value> {
+    let mut new = findings(&rules.critical, after);
+    if new.is_empty() {
+        return None;
+    }
     let earlier: Vec<Finding<'_>> =
         before.map_or_else(Vec::new, |before| findings(&rules.critical, before));
-    let mut new = findings(&rules.critical, after);
     new.retain(|finding| !earlier.iter().any(|earlier| earlier.covers(finding)));
     let mut told = new.iter().map(Finding::details);
     let mut details = told.next()?;

@@ -1,6 +1,9 @@
 //! The interpreter of the table: what holds for a change, and what its events say.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::{Value, json};
 
@@ -9,7 +12,10 @@ use super::{
     fields::{self, listed},
     table::{Clause, Details, Place, RULES, Rule},
 };
-use crate::{RoomName, document};
+use crate::{
+    RoomName,
+    document::{self, RESOURCE_TYPES},
+};
 
 /// The events of one resource change, unnumbered, in the order of the table: the generic one first.
 pub(crate) fn derive(
@@ -39,7 +45,7 @@ pub(crate) fn derive(
     };
     let case = Case { room, change, rules, now_ms };
     let mut events = Vec::new();
-    for rule in RULES.iter().filter(|rule| case.concerns(rule)) {
+    for rule in rules_of(&change.resource_type).filter(|rule| case.concerns(rule)) {
         let only_generic = events.len() == 1;
         let holds = |clause: &Clause| case.holds(*clause, only_generic);
         if rule.when.iter().any(|clauses| clauses.iter().all(holds)) {
@@ -48,6 +54,18 @@ pub(crate) fn derive(
         }
     }
     events
+}
+
+/// The rules for resources of a type, in the order of the table.
+fn rules_of(resource_type: &str) -> impl Iterator<Item = &'static Rule> {
+    static BY_TYPE: LazyLock<BTreeMap<&'static str, Vec<&'static Rule>>> = LazyLock::new(|| {
+        let of = |name: &'static str| {
+            let concerns = |rule: &&Rule| rule.types.is_empty() || listed(rule.types, b' ', name);
+            (name, RULES.iter().filter(concerns).collect())
+        };
+        RESOURCE_TYPES.into_iter().map(of).collect()
+    });
+    BY_TYPE.get(resource_type).into_iter().flatten().copied()
 }
 
 /// A change under the rules.
@@ -62,7 +80,7 @@ impl Case<'_> {
     /// A write to a resource that was deleted and stays so has no clinical meaning.
     fn concerns(&self, rule: &Rule) -> bool {
         let unseen = self.change.action == Action::Updated && self.change.before.is_none();
-        rule.types.is_empty() || !unseen && listed(rule.types, b' ', &self.change.resource_type)
+        rule.types.is_empty() || !unseen
     }
 
     fn holds(&self, clause: Clause, only_generic: bool) -> bool {

@@ -173,11 +173,11 @@ impl Room {
         let intact = catch_unwind(AssertUnwindSafe(|| {
             document.apply(changes).is_ok() && reads_back(document, &heads, &expected)
         }));
-        self.staged.clear();
         if !intact.unwrap_or(false) {
             applied.harmed = Some(group.iter().map(|grouped| grouped.peer).collect());
             return;
         }
+        self.staged.rest();
         for (key, look) in std::mem::take(&mut applied.ahead) {
             let look = look.unwrap_or_else(|| self.look(&key));
             #[cfg(debug_assertions)]

@@ -154,7 +154,7 @@ impl Room {
             if let Err(refusal) = self.ledger.check(change, &author, &self.people, dep_max_op) {
                 return Verdict::Refused(refusal);
             }
-            if !self.follows_its_last(now_ms, change, applied) {
+            if !self.follows_its_last(change) {
                 let reason = "it does not follow its actor's last change";
                 return Verdict::Refused(Refusal::Malformed(reason));
             }
@@ -173,12 +173,8 @@ impl Room {
 
     /// Whether a change was made in knowledge of its actor's last one: automerge takes one that was
     /// not, and cannot load what it saves of it.
-    fn follows_its_last(&mut self, now_ms: u64, change: &Change, applied: &mut Applied) -> bool {
+    fn follows_its_last(&self, change: &Change) -> bool {
         let Some(last) = self.ledger.last(change.actor_id()) else { return true };
-        if change.deps().contains(&last) {
-            return true;
-        }
-        self.flush_group(now_ms, applied);
         self.document.is_behind(&last, change.deps())
     }
 
@@ -198,7 +194,7 @@ impl Room {
             for Touched { collection, id, claims, .. } in &touched {
                 document::check_compartment(&self.id.name, collection, id, claims)?;
             }
-            if !self.knows_every_crowd(now_ms, change, &touched, applied) {
+            if !self.knows_every_crowd(change, &touched) {
                 return Err(Refusal::TooManyConcurrent);
             }
             if touched.iter().any(|touched| touched.unclear) {
@@ -211,25 +207,14 @@ impl Room {
 
     /// Whether a change that writes where as many values stand beside each other as may was made in
     /// knowledge of all of them.
-    fn knows_every_crowd(
-        &mut self,
-        now_ms: u64,
-        change: &Change,
-        touched: &[Touched],
-        applied: &mut Applied,
-    ) -> bool {
-        if self.document.heads().iter().all(|head| change.deps().contains(head)) {
+    fn knows_every_crowd(&self, change: &Change, touched: &[Touched]) -> bool {
+        if self.document.covers_all(change.deps()) {
             return true;
         }
         let crowd = |touched: &Touched| {
             self.document.crowd(&touched.collection, &touched.id, &touched.elements)
         };
         let crowd: BTreeSet<ChangeHash> = touched.iter().flat_map(crowd).collect();
-        if crowd.is_empty() {
-            return true;
-        }
-        // What it follows on may wait in the group.
-        self.flush_group(now_ms, applied);
         crowd.iter().all(|hash| self.document.is_behind(hash, change.deps()))
     }
 

@@ -128,8 +128,9 @@ impl Room {
         if self.serves() && !applied.writes(Some(peer), &keys) {
             return false;
         }
-        if applied.careful || keys.iter().any(|key| applied.grouped.contains(key)) {
-            self.flush_group(now_ms, applied);
+        let alone = applied.careful || keys.iter().any(|key| applied.grouped.contains(key));
+        if alone && !self.flush_group(now_ms, applied) {
+            return false;
         }
         self.ledger.enter(&checked.change);
         self.staged.extend(std::mem::take(&mut checked.made));
@@ -139,12 +140,15 @@ impl Room {
         true
     }
 
-    /// Applies the group, checks that the document reads it back, and derives its events.
-    pub(super) fn flush_group(&mut self, now_ms: u64, applied: &mut Applied) {
+    /// Applies the group, checks that the document reads it back, and derives its events. Says no
+    /// where a change of this batch did harm: the document is half changed, and nothing may be read
+    /// from it, let alone decided, before it is as it was.
+    #[must_use]
+    pub(super) fn flush_group(&mut self, now_ms: u64, applied: &mut Applied) -> bool {
         let group = std::mem::take(&mut applied.group);
         applied.grouped.clear();
         if group.is_empty() || applied.harmed.is_some() {
-            return;
+            return applied.harmed.is_none();
         }
         let touched = group.iter().flat_map(|(_, checked)| resources_of(&checked.touched));
         let mut before = self.before(touched, applied);
@@ -159,7 +163,7 @@ impl Room {
         self.staged.clear();
         if !intact.unwrap_or(false) {
             applied.harmed = Some(group.iter().map(|(peer, _)| *peer).collect());
-            return;
+            return false;
         }
         for (peer, checked) in group {
             if let Some(member) = self.members.get_mut(&peer) {
@@ -168,6 +172,7 @@ impl Room {
             self.bind(peer, &checked.change, applied);
             self.log(now_ms, &checked, &mut before, applied);
         }
+        true
     }
 
     fn bind(&mut self, peer: Peer, change: &Change, applied: &mut Applied) {

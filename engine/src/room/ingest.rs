@@ -69,6 +69,8 @@ impl Room {
                     continue;
                 }
                 match self.consider(now_ms, peer, &change, applied) {
+                    // Everything is decided anew, on the document as it was.
+                    _ if applied.harmed.is_some() => return,
                     Verdict::Taken => {}
                     Verdict::Refused(refusal) => self.refuse(peer, change.hash(), refusal),
                     Verdict::Waits => left.push(change),
@@ -178,8 +180,7 @@ impl Room {
         if change.deps().contains(&last) {
             return true;
         }
-        self.flush_group(now_ms, applied);
-        self.document.is_behind(&last, change.deps())
+        self.flush_group(now_ms, applied) && self.document.is_behind(&last, change.deps())
     }
 
     /// Takes a change apart and checks what it touches.
@@ -202,7 +203,9 @@ impl Room {
                 return Err(Refusal::TooManyConcurrent);
             }
             if touched.iter().any(|touched| touched.unclear) {
-                self.flush_group(now_ms, applied);
+                if !self.flush_group(now_ms, applied) {
+                    return Err(Refusal::NotApplicable);
+                }
                 self.check_on_copy(change, &touched)?;
             }
         }
@@ -229,8 +232,8 @@ impl Room {
             return true;
         }
         // What it follows on may wait in the group.
-        self.flush_group(now_ms, applied);
-        crowd.iter().all(|hash| self.document.is_behind(hash, change.deps()))
+        self.flush_group(now_ms, applied)
+            && crowd.iter().all(|hash| self.document.is_behind(hash, change.deps()))
     }
 
     /// Whether the resources that a change leaves behind belong in this room, tried on a copy:

@@ -8,6 +8,7 @@
 mod clinical;
 mod crowd;
 mod first_sync;
+mod harm;
 mod server_writes;
 mod stock;
 mod world;

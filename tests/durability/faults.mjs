@@ -125,13 +125,6 @@ export class Ledger {
 
 export const saved = (peer) => until("the edits are acknowledged", () => peer.unsaved === 0, { standing: () => peer.standing() });
 
-/** The code with which the server closes a connection from now on. */
-function closing(peer) {
-  let code;
-  peer.once("closed", (told) => (code = told));
-  return until("the connection is closed", () => code, { standing: () => peer.standing() });
-}
-
 const ready = async (server) => {
   const answer = await fetch(`${server.http}/readyz`);
   return { status: answer.status, code: (await answer.json()).error?.code };
@@ -147,7 +140,7 @@ export async function refusesWritesAndServesReads(server, ledger, alice) {
   const durable = bob.hashes().sort();
 
   const id = ledger.id("peer");
-  const closed = [alice, bob].map(closing);
+  const closed = [alice, bob].map((peer) => peer.closing());
   const hash = write(alice, id);
   assert.deepEqual(await Promise.all(closed), [1013, 1013], "everybody in the room is told to come back");
   assert.ok(alice.unsaved > 0, "the edit is not acknowledged");
@@ -182,7 +175,7 @@ async function reads(server, before) {
 
 /** A peer comes back with an edit that cannot be kept, and is sent away again. */
 export async function returnsInVain(server, peer) {
-  const closed = closing(peer);
+  const closed = peer.closing();
   await rejoin(server, peer).catch(() => {});
   assert.equal(await closed, 1013);
   assert.ok(peer.unsaved > 0);

@@ -5,12 +5,17 @@ import { EventEmitter, once } from "node:events";
 import * as Automerge from "@automerge/automerge";
 import { Decoder, Encoder } from "cbor-x";
 import WebSocket from "ws";
+import { until } from "../support/server.mjs";
 
 const encoder = new Encoder({ tagUint8Array: false, useRecords: false });
 const decoder = new Decoder({ useRecords: false });
 
+/** Of what was said, so much is told when a test waited in vain. */
+const SAID_MAX = 12;
+
 /**
  * Emits `synced` after each sync message, `seen` (hash) for a colleague's change, `saved` (hash), `closed` (code).
+ * Whoever waits for a change of its own waits with `saved()`, since one that is refused never emits it.
  * The genesis of a room, which has no dependencies, is nobody's: a server makes it anew until something is written.
  */
 export class Peer extends EventEmitter {
@@ -24,6 +29,8 @@ export class Peer extends EventEmitter {
   #document;
   #unsaved = new Set();
   #known = new Set();
+  #refused = new Set();
+  #said = [];
 
   constructor({ person = { id: "alice", name: "Alice" }, extensions = true } = {}) {
     super();
@@ -38,7 +45,11 @@ export class Peer extends EventEmitter {
     socket.binaryType = "nodebuffer";
     this.#socket = socket;
     socket.on("error", () => {});
-    socket.on("close", (code) => socket === this.#socket && this.emit("closed", code));
+    socket.on("close", (code) => {
+      if (socket !== this.#socket) return;
+      this.#note(`closed ${code}`);
+      this.emit("closed", code);
+    });
     await Promise.race([once(socket, "open"), once(socket, "close").then(() => Promise.reject(new Error("the socket was closed")))]);
     socket.on("message", (bytes) => this.#receive(decoder.decode(bytes)));
     const peerMetadata = { isEphemeral: true, person: this.#person, ...(this.#extensions && { chartroom: { version: 1 } }) };
@@ -73,10 +84,10 @@ export class Peer extends EventEmitter {
       this.#document = documentId;
     }
     this.#state = Automerge.initSyncState();
-    const first = once(this, "synced");
+    const closed = once(this, "closed").then(() => Promise.reject(new Error(`closed before the first sync\n${this.standing()}`)));
     this.#push("request");
-    await Promise.race([first, once(this, "closed").then(() => Promise.reject(new Error("closed before the first sync")))]);
-    while (Automerge.getHeads(this.doc).length === 0) await once(this, "synced");
+    do await Promise.race([once(this, "synced"), closed]);
+    while (Automerge.getHeads(this.doc).length === 0);
   }
 
   /** Makes one change and sends it; answers with its hash. */
@@ -98,6 +109,24 @@ export class Peer extends EventEmitter {
     this.#send({ type: "sync", documentId: this.#document, senderId: this.#id, targetId: this.#server, data });
   }
 
+  /** Waits until a change of this peer is acknowledged; fails at once where it never will be on this connection. */
+  async saved(hash) {
+    const acknowledged = () => {
+      if (!this.#unsaved.has(hash)) return true;
+      const lost = this.#refused.has(hash) ? "was refused" : this.#socket.readyState === WebSocket.CLOSED ? "was on its way when the connection ended" : undefined;
+      if (lost) throw new Error(`a change of ${this.#person.id} ${lost}\n${this.standing()}`);
+      return false;
+    };
+    await until(`a change of ${this.#person.id} is acknowledged`, acknowledged, { standing: () => this.standing() });
+  }
+
+  /** The code with which the server closes this connection from now on. */
+  closing() {
+    let code;
+    this.once("closed", (told) => (code = told));
+    return until(`the connection of ${this.#person.id} is closed`, () => code, { standing: () => this.standing() });
+  }
+
   /** Hashes of every change of the document. */
   hashes() {
     return Automerge.getChangesMetaSince(this.doc, []).map((meta) => meta.hash);
@@ -106,7 +135,8 @@ export class Peer extends EventEmitter {
   /** Where this peer stands, for the message of a test that waited in vain. */
   standing() {
     const short = (hashes) => [...hashes].map((hash) => hash.slice(0, 8)).join(",");
-    return `heads ${short(Automerge.getHeads(this.doc))}; the server's ${short(this.#state?.theirHeads ?? [])}; unsaved ${short(this.#unsaved)}`;
+    const heads = `heads ${short(Automerge.getHeads(this.doc))}; the server's ${short(this.#state?.theirHeads ?? [])}; unsaved ${short(this.#unsaved)}`;
+    return `${heads}; last ${this.#said.join(", ")}`;
   }
 
   async close() {
@@ -125,10 +155,21 @@ export class Peer extends EventEmitter {
   }
 
   #send(message) {
+    this.#note(`sent ${message.type}`);
     this.#socket.send(encoder.encode(message));
   }
 
+  /** Keeps what happened last, without anything of the document. */
+  #note(what) {
+    this.#said.push(`${what} at ${(performance.now() / 1000).toFixed(2)}`);
+    if (this.#said.length > SAID_MAX) this.#said.shift();
+  }
+
   #receive(message) {
+    this.#note(["heard", message.type, message.code].filter(Boolean).join(" "));
+    if (message.type === "refused" && message.documentId === this.#document) {
+      for (const hash of message.hashes) this.#refused.add(Buffer.from(hash).toString("hex"));
+    }
     this.emit(`frame:${message.type}`, message);
     if (message.type !== "sync" || message.documentId !== this.#document) return;
     const heads = Automerge.getHeads(this.doc);

@@ -121,8 +121,10 @@ impl Room {
         if self.serves() && !applied.writes(Some(peer), &keys) {
             return false;
         }
-        if applied.careful || keys.iter().any(|key| matches!(applied.ahead.get(key), Some(None))) {
-            self.flush_group(now_ms, applied);
+        let read = |key| matches!(applied.ahead.get(key), Some(None));
+        let alone = applied.careful || keys.iter().any(read);
+        if alone && !self.flush_group(now_ms, applied) {
+            return false;
         }
         self.document.stage(&checked.change);
         let effects = self.effects(&checked, applied);
@@ -159,11 +161,14 @@ impl Room {
         ahead.or_else(|| applied.looks.remove(key)).unwrap_or_else(|| self.look(key))
     }
 
-    /// Applies the group, checks that the document reads it back, and derives its events.
-    pub(super) fn flush_group(&mut self, now_ms: u64, applied: &mut Applied) {
+    /// Applies the group, checks that the document reads it back, and derives its events. Says no
+    /// where a change of this batch did harm: the document is half changed, and nothing may be read
+    /// from it, let alone decided, before it is as it was.
+    #[must_use]
+    pub(super) fn flush_group(&mut self, now_ms: u64, applied: &mut Applied) -> bool {
         let group = std::mem::take(&mut applied.group);
         if group.is_empty() || applied.harmed.is_some() {
-            return;
+            return applied.harmed.is_none();
         }
         let heads = self.document.heads();
         let changes: Vec<Change> =
@@ -175,7 +180,7 @@ impl Room {
         }));
         if !intact.unwrap_or(false) {
             applied.harmed = Some(group.iter().map(|grouped| grouped.peer).collect());
-            return;
+            return false;
         }
         self.staged.rest();
         for (key, look) in std::mem::take(&mut applied.ahead) {
@@ -191,6 +196,7 @@ impl Room {
             self.bind(peer, &checked.change, applied);
             self.log(now_ms, &checked, effects, applied);
         }
+        true
     }
 
     fn bind(&mut self, peer: Peer, change: &Change, applied: &mut Applied) {

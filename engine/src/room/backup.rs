@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use automerge::ActorId;
 
-use super::{Room, RoomSize, member::Orphan};
+use super::{Room, RoomSize, io::Output, member::Orphan};
 use crate::{
     Author, Peer,
     change::metadata::Ledger,
@@ -29,6 +29,8 @@ pub(super) struct Backup {
     orphans: BTreeMap<Peer, Vec<Orphan>>,
     seq: u64,
     event_seq: u64,
+    /// How much was waiting to be said.
+    said: usize,
 }
 
 impl Behind {
@@ -52,6 +54,7 @@ impl Backup {
             orphans: waiting.map(|(peer, member)| (*peer, member.orphans.clone())).collect(),
             seq: room.seq,
             event_seq: room.event_seq,
+            said: room.outputs.len(),
         }
     }
 
@@ -76,6 +79,16 @@ impl Backup {
         for (peer, orphans) in self.orphans {
             if let Some(member) = room.members.get_mut(&peer) {
                 member.orphans = orphans;
+            }
+        }
+        // Refusals are decided anew; who sent what is no message is closed again.
+        for unsaid in room.outputs.split_off(self.said) {
+            if let Output::Refused { peer, hashes, .. } = unsaid
+                && let Some(member) = room.members.get_mut(&peer)
+            {
+                for hash in hashes {
+                    member.refused.remove(&hash);
+                }
             }
         }
         Ok(())

@@ -80,19 +80,23 @@ impl Room {
                     self.apply_from_peer(now_ms, peer, chunks, &mut applied);
                 }
                 Work::Command { ticket, author, ask } => {
-                    self.flush_group(now_ms, &mut applied);
-                    self.apply_command(now_ms, ticket, author, ask, &mut applied);
+                    if self.flush_group(now_ms, &mut applied) {
+                        self.apply_command(now_ms, ticket, author, ask, &mut applied);
+                    }
                 }
                 Work::Mirror { ticket, commands, events, import } if self.serves() => {
-                    self.flush_group(now_ms, &mut applied);
-                    self.apply_mirror(now_ms, ticket, (commands, import), events, &mut applied);
+                    if self.flush_group(now_ms, &mut applied) {
+                        self.apply_mirror(now_ms, ticket, (commands, import), events, &mut applied);
+                    }
                 }
                 // Only a server has facility rooms to write.
                 Work::Mirror { .. } => {}
             }
         }
-        self.flush_group(now_ms, &mut applied);
-        let Some(harmed) = applied.harmed.take() else { return Ok(applied) };
+        if self.flush_group(now_ms, &mut applied) {
+            return Ok(applied);
+        }
+        let harmed = applied.harmed.take().unwrap_or_default();
         let Some(backup) = backup else {
             let reason = "a change of the server could not be applied whole";
             self.outputs.push_back(Output::Reload { reason });

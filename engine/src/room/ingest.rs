@@ -69,6 +69,8 @@ impl Room {
                     continue;
                 }
                 match self.consider(now_ms, peer, &change, applied) {
+                    // Everything is decided anew, on the document as it was.
+                    _ if applied.harmed.is_some() => return,
                     Verdict::Taken => {}
                     Verdict::Refused(refusal) => self.refuse(peer, change.hash(), refusal),
                     Verdict::Waits => left.push(change),
@@ -198,7 +200,9 @@ impl Room {
                 return Err(Refusal::TooManyConcurrent);
             }
             if touched.iter().any(|touched| touched.unclear) {
-                self.flush_group(now_ms, applied);
+                if !self.flush_group(now_ms, applied) {
+                    return Err(Refusal::NotApplicable);
+                }
                 self.check_on_copy(change, &touched)?;
             }
         }

@@ -1,6 +1,6 @@
 //! One connection in a room: its session, and the changes of its that wait or were refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Change, ChangeHash};
 
@@ -19,6 +19,8 @@ pub(super) struct Member {
     /// Hashes that were refused and are neither taken nor asked for again.
     pub refused: BTreeSet<ChangeHash>,
     pub orphans: Vec<Orphan>,
+    /// Until when those may wait that are being tried again.
+    deadlines: BTreeMap<ChangeHash, u64>,
 }
 
 /// A change whose dependencies are not here yet.
@@ -37,6 +39,7 @@ impl Member {
             session: Session::default(),
             refused: BTreeSet::new(),
             orphans: Vec::new(),
+            deadlines: BTreeMap::new(),
         }
     }
 
@@ -52,15 +55,18 @@ impl Member {
         Ok(message.changes.iter().map(<[u8]>::to_vec).collect())
     }
 
-    /// Keeps changes until their dependencies come; gives those that there is no room for.
+    /// Keeps changes until their dependencies come, and none longer because it was tried again; gives
+    /// those that there is no room for.
     pub fn keep(&mut self, now_ms: u64, changes: Vec<Change>) -> Vec<ChangeHash> {
-        let deadline_ms = now_ms + limits::ORPHAN_WAIT_MS;
+        let deadlines = std::mem::take(&mut self.deadlines);
         let (mut held, mut over) = (0, Vec::new());
         for change in changes {
             held += change.raw_bytes().len();
             if held > limits::ORPHAN_BYTES_MAX {
                 over.push(change.hash());
             } else {
+                let known = deadlines.get(&change.hash()).copied();
+                let deadline_ms = known.unwrap_or(now_ms + limits::ORPHAN_WAIT_MS);
                 self.orphans.push(Orphan { change, deadline_ms });
             }
         }
@@ -69,7 +75,10 @@ impl Member {
 
     /// Takes out the changes that wait, to be tried again.
     pub fn take_orphans(&mut self) -> Vec<Change> {
-        self.orphans.drain(..).map(|orphan| orphan.change).collect()
+        let orphans = std::mem::take(&mut self.orphans);
+        let deadlines = orphans.iter().map(|orphan| (orphan.change.hash(), orphan.deadline_ms));
+        self.deadlines.extend(deadlines);
+        orphans.into_iter().map(|orphan| orphan.change).collect()
     }
 
     /// Hashes of changes that waited too long; they are dropped.

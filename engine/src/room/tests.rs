@@ -8,6 +8,7 @@
 mod clinical;
 mod crowd;
 mod first_sync;
+mod harm;
 mod server_writes;
 mod stock;
 mod world;
@@ -161,6 +162,39 @@ fn a_change_of_another_patient_is_refused_and_given_back() {
     world.edit(2, put("c", "Asthma"));
     world.settle();
     world.converged();
+}
+
+#[test]
+fn a_change_waits_no_longer_for_what_it_depends_on_because_its_client_goes_on() {
+    let mut world = World::with("patient:1", &[1]);
+    let mut client = replica("patient:1", Role::Client, 1);
+    let mut edits = Vec::new();
+    for id in ["lost", "waits", "goes-on"] {
+        let command = put(id, "Asthma");
+        client.handle(NOW, Input::Command { ticket: 1, author: None, command });
+        client.advance(NOW);
+        while let Some(output) = client.poll_output() {
+            let Output::Persist(batch) = output else { continue };
+            client.handle(NOW, Input::Persisted { through: batch.number });
+            edits.extend(batch.changes);
+        }
+    }
+    for (edit, after) in edits[1..].iter().zip([0, limits::ORPHAN_WAIT_MS / 2]) {
+        let message = automerge::sync::Message {
+            heads: vec![edit.hash],
+            need: vec![],
+            have: vec![],
+            changes: vec![edit.bytes.to_vec()].into(),
+            flags: None,
+            version: automerge::sync::MessageVersion::V1,
+        };
+        let message = message.encode();
+        world.server.handle(NOW + after, Input::Received { peer: Peer(1), message });
+        world.server.advance(NOW + after);
+    }
+    world.server.handle(NOW + limits::ORPHAN_WAIT_MS, Input::Tick);
+    world.settle();
+    assert_eq!(world.refused, [(Peer(1), Refusal::MissingDependencies)]);
 }
 
 #[test]

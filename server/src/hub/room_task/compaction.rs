@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Document, Room};
+use chartroom_engine::{Document, Room, Snapshot};
 use tokio::sync::mpsc;
 
 use super::StorageAnswer;
@@ -27,6 +27,10 @@ pub(super) struct Log {
     /// A tail that could not be compacted is not tried again before it has doubled.
     not_before: u64,
 }
+
+/// What says how a compaction ended: once in any case. A room whose compaction never ended would
+/// never be unloaded, and would take no mail once it is to be founded anew.
+struct Ending(Option<mpsc::Sender<StorageAnswer>>);
 
 impl Log {
     pub fn new(loaded: &Loaded) -> Self {
@@ -72,22 +76,19 @@ impl Log {
     pub fn compact(&mut self, hub: &Arc<Hub>, room: &Room, answer: mpsc::Sender<StorageAnswer>) {
         let Some(document) = room.durable() else { return };
         self.running = Some(self.tail_bytes);
-        let (hub, seq) = (Arc::clone(hub), self.seq);
+        let (hub, seq, ending) = (Arc::clone(hub), self.seq, Ending(Some(answer)));
         tokio::task::spawn_blocking(move || {
             let id = document.room().clone();
             let snapshot = document.snapshot();
             let again = Document::open(&id, hub.server_actor.clone(), &snapshot.bytes);
             let (bytes, heads) = (snapshot.bytes.to_vec(), snapshot.heads.clone());
-            let done = move |result, snapshot| {
-                // The channel holds more than a room has under way; a task that ended needs none.
-                let _ = answer.try_send(StorageAnswer::Compacted { result, snapshot });
-            };
             if again.is_ok_and(|document| document.heads() == heads) {
-                hub.writer.compact(id, bytes, seq, move |result| done(result, Some(snapshot)));
+                let done = move |result| ending.tell(result, Some(snapshot));
+                hub.writer.compact(id, bytes, seq, done);
             } else {
                 tracing::error!(document = %id.document_id(), "a snapshot did not load back");
                 let reason = "its snapshot does not load back to the same heads";
-                done(Err(StorageError::Refused { room: id, reason }), None);
+                ending.tell(Err(StorageError::Refused { room: id, reason }), None);
             }
         });
     }
@@ -106,5 +107,44 @@ impl Log {
 
     fn may_start(&self) -> bool {
         self.running.is_none() && self.tail_bytes > 0 && self.tail_bytes >= self.not_before
+    }
+}
+
+impl Ending {
+    fn tell(mut self, result: Result<(), StorageError>, snapshot: Option<Snapshot>) {
+        self.tell_once(result, snapshot);
+    }
+
+    fn tell_once(&mut self, result: Result<(), StorageError>, snapshot: Option<Snapshot>) {
+        let Some(answer) = self.0.take() else { return };
+        // The channel holds more than a room has under way; a task that ended needs none.
+        let _ = answer.try_send(StorageAnswer::Compacted { result, snapshot });
+    }
+}
+
+impl Drop for Ending {
+    /// Automerge panicked over the document, for one.
+    fn drop(&mut self) {
+        let error = StorageError::Environment("the compaction panicked".to_owned());
+        self.tell_once(Err(error), None);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "a test panics on purpose")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_compaction_that_panics_has_ended() {
+        let (answer, mut answers) = mpsc::channel(1);
+        let ending = Ending(Some(answer));
+        let panicking = tokio::task::spawn_blocking(move || {
+            let _ending = ending;
+            panic!("a fault of automerge's, on purpose");
+        });
+        assert!(panicking.await.is_err());
+        let told = answers.recv().await;
+        assert!(matches!(told, Some(StorageAnswer::Compacted { result: Err(_), snapshot: None })));
     }
 }

@@ -189,6 +189,11 @@ impl Document {
         self.order.has(hash)
     }
 
+    /// The highest operation counter of a change that history has, or that is staged.
+    pub(crate) fn max_op_of(&self, hash: &ChangeHash) -> Option<u64> {
+        self.order.max_op(hash)
+    }
+
     /// The change's own account of itself.
     pub(crate) fn meta(&self, hash: &ChangeHash) -> Option<automerge::ChangeMetadata<'_>> {
         self.doc.get_change_meta_by_hash(hash)
@@ -222,7 +227,7 @@ impl Document {
     /// Gives a change its place in the log, ahead of being applied there.
     pub(crate) fn stage(&mut self, change: &Change) {
         if !self.has(&change.hash()) {
-            self.order.append(change.hash(), change.deps());
+            self.order.append(change.hash(), change.deps(), change.max_op());
         }
     }
 
@@ -278,7 +283,7 @@ impl Document {
         let hash = write::apply(&mut self.doc, &self.order, name, command, writer, time_s)?;
         let change = hash.and_then(|hash| self.doc.get_change_by_hash(&hash));
         if let Some(change) = &change {
-            self.order.append(change.hash(), change.deps());
+            self.order.append(change.hash(), change.deps(), change.max_op());
         }
         Ok(change)
     }

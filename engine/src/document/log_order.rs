@@ -29,6 +29,8 @@ pub(crate) struct LogOrder {
 #[derive(Debug, Clone, Copy)]
 struct Step {
     run: u32,
+    /// Its highest operation counter.
+    max_op: u32,
     /// Whether it was made in knowledge of every change before it.
     knew_all: bool,
 }
@@ -54,7 +56,7 @@ impl LogOrder {
         let placed = std::mem::take(&mut self.placed);
         *self = Self { placed, ..Self::default() };
         for change in doc.get_changes_meta(&[]) {
-            self.append(change.hash, &change.deps);
+            self.append(change.hash, &change.deps, change.max_op);
         }
     }
 
@@ -64,8 +66,8 @@ impl LogOrder {
         *self = Self { placed, ..other };
     }
 
-    /// The next change was applied.
-    pub fn append(&mut self, hash: ChangeHash, deps: &[ChangeHash]) {
+    /// The next change was applied, whose highest operation counter is `max_op`.
+    pub fn append(&mut self, hash: ChangeHash, deps: &[ChangeHash], max_op: u64) {
         let place = self.count();
         let deps: Vec<u64> = deps.iter().filter_map(|dep| self.places.get(dep)).copied().collect();
         self.heads.retain(|head| !deps.contains(head));
@@ -81,7 +83,9 @@ impl LogOrder {
             run.last = place;
         }
         let run = u32::try_from(run).expect("a room's operations are limited");
-        self.steps.push(Step { run, knew_all: self.heads.len() == 1 });
+        // A document of ours has none beyond it (`limits::OP_COUNTER_MAX`).
+        let max_op = u32::try_from(max_op).unwrap_or(u32::MAX);
+        self.steps.push(Step { run, max_op, knew_all: self.heads.len() == 1 });
         self.places.insert(hash, place);
     }
 
@@ -99,6 +103,12 @@ impl LogOrder {
     pub fn covers_all(&self, known: &[ChangeHash]) -> bool {
         let is_known = |head: &u64| known.iter().any(|hash| self.places.get(hash) == Some(head));
         self.heads.iter().all(is_known)
+    }
+
+    /// The highest operation counter of a change.
+    pub fn max_op(&self, hash: &ChangeHash) -> Option<u64> {
+        let step = self.step(*self.places.get(hash)?)?;
+        Some(u64::from(step.max_op))
     }
 
     /// A local change that the server does not have yet.
@@ -237,7 +247,7 @@ mod tests {
                 .flat_map(|dep| known[*dep].1.iter().copied().chain([known[*dep].0]))
                 .collect();
             let hashes: Vec<ChangeHash> = deps.iter().map(|dep| known[*dep].0).collect();
-            order.append(ChangeHash(hash), &hashes);
+            order.append(ChangeHash(hash), &hashes, 0);
             heads.retain(|head| !deps.contains(head));
             heads.push(place);
             known.push((ChangeHash(hash), before));

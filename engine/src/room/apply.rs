@@ -35,8 +35,6 @@ pub(super) struct Applied {
     group: Vec<Grouped>,
     /// Resources as the group leaves them; `None` where only the document will say.
     ahead: BTreeMap<(String, String), Option<Look>>,
-    /// The changes of the batch, with the highest operation counter of each.
-    pub(super) counters: BTreeMap<ChangeHash, u64>,
     /// One change at a time, since one of these does harm.
     careful: bool,
     /// Resources as they were left, those of earlier batches included, so that none is read twice.
@@ -130,7 +128,6 @@ impl Room {
         let effects = self.effects(&checked, applied);
         self.ledger.enter(&checked.change);
         self.staged.extend(std::mem::take(&mut checked.made));
-        applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.group.push(Grouped { peer, checked, effects });
         true
     }
@@ -302,7 +299,6 @@ impl Room {
     /// Enters an applied change into the log, with its events.
     fn log(&mut self, now_ms: u64, checked: &Checked, effects: Vec<Effect>, applied: &mut Applied) {
         self.seq += 1;
-        applied.counters.insert(checked.change.hash(), checked.change.max_op());
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
         let now_ms = self.event_time(now_ms);
         let touched = checked.touched.iter().filter(|touched| touched.collection != TEXTS);

@@ -127,9 +127,7 @@ impl Room {
         applied: &mut Applied,
     ) -> Verdict {
         let hash = change.hash();
-        let known =
-            |hash: &ChangeHash| applied.counters.contains_key(hash) || self.document.has(hash);
-        if known(&hash) {
+        if self.document.has(&hash) {
             return Verdict::Taken;
         }
         let Some(member) = self.members.get(&peer) else { return Verdict::Taken };
@@ -139,7 +137,7 @@ impl Room {
         if member.refused.contains(&hash) {
             return Verdict::Taken;
         }
-        if !change.deps().iter().all(known) {
+        if !change.deps().iter().all(|dep| self.document.has(dep)) {
             return Verdict::Waits;
         }
         if self.serves() {
@@ -148,11 +146,8 @@ impl Room {
             if !may_write {
                 return Verdict::Refused(Refusal::ReadOnly);
             }
-            let counter = |dep: &ChangeHash| {
-                let staged = applied.counters.get(dep).copied();
-                staged.or_else(|| self.document.meta(dep).map(|meta| meta.max_op))
-            };
-            let dep_max_op = change.deps().iter().filter_map(counter).max().unwrap_or(0);
+            let counters = change.deps().iter().filter_map(|dep| self.document.max_op_of(dep));
+            let dep_max_op = counters.max().unwrap_or(0);
             if let Err(refusal) = self.ledger.check(change, &author, &self.people, dep_max_op) {
                 return Verdict::Refused(refusal);
             }

@@ -11,12 +11,17 @@
 //! Numbers are big-endian: epoch and part of 4 bytes, a fact's length of 2, the rest of 8. A [`Stem`] is a key without its
 //! part. No stem is the beginning of another, so the parts of a record stand together.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use chartroom_engine::{ActorId, RoomId};
 
 /// Bytes of the part number at the end of every key.
 const PART_BYTES: usize = 4;
+const EPOCH_BYTES: usize = 4;
+const NUMBER_BYTES: usize = 8;
+
+/// Where the keys of logs stand, among others: from the first up to the second.
+pub(in crate::storage) const LOG_KEYS: Range<&[u8]> = b"x".as_slice()..b"y".as_slice();
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,6 +164,16 @@ pub(super) fn kind_of(bytes: &[u8]) -> &'static str {
         Some(b'b') => "binding",
         _ => "entry",
     }
+}
+
+/// The log, of changes or of events, that a key belongs to: what the keys of that log begin with, before
+/// number and part.
+pub(in crate::storage) fn log_of(key: &[u8]) -> Option<&[u8]> {
+    let (b'x', name) = key.split_first()? else { return None };
+    // Behind the room's name, its end and the epoch.
+    let kind = 1 + name.iter().position(|byte| *byte == 0)? + 1 + EPOCH_BYTES;
+    let of_log = matches!(key.get(kind)?, b'c' | b'e');
+    (of_log && key.len() == kind + 1 + NUMBER_BYTES + PART_BYTES).then(|| key.get(..=kind))?
 }
 
 /// All rooms' entries, or those from `after` on.

@@ -38,6 +38,17 @@ pub trait Tree: Send + Sync + 'static {
     /// Shows keys from `from` up to, and without, `to` in order, until told to stop.
     fn scan(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), TreeError>;
 
+    /// Gives the value at a key.
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TreeError> {
+        let mut found = None;
+        let behind = [key, &[0]].concat();
+        self.scan(key, &behind, &mut |_, value| {
+            found = Some(value.to_vec());
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
     /// Writes all or nothing. On `Ok` it survives the loss of power; on `Err` nothing is known.
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError>;
 

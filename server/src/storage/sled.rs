@@ -284,6 +284,15 @@ impl Tree for SledTree {
         }
     }
 
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TreeError> {
+        let open = self.open.read();
+        let open = open.as_ref().ok_or_else(closed)?;
+        if let Some(pending) = open.pending.read().value(key) {
+            return Ok(pending.map(<[u8]>::to_vec));
+        }
+        packs::value(&open.db, key)
+    }
+
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError> {
         let open = self.open.read();
         let open = open.as_ref().ok_or_else(closed)?;

@@ -55,9 +55,7 @@ pub(super) type Span = (Vec<u8>, Vec<u8>);
 impl Stem {
     /// The key of one part of the record.
     pub(super) fn key(&self, part: u32) -> Vec<u8> {
-        let mut key = self.bytes();
-        key.extend_from_slice(&part.to_be_bytes());
-        key
+        part_of(self.bytes(), part)
     }
 
     /// The record's name as bytes.
@@ -143,6 +141,12 @@ impl fmt::Display for Stem {
     }
 }
 
+/// The key of one part of the record that has this name.
+pub(super) fn part_of(mut name: Vec<u8>, part: u32) -> Vec<u8> {
+    name.extend_from_slice(&part.to_be_bytes());
+    name
+}
+
 /// The room that a key, or the beginning of one, belongs to.
 pub(super) fn room_of(bytes: &[u8]) -> Option<RoomId> {
     match bytes.split_first()? {
@@ -204,11 +208,24 @@ pub(super) fn of_room(room: &RoomId) -> Span {
 }
 
 fn entry_prefix(room: &RoomId) -> Vec<u8> {
-    [b"r", room.name.as_str().as_bytes(), &[0], &room.epoch.to_be_bytes()].concat()
+    of_table(b'r', room)
 }
 
 fn room_prefix(room: &RoomId, kind: u8) -> Vec<u8> {
-    [b"x", room.name.as_str().as_bytes(), &[0], &room.epoch.to_be_bytes(), &[kind]].concat()
+    let mut bytes = of_table(b'x', room);
+    bytes.push(kind);
+    bytes
+}
+
+/// With room for all that may follow, since a commit makes some of them for each change.
+fn of_table(table: u8, room: &RoomId) -> Vec<u8> {
+    let name = room.name.as_str().as_bytes();
+    let mut bytes = Vec::with_capacity(name.len() + 32);
+    bytes.push(table);
+    bytes.extend_from_slice(name);
+    bytes.push(0);
+    bytes.extend_from_slice(&room.epoch.to_be_bytes());
+    bytes
 }
 
 fn numbered(room: &RoomId, kind: u8, number: u64) -> Vec<u8> {

@@ -71,7 +71,10 @@ struct KeptEvent<'a> {
 
 /// Writes a small record.
 pub(super) fn encode_json<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).expect("records have text keys and no failing parts")
+    // An event's length, so that it need not move as it grows.
+    let mut bytes = Vec::with_capacity(512);
+    serde_json::to_writer(&mut bytes, value).expect("records have text keys and no failing parts");
+    bytes
 }
 
 /// Reads a small record.

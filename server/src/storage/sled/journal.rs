@@ -17,7 +17,7 @@ use super::Steps;
 use crate::storage::keyspace::Write;
 
 /// Length of a half: up to twice as much is pending in memory, and read at an opening.
-pub(super) const HALF: u64 = 4 * 1024 * 1024;
+pub(super) const HALF: u64 = 2 * 1024 * 1024;
 /// The file grows in steps of zeroed bytes, since a sync is dearer where a file became longer.
 const STEP: u64 = 256 * 1024;
 /// Longest record.

@@ -148,6 +148,21 @@ fn pack_key(key: &[u8]) -> Vec<u8> {
     [PREFIX, key].concat()
 }
 
+/// What sled has at a key, in a pack or by itself.
+pub(super) fn value(db: &Db, key: &[u8]) -> Result<Option<Vec<u8>>, TreeError> {
+    if let Some(log) = log_of(key) {
+        let span = pack_key(log)..=pack_key(key);
+        let pack = guarded(|| db.range(span).next_back()).map_err(unreadable)?;
+        if let Some((_, pack)) = pack.transpose().map_err(unread)?
+            && let Some((_, value)) = items(log, &pack)?.into_iter().find(|(own, _)| own == key)
+        {
+            return Ok(Some(value));
+        }
+    }
+    let alone = guarded(|| db.get(key)).map_err(unreadable)?.map_err(unread)?;
+    Ok(alone.map(|value| value.to_vec()))
+}
+
 /// What sled has of a span, in the order of keys, out of packs and beside them.
 pub(super) struct Stored {
     alone: sled::Iter,

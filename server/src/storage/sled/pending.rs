@@ -29,6 +29,11 @@ impl Pending {
         }));
     }
 
+    /// What is pending at a key: `None` where nothing is, `Some(None)` where it is deleted.
+    pub(super) fn value(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.young.get(key).or_else(|| self.leaving.get(key)).map(Option::as_deref)
+    }
+
     /// What is pending from `from` up to, and without, `to`, in order.
     pub(super) fn within(&self, from: &[u8], to: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let of = |layer: &Layer| -> Vec<_> {

@@ -104,6 +104,14 @@ pub trait Storage: Send + Sync + 'static {
     /// A write: it belongs on the thread that commits, or before that thread starts.
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError>;
 
+    /// Does a little of what earlier writes put off, once a write or more often, on their thread: so
+    /// that it is never so much that a write has to wait for it.
+    ///
+    /// On `Err` the storage is closed as after a commit that failed, and what was committed is durable.
+    fn tend(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     /// Closes the storage and opens it again, so that what it then shows is durable.
     fn reopen(&self) -> Result<(), StorageError>;
 }

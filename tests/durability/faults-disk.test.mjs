@@ -11,6 +11,8 @@ import { Ledger, charts, found, joined, journalEnd, logEnd, logLines, post, post
 import { chosenSeed, seeded } from "./random.mjs";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
+/** Both halves. */
+const JOURNAL_BYTES = 4 * 1024 * 1024;
 /** A write over the limit must fail, not end the process. */
 const LIMITED = ["bash", "-c", `trap "" XFSZ; exec "$0" "$@"`];
 
@@ -30,7 +32,7 @@ afterEach(async () => {
 
 after(() => folder?.remove());
 
-test(`a full disk, ${ROUNDS} times`, { timeout: 60_000 * ROUNDS }, async () => {
+test(`a full disk, ${ROUNDS} times`, { timeout: 120_000 * ROUNDS }, async () => {
   const random = seeded(seed);
   const base = join(folder.path, "base");
   found(base);
@@ -44,10 +46,15 @@ test(`a full disk, ${ROUNDS} times`, { timeout: 60_000 * ROUNDS }, async () => {
     await ledger.writeBoth(server, alice);
     await ledger.compare(server);
     // The write that does not fit ends anywhere, also in the middle of a record, in turn in the journal
-    // and in the file that takes what the journal holds.
+    // and in the file that takes what the journal holds, once that is the longer one.
     const inJournal = round % 2 === 1;
+    let long = 0;
+    const filling = async () => (await postLong(server, `long-${long++}`)).status;
+    if (!inJournal) {
+      await until("the store's file is longer than the journal", async () => (await filling()) === 200 && (await logEnd(store)) > JOURNAL_BYTES + 1024 * 1024, { within: 60_000 });
+    }
     limit(server, (await (inJournal ? journalEnd : logEnd)(store)) + Math.floor(random() * 300));
-    if (!inJournal) await until("the journal is full", async () => (await postLong(server, "long")).status !== 200);
+    if (!inJournal) await until("the store's file does not take what the journal holds", async () => (await filling()) !== 200, { within: 60_000 });
     const pending = [await refusesWritesAndServesReads(server, ledger, alice)];
     await returnsInVain(server, alice);
     pending.push(await refusesWritesAndServesReads(server, ledger, await joined(server, "erin")));
@@ -115,8 +122,8 @@ for (const call of ["fdatasync", "sync_file_range", "pwrite64"]) {
     let refusals = 0;
     for (let edit = 0; edit < 40; edit++) {
       const id = ledger.id("peer");
-      // Refused where it meets the fault.
-      if (edit % 2 === 0) await postLong(server, id);
+      // Refused where they meet the fault.
+      for (const part of [1, 2]) await postLong(server, `${id}-${part}`);
       if (!alice.connected) await rejoin(server, alice);
       write(alice, id);
       while (!(await savedOrSentAway(alice))) {

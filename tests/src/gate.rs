@@ -107,6 +107,10 @@ impl Storage for Gate {
         self.memory.server_actor(make)
     }
 
+    fn tend(&self) -> Result<(), StorageError> {
+        self.memory.tend()
+    }
+
     fn reopen(&self) -> Result<(), StorageError> {
         self.memory.reopen()
     }

@@ -223,6 +223,7 @@ impl Desk {
                 let group = self.next_group();
                 self.commit(group);
             }
+            self.tend();
         }
     }
 
@@ -340,6 +341,20 @@ impl Desk {
             }
         }
         done.tell(outcome);
+    }
+
+    /// Does some of what the storage put off, now that those who waited were told.
+    fn tend(&mut self) {
+        if self.resting.is_some() {
+            return;
+        }
+        let began = Instant::now();
+        let Err(error) = caught(|| self.storage.tend()) else { return };
+        self.counts.lock().failures += 1;
+        tracing::error!(%error, "what the store put off could not be done");
+        if let Err(error) = self.try_reopen() {
+            self.failed(&error, began.elapsed());
+        }
     }
 
     fn try_commit(&self, batches: &[RoomBatch]) -> Result<(), StorageError> {

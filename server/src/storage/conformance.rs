@@ -68,6 +68,7 @@ macro_rules! conformance_tests {
             strict: a_record_in_the_place_of_another_is_an_error;
             strict: a_damaged_room_harms_no_other_and_stays_listed;
             strict: another_format_version_is_an_error;
+            strict: a_store_of_the_version_before_is_taken_over;
         }
     };
     ($subject:ty; $($module:ident: $name:ident;)*) => {

@@ -24,18 +24,38 @@ use super::{Epoch, RoomBatch, RoomRecord, Storage, StorageError, StoredRoom};
 use keys::Stem;
 use values::Entry;
 
+pub(super) use keys::{LOG_KEYS, log_of};
 pub use records::VALUE_BYTES_MAX;
 
 /// The version of keys and records. A store of another version is not opened.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The version before, which is read as it stands: it had no packs (`sled/packs`), and would not find
+/// what is in one.
+const FORMAT_BEFORE: &[u8] = b"1";
 
 /// An ordered map of bytes, as [`Keyspace`] needs it.
 pub trait Tree: Send + Sync + 'static {
     /// Shows keys from `from` up to, and without, `to` in order, until told to stop.
     fn scan(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), TreeError>;
 
+    /// Gives the value at a key.
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TreeError> {
+        let mut found = None;
+        let behind = [key, &[0]].concat();
+        self.scan(key, &behind, &mut |_, value| {
+            found = Some(value.to_vec());
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
+    }
+
     /// Writes all or nothing. On `Ok` it survives the loss of power; on `Err` nothing is known.
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError>;
+
+    /// Does some of what writes put off; on `Err` what was written before is as durable as it was.
+    fn tend(&self) -> Result<(), TreeError> {
+        Ok(())
+    }
 
     /// Forgets what is not durable and opens again, so that what is then shown is durable.
     ///
@@ -130,17 +150,19 @@ impl<T: Tree> Keyspace<T> {
 
     fn check_version(&self) -> Result<(), StorageError> {
         let expected = FORMAT.to_string();
-        let found = match records::read(&self.tree, &keys::VERSION)? {
+        let found = records::read(&self.tree, &keys::VERSION)?;
+        match found.as_deref() {
             Some(found) if found == expected.as_bytes() => return Ok(()),
-            Some(found) => String::from_utf8_lossy(&found).into_owned(),
-            None if self.is_empty()? => {
-                let mut writes = Vec::new();
-                records::put(&mut writes, &keys::VERSION, expected.as_bytes());
-                return Ok(self.tree.write(writes)?);
+            Some(FORMAT_BEFORE) => {}
+            None if self.is_empty()? => {}
+            found => {
+                let found = found.map_or("none".into(), String::from_utf8_lossy).into_owned();
+                return Err(StorageError::Version { found, expected: FORMAT });
             }
-            None => "none".to_owned(),
-        };
-        Err(StorageError::Version { found, expected: FORMAT })
+        }
+        let mut writes = Vec::new();
+        records::put(&mut writes, &keys::VERSION, expected.as_bytes());
+        Ok(self.tree.write(writes)?)
     }
 
     fn is_empty(&self) -> Result<bool, StorageError> {
@@ -229,6 +251,15 @@ impl<T: Tree> Storage for Keyspace<T> {
         records::put(&mut writes, &keys::SERVER_ACTOR, actor.to_bytes());
         self.write(Before::default(), writes)?;
         Ok(actor)
+    }
+
+    fn tend(&self) -> Result<(), StorageError> {
+        self.check_open()?;
+        // Stays so should the tree fail or panic; nothing is in doubt meanwhile.
+        self.gate.lock().failed = true;
+        self.tree.tend()?;
+        self.gate.lock().failed = false;
+        Ok(())
     }
 
     fn reopen(&self) -> Result<(), StorageError> {

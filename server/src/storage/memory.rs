@@ -50,6 +50,7 @@ struct State {
     undo: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     faults: VecDeque<Fault>,
     failing_opens: usize,
+    failing_tends: usize,
     writes: usize,
 }
 
@@ -77,11 +78,16 @@ impl MemoryTree {
         self.state.lock().failing_opens = count;
     }
 
+    /// Lets what is done between writes fail, this many times.
+    pub fn fail_tends(&self, count: usize) {
+        self.state.lock().failing_tends = count;
+    }
+
     /// Takes back every fault that is still to come.
     pub fn clear_faults(&self) {
         let mut state = self.state.lock();
         state.faults.clear();
-        state.failing_opens = 0;
+        (state.failing_opens, state.failing_tends) = (0, 0);
     }
 
     /// Has `hook` run in every write, when the map shows it and nobody was told yet.
@@ -114,6 +120,15 @@ impl Tree for MemoryTree {
             hook();
         }
         outcome
+    }
+
+    fn tend(&self) -> Result<(), TreeError> {
+        let mut state = self.state.lock();
+        let left = state.failing_tends.checked_sub(1);
+        left.map_or(Ok(()), |left| {
+            state.failing_tends = left;
+            Err(failed())
+        })
     }
 
     fn reopen(&self) -> Result<(), TreeError> {

@@ -1,8 +1,8 @@
 //! The default storage, over sled 0.34.7. No other file names sled.
 //!
 //! Six habits of sled shape this file. A batch costs it the rewriting of pages, and all its threads
-//! wake for each flush; so a write is durable in the `journal` and stays `pending` in memory until a
-//! checkpoint hands many of them to sled at once. Its flush survives the death of the process
+//! wake for each flush; so a write is durable in the `journal` and stays `pending` in memory until
+//! sled is handed many of them at once, in `packs`. Its flush survives the death of the process
 //! but is no barrier against the loss of power, so it ends with an fdatasync of its file. It keeps
 //! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
 //! cuts them), and should one appear all the same it is synced too. It takes damage in the last
@@ -12,6 +12,7 @@
 
 mod files;
 mod journal;
+mod packs;
 mod pending;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use super::{
     keyspace::{Keyspace, Tree, TreeError, Visit, Write},
 };
 use journal::{Journal, Record};
+use packs::Stored;
 use pending::Pending;
 use watch::Watch;
 use witness::Witness;
@@ -45,9 +47,9 @@ pub type Sled = Keyspace<SledTree>;
 
 /// Where the store counts its writes, behind every key that records have.
 const WRITES: &[u8] = b"\xffwrites";
-/// Bytes that sled takes between two syncs of a checkpoint: out of what was written to several of its
-/// segments and synced for none, a power cut can leave what it does not open.
-const CHECKPOINT_BATCH_BYTES: usize = 128 * 1024;
+/// Bytes that sled takes between two syncs: out of what was written to several of its segments and
+/// synced for none, a power cut can leave what it does not open.
+const BATCH_BYTES: usize = 128 * 1024;
 /// Memory for sled's pages; what a room needs is in its task, and loads read each record once.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -161,15 +163,35 @@ impl SledTree {
         Ok(Open { db, file, witness, journal, pending })
     }
 
-    /// Hands what is pending to sled, durable there, so that the journal begins anew.
+    /// Hands everything that is pending to sled, durable there.
     fn checkpoint(&self, open: &Open) -> Result<(), TreeError> {
-        // The journal has it all until the end, so it need not be one batch.
-        for batch in open.pending.read().batches(CHECKPOINT_BATCH_BYTES) {
-            self.write_through(open, batch)?;
-        }
-        open.pending.write().clear();
-        open.journal.lock().rewind();
+        self.turn(open)?;
+        while self.hand_over(open)? {}
         Ok(())
+    }
+
+    /// Begins the journal's other half.
+    fn turn(&self, open: &Open) -> Result<(), TreeError> {
+        while self.hand_over(open)? {}
+        open.pending.write().leave();
+        open.journal.lock().turn();
+        Ok(())
+    }
+
+    /// Hands sled some of what leaves, durable there; says whether there was any.
+    fn hand_over(&self, open: &Open) -> Result<bool, TreeError> {
+        let (batch, count) = {
+            let pending = open.pending.read();
+            let changes = pending.first_leaving(BATCH_BYTES);
+            (packs::batch(&open.db, &changes)?, changes.len())
+        };
+        if count == 0 {
+            return Ok(false);
+        }
+        // The journal has it all until the last of it is in sled, so it need not be one batch.
+        self.write_through(open, batch)?;
+        open.pending.write().left(count);
+        Ok(true)
     }
 
     /// Writes a batch to sled and has it durable there.
@@ -195,7 +217,7 @@ impl SledTree {
         if self.cache_lies.load(Ordering::Relaxed) {
             files::rehearse_rewrite(&self.folder)
         } else {
-            files::rehearse_opening(&self.folder)
+            files::rehearse_opening(&self.folder, open.pending.read().bytes())
         }
         .map_err(failed)
     }
@@ -238,13 +260,9 @@ impl Tree for SledTree {
         let open = self.open.read();
         let open = open.as_ref().ok_or_else(closed)?;
         let mut pending = open.pending.read().within(from, to).into_iter().peekable();
-        let mut entries = open.db.range(from..to);
         // A panic of `visit` is not sled's and passes.
-        let mut next = || {
-            let entry = guarded(|| entries.next()).map_err(unreadable)?;
-            entry.transpose().map_err(unread)
-        };
-        let mut stored = next()?;
+        let mut entries = Stored::within(&open.db, from, to)?;
+        let mut stored = entries.next()?;
         loop {
             let order = match (pending.peek(), &stored) {
                 (None, None) => return Ok(()),
@@ -261,9 +279,18 @@ impl Tree for SledTree {
                 return Ok(());
             }
             if order.is_ge() {
-                stored = next()?;
+                stored = entries.next()?;
             }
         }
+    }
+
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TreeError> {
+        let open = self.open.read();
+        let open = open.as_ref().ok_or_else(closed)?;
+        if let Some(pending) = open.pending.read().value(key) {
+            return Ok(pending.map(<[u8]>::to_vec));
+        }
+        packs::value(&open.db, key)
     }
 
     fn write(&self, writes: Vec<Write>) -> Result<(), TreeError> {
@@ -273,7 +300,7 @@ impl Tree for SledTree {
         if journal::takes(&writes) {
             let record = Record::new(number, &writes);
             if !open.journal.lock().has_room_for(&record) {
-                self.checkpoint(open)?;
+                self.turn(open)?;
             }
             open.journal.lock().append(&record, &*self.steps).map_err(failed)?;
             open.pending.write().take(number, writes);
@@ -281,11 +308,18 @@ impl Tree for SledTree {
             self.checkpoint(open)?;
             let mut alone = Pending::default();
             alone.take(number, writes);
-            for batch in alone.batches(usize::MAX) {
-                self.write_through(open, batch)?;
-            }
+            alone.leave();
+            self.write_through(open, packs::batch(&open.db, &alone.first_leaving(usize::MAX))?)?;
         }
         open.witness.acknowledge(number);
+        Ok(())
+    }
+
+    fn tend(&self) -> Result<(), TreeError> {
+        let open = self.open.read();
+        let open = open.as_ref().ok_or_else(closed)?;
+        let filled = open.journal.lock().filled();
+        while open.pending.read().is_behind(filled) && self.hand_over(open)? {}
         Ok(())
     }
 

@@ -133,6 +133,22 @@ fn a_storage_that_fails_is_tried_without_being_asked_until_it_takes_writes() {
 }
 
 #[test]
+fn what_fails_between_commits_fails_no_commit() {
+    let (memory, writer) = started();
+    let alice = room("patient:1");
+    for (seq, opens) in [(1, 0), (2, 1)] {
+        memory.tree().fail_tends(1);
+        memory.tree().fail_opens(opens);
+        ask(&writer, batch(&alice, seq..=seq)).recv().unwrap().unwrap();
+    }
+    // It has opened again by itself, after a rest, and a write is asked of it then.
+    ask(&writer, batch(&alice, 3..=3)).recv().unwrap().unwrap();
+    writer.stop();
+    assert_eq!(loaded(&*memory, &alice).seq, 3);
+    assert!(!writer.counts().failing);
+}
+
+#[test]
 fn a_refused_batch_is_its_own_rooms_matter() {
     let (memory, writer) = started();
     let (begun, release) = hold_writes(&memory);

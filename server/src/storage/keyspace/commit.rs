@@ -1,8 +1,8 @@
 //! Planning a commit: what the batches write, and whether they continue their rooms' logs.
 
-use std::collections::{BTreeMap, btree_map::Entry as Slot};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry as Slot};
 
-use chartroom_engine::{Author, Event, LoggedChange, RoomId};
+use chartroom_engine::{ActorId, Author, Event, LoggedChange, RoomId};
 
 use super::{
     Before, Keyspace, Tree, Write,
@@ -16,8 +16,10 @@ use crate::storage::{RoomBatch, StorageError};
 struct Plan<'a, T> {
     keyspace: &'a Keyspace<T>,
     rooms: BTreeMap<RoomId, PlannedRoom>,
-    /// Payloads of new records, so that a later batch of the same commit sees them.
-    records: BTreeMap<Stem, Vec<u8>>,
+    /// Payloads of new records by their names, so that a later batch of the same commit sees them.
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Whose bindings are among them.
+    bindings: BTreeSet<(RoomId, ActorId)>,
     /// Facts by table and key; the last one of a commit stands.
     facts: BTreeMap<(String, String), Option<Vec<u8>>>,
 }
@@ -36,6 +38,7 @@ impl<T: Tree> Keyspace<T> {
             keyspace: self,
             rooms: BTreeMap::new(),
             records: BTreeMap::new(),
+            bindings: BTreeSet::new(),
             facts: BTreeMap::new(),
         };
         for batch in batches {
@@ -53,8 +56,8 @@ impl<T: Tree> Plan<'_, T> {
     /// Adds a batch; a new epoch's events go on behind `events_before`.
     fn add(&mut self, batch: &RoomBatch, events_before: u64) -> Result<(), StorageError> {
         let room = &batch.room;
-        let before = self.entry(room)?;
-        let mut entry = before.clone();
+        let mut entry = self.entry(room)?;
+        let sealed = entry.sealed.then(|| entry.clone());
         if entry == Entry::default() {
             (entry.event_seq, entry.events_before) = (events_before, events_before);
         }
@@ -65,13 +68,13 @@ impl<T: Tree> Plan<'_, T> {
             self.event(room, &mut entry, event)?;
         }
         for (actor, author) in &batch.batch.bindings {
-            self.binding(room, &mut entry, Stem::Binding(room.clone(), actor.clone()), author)?;
+            self.binding(room, &mut entry, actor, author)?;
         }
         if let Some(summary) = &batch.summary {
             entry.summary = summary.clone();
         }
         entry.sealed |= batch.successor.is_some();
-        if before.sealed && entry != before {
+        if sealed.is_some_and(|sealed| entry != sealed) {
             return Err(refused(room, "its epoch is sealed"));
         }
         for fact in &batch.facts {
@@ -110,7 +113,7 @@ impl<T: Tree> Plan<'_, T> {
         let stem = Stem::Change(room.clone(), change.seq);
         if change.seq == entry.seq + 1 {
             entry.seq = change.seq;
-            self.records.insert(stem, values::encode_change(change, received_ms));
+            self.records.insert(stem.bytes(), values::encode_change(change, received_ms));
             return Ok(());
         }
         if change.seq == 0 || change.seq > entry.seq {
@@ -138,7 +141,7 @@ impl<T: Tree> Plan<'_, T> {
         if event.seq == entry.event_seq + 1 {
             entry.event_seq = event.seq;
             entry.event_time_ms = event.time_ms;
-            self.records.insert(stem, record);
+            self.records.insert(stem.bytes(), record);
             return Ok(());
         }
         if event.seq <= entry.events_before || event.seq > entry.event_seq {
@@ -155,9 +158,10 @@ impl<T: Tree> Plan<'_, T> {
         &mut self,
         room: &RoomId,
         entry: &mut Entry,
-        stem: Stem,
+        actor: &ActorId,
         author: &Author,
     ) -> Result<(), StorageError> {
+        let stem = Stem::Binding(room.clone(), actor.clone());
         let record = values::encode_json(author);
         match self.existing(&stem)? {
             None => entry.bindings += 1,
@@ -170,12 +174,13 @@ impl<T: Tree> Plan<'_, T> {
                 }
             }
         }
-        self.records.insert(stem, record);
+        self.records.insert(stem.bytes(), record);
+        self.bindings.insert((room.clone(), actor.clone()));
         Ok(())
     }
 
     fn existing(&self, stem: &Stem) -> Result<Option<Vec<u8>>, StorageError> {
-        match self.records.get(stem) {
+        match self.records.get(&stem.bytes()) {
             Some(record) => Ok(Some(record.clone())),
             None => records::read(&self.keyspace.tree, stem),
         }
@@ -194,13 +199,15 @@ impl<T: Tree> Plan<'_, T> {
             }
             before.facts.insert(key, there);
         }
-        for (stem, record) in &self.records {
-            if let Stem::Binding(room, actor) = stem {
-                let there = records::read(&self.keyspace.tree, stem)?;
-                let there = there.and_then(|there| values::decode_json(&there));
-                before.bindings.insert((room.clone(), actor.clone()), there);
-            }
-            records::put(&mut writes, stem, record);
+        for (room, actor) in self.bindings {
+            let stem = Stem::Binding(room.clone(), actor.clone());
+            let there = records::read(&self.keyspace.tree, &stem)?;
+            let there = there.and_then(|there| values::decode_json(&there));
+            before.bindings.insert((room, actor), there);
+        }
+        writes.reserve(self.records.len() + self.rooms.len());
+        for (name, record) in self.records {
+            records::put_named(&mut writes, name, &record);
         }
         for (room, planned) in self.rooms {
             let is_new = planned.before.is_none();

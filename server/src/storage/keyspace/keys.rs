@@ -11,12 +11,17 @@
 //! Numbers are big-endian: epoch and part of 4 bytes, a fact's length of 2, the rest of 8. A [`Stem`] is a key without its
 //! part. No stem is the beginning of another, so the parts of a record stand together.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use chartroom_engine::{ActorId, RoomId};
 
 /// Bytes of the part number at the end of every key.
 const PART_BYTES: usize = 4;
+const EPOCH_BYTES: usize = 4;
+const NUMBER_BYTES: usize = 8;
+
+/// Where the keys of logs stand, among others: from the first up to the second.
+pub(in crate::storage) const LOG_KEYS: Range<&[u8]> = b"x".as_slice()..b"y".as_slice();
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,9 +55,7 @@ pub(super) type Span = (Vec<u8>, Vec<u8>);
 impl Stem {
     /// The key of one part of the record.
     pub(super) fn key(&self, part: u32) -> Vec<u8> {
-        let mut key = self.bytes();
-        key.extend_from_slice(&part.to_be_bytes());
-        key
+        part_of(self.bytes(), part)
     }
 
     /// The record's name as bytes.
@@ -138,6 +141,12 @@ impl fmt::Display for Stem {
     }
 }
 
+/// The key of one part of the record that has this name.
+pub(super) fn part_of(mut name: Vec<u8>, part: u32) -> Vec<u8> {
+    name.extend_from_slice(&part.to_be_bytes());
+    name
+}
+
 /// The room that a key, or the beginning of one, belongs to.
 pub(super) fn room_of(bytes: &[u8]) -> Option<RoomId> {
     match bytes.split_first()? {
@@ -159,6 +168,16 @@ pub(super) fn kind_of(bytes: &[u8]) -> &'static str {
         Some(b'b') => "binding",
         _ => "entry",
     }
+}
+
+/// The log, of changes or of events, that a key belongs to: what the keys of that log begin with, before
+/// number and part.
+pub(in crate::storage) fn log_of(key: &[u8]) -> Option<&[u8]> {
+    let (b'x', name) = key.split_first()? else { return None };
+    // Behind the room's name, its end and the epoch.
+    let kind = 1 + name.iter().position(|byte| *byte == 0)? + 1 + EPOCH_BYTES;
+    let of_log = matches!(key.get(kind)?, b'c' | b'e');
+    (of_log && key.len() == kind + 1 + NUMBER_BYTES + PART_BYTES).then(|| key.get(..=kind))?
 }
 
 /// All rooms' entries, or those from `after` on.
@@ -189,11 +208,24 @@ pub(super) fn of_room(room: &RoomId) -> Span {
 }
 
 fn entry_prefix(room: &RoomId) -> Vec<u8> {
-    [b"r", room.name.as_str().as_bytes(), &[0], &room.epoch.to_be_bytes()].concat()
+    of_table(b'r', room)
 }
 
 fn room_prefix(room: &RoomId, kind: u8) -> Vec<u8> {
-    [b"x", room.name.as_str().as_bytes(), &[0], &room.epoch.to_be_bytes(), &[kind]].concat()
+    let mut bytes = of_table(b'x', room);
+    bytes.push(kind);
+    bytes
+}
+
+/// With room for all that may follow, since a commit makes some of them for each change.
+fn of_table(table: u8, room: &RoomId) -> Vec<u8> {
+    let name = room.name.as_str().as_bytes();
+    let mut bytes = Vec::with_capacity(name.len() + 32);
+    bytes.push(table);
+    bytes.extend_from_slice(name);
+    bytes.push(0);
+    bytes.extend_from_slice(&room.epoch.to_be_bytes());
+    bytes
 }
 
 fn numbered(room: &RoomId, kind: u8, number: u64) -> Vec<u8> {

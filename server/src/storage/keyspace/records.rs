@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use super::{
     Tree, Write,
-    keys::{Span, Stem},
+    keys::{self, Span, Stem},
     located, unreadable,
 };
 use crate::storage::StorageError;
@@ -23,15 +23,20 @@ const HEADER_BYTES: usize = 12;
 
 /// Appends the writes that put a record.
 pub(super) fn put(writes: &mut Vec<Write>, stem: &Stem, payload: &[u8]) {
+    put_named(writes, stem.bytes(), payload);
+}
+
+/// As [`put`], by the record's name as bytes.
+pub(super) fn put_named(writes: &mut Vec<Write>, name: Vec<u8>, payload: &[u8]) {
     let mut first = Vec::with_capacity(HEADER_BYTES + payload.len().min(VALUE_BYTES_MAX));
     first.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    first.extend_from_slice(&checksum(stem, payload).to_le_bytes());
+    first.extend_from_slice(&checksum(&name, payload).to_le_bytes());
     let (head, rest) = payload.split_at(payload.len().min(VALUE_BYTES_MAX - HEADER_BYTES));
     first.extend_from_slice(head);
-    writes.push(Write::Put(stem.key(0), first));
     for (part, bytes) in (1..).zip(rest.chunks(VALUE_BYTES_MAX)) {
-        writes.push(Write::Put(stem.key(part), bytes.to_vec()));
+        writes.push(Write::Put(keys::part_of(name.clone(), part), bytes.to_vec()));
     }
+    writes.push(Write::Put(keys::part_of(name, 0), first));
 }
 
 /// Appends the writes that put a record in the place of one whose payload had `old_bytes`.
@@ -50,6 +55,15 @@ pub(super) fn delete(writes: &mut Vec<Write>, stem: &Stem, old_bytes: usize) {
 
 /// Reads one record.
 pub(super) fn read<T: Tree>(tree: &T, stem: &Stem) -> Result<Option<Vec<u8>>, StorageError> {
+    let name = stem.bytes();
+    let first =
+        tree.value(&keys::part_of(name.clone(), 0)).map_err(|error| located(error, &name))?;
+    if let Some(whole) = first.and_then(|first| Open::begin(stem.clone(), 0, &first).ok())
+        && whole.payload.len() >= whole.length
+    {
+        return Ok(Some(whole.close()?.1));
+    }
+    // It has parts, or is none, or not what was written.
     let mut found = None;
     scan(tree, stem.span(), |_, payload| {
         found = Some(payload);
@@ -140,7 +154,8 @@ impl Open {
     }
 
     fn close(self) -> Result<(Stem, Vec<u8>), StorageError> {
-        if self.payload.len() != self.length || checksum(&self.stem, &self.payload) != self.checksum
+        if self.payload.len() != self.length
+            || checksum(&self.stem.bytes(), &self.payload) != self.checksum
         {
             return Err(unreadable(&self.stem, "is altered"));
         }
@@ -148,9 +163,9 @@ impl Open {
     }
 }
 
-fn checksum(stem: &Stem, payload: &[u8]) -> u32 {
+fn checksum(name: &[u8], payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&stem.bytes());
+    hasher.update(name);
     hasher.update(payload);
     hasher.finalize()
 }

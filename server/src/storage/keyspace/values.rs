@@ -1,6 +1,6 @@
 //! What stands in the records: small ones as JSON, changes as bytes.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use chartroom_engine::{Author, ChangeHash, Event, EventSource, LoggedChange, RoomId, RoomName};
 use serde::{Deserialize, Serialize};
@@ -46,32 +46,35 @@ impl Entry {
 
 /// An event as it is kept: without the room and number, which the key has, and the resource.
 #[derive(Serialize, Deserialize)]
-struct KeptEvent {
-    event: String,
-    event_type: String,
+struct KeptEvent<'a> {
+    event: Cow<'a, str>,
+    event_type: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    patient_id: Option<String>,
-    resource_type: String,
-    resource_id: String,
+    patient_id: Option<Cow<'a, str>>,
+    resource_type: Cow<'a, str>,
+    resource_id: Cow<'a, str>,
     action: chartroom_engine::Action,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    changed: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
+    changed: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    author: Option<Author>,
+    author: Option<Cow<'a, Author>>,
     time_ms: u64,
     authored_ms: i64,
-    changes: Vec<String>,
+    changes: Cow<'a, [String]>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     import: bool,
     #[serde(default, skip_serializing_if = "Value::is_null")]
-    details: Value,
+    details: Cow<'a, Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    source: Option<EventSource>,
+    source: Option<Cow<'a, EventSource>>,
 }
 
 /// Writes a small record.
 pub(super) fn encode_json<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).expect("records have text keys and no failing parts")
+    // An event's length, so that it need not move as it grows.
+    let mut bytes = Vec::with_capacity(512);
+    serde_json::to_writer(&mut bytes, value).expect("records have text keys and no failing parts");
+    bytes
 }
 
 /// Reads a small record.
@@ -94,44 +97,44 @@ pub(super) fn decode_change(seq: u64, record: &[u8]) -> Option<LoggedChange> {
 /// Writes an event.
 pub(super) fn encode_event(event: &Event) -> Vec<u8> {
     encode_json(&KeptEvent {
-        event: event.event.clone(),
-        event_type: event.event_type.clone(),
-        patient_id: event.patient_id.clone(),
-        resource_type: event.resource_type.clone(),
-        resource_id: event.resource_id.clone(),
+        event: Cow::Borrowed(&event.event),
+        event_type: Cow::Borrowed(&event.event_type),
+        patient_id: event.patient_id.as_deref().map(Cow::Borrowed),
+        resource_type: Cow::Borrowed(&event.resource_type),
+        resource_id: Cow::Borrowed(&event.resource_id),
         action: event.action,
-        changed: event.changed.clone(),
-        author: event.author.clone(),
+        changed: Cow::Borrowed(&event.changed),
+        author: event.author.as_ref().map(Cow::Borrowed),
         time_ms: event.time_ms,
         authored_ms: event.authored_ms,
-        changes: event.changes.clone(),
+        changes: Cow::Borrowed(&event.changes),
         import: event.import,
-        details: event.details.clone(),
-        source: event.source.clone(),
+        details: Cow::Borrowed(&event.details),
+        source: event.source.as_ref().map(Cow::Borrowed),
     })
 }
 
 /// Reads an event; `resource` is `Null`.
 pub(super) fn decode_event(room: &RoomName, seq: u64, record: &[u8]) -> Option<Event> {
-    let kept: KeptEvent = decode_json(record)?;
+    let kept: KeptEvent<'_> = decode_json(record)?;
     Some(Event {
         seq,
-        event: kept.event,
-        event_type: kept.event_type,
+        event: kept.event.into_owned(),
+        event_type: kept.event_type.into_owned(),
         room: room.clone(),
-        patient_id: kept.patient_id,
-        resource_type: kept.resource_type,
-        resource_id: kept.resource_id,
+        patient_id: kept.patient_id.map(Cow::into_owned),
+        resource_type: kept.resource_type.into_owned(),
+        resource_id: kept.resource_id.into_owned(),
         action: kept.action,
         resource: Arc::new(Value::Null),
-        changed: kept.changed,
-        author: kept.author,
+        changed: kept.changed.into_owned(),
+        author: kept.author.map(Cow::into_owned),
         time_ms: kept.time_ms,
         authored_ms: kept.authored_ms,
-        changes: kept.changes,
+        changes: kept.changes.into_owned(),
         import: kept.import,
-        details: kept.details,
-        source: kept.source,
+        details: kept.details.into_owned(),
+        source: kept.source.map(Cow::into_owned),
     })
 }
 

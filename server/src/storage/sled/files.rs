@@ -14,9 +14,8 @@ use crate::storage::keyspace::TreeError;
 const CLOSING_STEPS_MAX: u32 = 2000;
 /// The pause between two tries.
 const CLOSING_STEP: Duration = Duration::from_millis(5);
-/// What sled writes to open a store: a segment of 512 KiB, a recovery snapshot of some bytes a page,
-/// and what the journal holds, with the pages around it.
-const OPENING_BYTES: usize = 6 * 1024 * 1024;
+/// What sled writes to open a store: a segment of 512 KiB, and a recovery snapshot of some bytes a page.
+const OPENING_BYTES: usize = 4 * 1024 * 1024;
 
 /// The file that holds everything.
 pub(super) fn data_file(folder: &Path) -> PathBuf {
@@ -117,9 +116,11 @@ pub(super) fn rehearse_rewrite(folder: &Path) -> io::Result<()> {
     fs::remove_file(written_beside(folder, |copy| fs::copy(data_file(folder), copy).map(drop))?)
 }
 
-/// Tries whether sled could write what it writes when it opens.
-pub(super) fn rehearse_opening(folder: &Path) -> io::Result<()> {
-    fs::remove_file(written_beside(folder, |spare| fs::write(spare, vec![0; OPENING_BYTES]))?)
+/// Tries whether sled could write what it writes when it opens, with what is `pending` and the pages
+/// around that.
+pub(super) fn rehearse_opening(folder: &Path, pending: usize) -> io::Result<()> {
+    let bytes = OPENING_BYTES + 2 * pending;
+    fs::remove_file(written_beside(folder, |spare| fs::write(spare, vec![0; bytes]))?)
 }
 
 /// A new file of the folder, durable; none where it could not be written whole, since it would hold

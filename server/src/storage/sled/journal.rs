@@ -1,9 +1,10 @@
 //! The journal: writes that are durable here and not in sled yet.
 //!
-//! A write is one record, appended and synced. A checkpoint, when the journal is full, hands sled what
-//! is pending, and records begin at the front again and run into older ones. What the journal holds
-//! beyond sled's own count of writes is pending anew when the store opens. A record counts if it is
-//! whole and its number follows the one before it, and an older one's never does.
+//! A write is one record, appended and synced. The journal has two halves: when the one that is written
+//! is full, what it holds leaves for sled, batch by batch beside the writes that the other half takes,
+//! and a half is written again from its front, into older records, when sled has all that it held. What
+//! the journal has beyond sled's own count of writes is pending anew when the store opens. A record
+//! counts if it is whole and its number follows the one before it, and an older one's never does.
 
 use std::{
     fs::{File, OpenOptions},
@@ -15,17 +16,21 @@ use std::{
 use super::Steps;
 use crate::storage::keyspace::Write;
 
-/// Bytes of records between two checkpoints: so much is pending in memory and read at an opening.
-const CAPACITY: u64 = 1024 * 1024;
+/// Length of a half: up to twice as much is pending in memory, and read at an opening.
+pub(super) const HALF: u64 = 2 * 1024 * 1024;
 /// The file grows in steps of zeroed bytes, since a sync is dearer where a file became longer.
-const STEP: u64 = 128 * 1024;
+const STEP: u64 = 256 * 1024;
+/// Longest record.
+const RECORD_BYTES_MAX: u64 = HALF / 4;
 /// Checksum of all that follows, length of the writes, number: little-endian.
 const HEAD: usize = 4 + 4 + 8;
 
 /// The open journal of a store. One thread writes to it.
 pub(super) struct Journal {
     file: File,
-    /// Where the next record begins.
+    /// Where the half begins that is written.
+    half: u64,
+    /// Where the next record begins, in that half.
     end: u64,
     /// Length of the file.
     length: u64,
@@ -41,55 +46,59 @@ impl Journal {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { file, end: 0, length })
+        Ok(Self { file, half: 0, end: 0, length })
     }
 
     /// The writes numbered from `after` + 1 on, in their order.
     pub(super) fn beyond(&self, after: u64) -> io::Result<Vec<(u64, Vec<Write>)>> {
         let mut bytes = vec![0; usize::try_from(self.length).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut bytes, 0)?;
-        let (mut rest, mut last, mut found) = (bytes.as_slice(), None, Vec::new());
-        while let Some((number, writes, behind)) = decode(rest) {
-            if last.is_some_and(|last| number != last + 1) {
-                break;
-            }
-            (rest, last) = (behind, Some(number));
-            if number == after + 1 + found.len() as u64 {
-                found.push((number, writes));
-            }
-        }
+        let second = usize::try_from(HALF).map_err(io::Error::other)?.min(bytes.len());
+        let (first, second) = bytes.split_at(second);
+        let mut found = [run(first), run(second)].concat();
+        found.retain(|(number, _)| *number > after);
+        found.sort_by_key(|(number, _)| *number);
+        let follows = |((number, _), due): &(&(u64, Vec<Write>), u64)| number == due;
+        let whole = found.iter().zip(after + 1..).take_while(follows).count();
+        found.truncate(whole);
         Ok(found)
     }
 
-    /// Whether a record still fits before the next checkpoint.
+    /// Whether the half that is written takes a record.
     pub(super) fn has_room_for(&self, record: &Record) -> bool {
-        self.end + record.len() <= CAPACITY
+        self.end + record.len() <= HALF
+    }
+
+    /// How much of the half is written, of 1.
+    pub(super) fn filled(&self) -> f64 {
+        self.end as f64 / HALF as f64
     }
 
     /// Appends a record; it is durable behind `Ok`, and behind `Err` nobody knows.
     pub(super) fn append(&mut self, record: &Record, steps: &dyn Steps) -> io::Result<()> {
-        let end = self.end + record.len();
+        let at = self.half + self.end;
+        let end = at + record.len();
         if end > self.length {
             let longer = end.next_multiple_of(STEP);
             let zeroes = vec![0; usize::try_from(longer - self.length).map_err(io::Error::other)?];
             self.file.write_all_at(&zeroes, self.length)?;
             self.length = longer;
         }
-        steps.append(&self.file, &record.0, self.end)?;
+        steps.append(&self.file, &record.0, at)?;
         steps.sync(&self.file)?;
-        self.end = end;
+        self.end += record.len();
         Ok(())
     }
 
     /// Leaves no older record, which an older copy of sled's file could otherwise fall in with.
     pub(super) fn empty(&mut self) -> io::Result<()> {
-        (self.end, self.length) = (0, 0);
+        (self.half, self.end, self.length) = (0, 0, 0);
         self.file.set_len(0)
     }
 
-    /// Begins at the front again, now that sled has everything on the disk.
-    pub(super) fn rewind(&mut self) {
-        self.end = 0;
+    /// Begins the other half, now that sled has all that it held on the disk.
+    pub(super) fn turn(&mut self) {
+        (self.half, self.end) = (HALF - self.half, 0);
     }
 }
 
@@ -127,7 +136,7 @@ impl Record {
 
 /// Whether the journal takes writes at all: what is longer goes past it, to be written once.
 pub(super) fn takes(writes: &[Write]) -> bool {
-    record_length(writes) as u64 <= CAPACITY / 4
+    record_length(writes) as u64 <= RECORD_BYTES_MAX
 }
 
 /// How long the record of some writes is, before it is made.
@@ -138,6 +147,19 @@ fn record_length(writes: &[Write]) -> usize {
         Write::Delete(key) => 1 + part(key),
     };
     HEAD + writes.iter().map(length).sum::<usize>()
+}
+
+/// The records from the front of a half on, as far as each follows the one before it.
+fn run(half: &[u8]) -> Vec<(u64, Vec<Write>)> {
+    let (mut rest, mut found) = (half, Vec::<(u64, Vec<Write>)>::new());
+    while let Some((number, writes, behind)) = decode(rest) {
+        if found.last().is_some_and(|(last, _)| number != last + 1) {
+            break;
+        }
+        found.push((number, writes));
+        rest = behind;
+    }
+    found
 }
 
 /// The record at the front, and what follows it; `None` where there is none or it is torn.

@@ -5,6 +5,7 @@
 )]
 
 mod journal;
+mod packs;
 
 use std::{
     fs::OpenOptions,
@@ -100,7 +101,7 @@ fn a_failed_sync_is_made_good_by_a_file_that_is_all_new() {
     let alice = room("patient:1");
     sled.commit(&[batch(&alice, 1..=3)]).unwrap();
     // Past the journal, into sled's file.
-    let long = |seq| with_changes(&alice, vec![change(seq, &[7; 600_000])]);
+    let long = |seq| with_changes(&alice, vec![change(seq, &[7; 1_200_000])]);
     let inode = || std::fs::metadata(files::data_file(folder.path())).unwrap().ino();
     let inode_before = inode();
     for (step, seq) in [(&recorder.fail_sync, 4), (&recorder.fail_flush, 5)] {

@@ -193,6 +193,11 @@ impl Room {
         self.outbox.renew(snapshot);
     }
 
+    /// How many documents the room holds: a second one, to go back to, while strangers write in it.
+    pub fn documents(&self) -> u64 {
+        1 + u64::from(self.behind.is_some())
+    }
+
     /// Bytes that are kept for newcomers.
     pub fn snapshot_bytes(&self) -> usize {
         self.outbox.kept_bytes()

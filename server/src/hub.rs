@@ -55,6 +55,7 @@ pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use load::{Loaded, load as load_room};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
 pub use replay::EventPage;
+pub(crate) use resident::CONNECTION_BYTES;
 pub use resident::room_bytes;
 pub(crate) use socket::{Place, Socket};
 pub use watch::Watch;

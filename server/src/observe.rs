@@ -16,7 +16,10 @@ use prometheus_client::{
 };
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::{hub::WriterCounts, limits::Exceeded};
+use crate::{
+    hub::{CONNECTION_BYTES, WriterCounts},
+    limits::Exceeded,
+};
 use webhooks::WebhookMetrics;
 
 pub(crate) use webhooks::TargetMetrics;
@@ -70,6 +73,7 @@ pub(crate) struct Metrics {
     pub commit_seconds: Histogram,
     webhooks: WebhookMetrics,
     waiting_bytes: Gauge<u64, AtomicU64>,
+    connections_bytes: Gauge<u64, AtomicU64>,
     panics: Gauge<u64, AtomicU64>,
     commits: Gauge<u64, AtomicU64>,
     compactions: Gauge<u64, AtomicU64>,
@@ -101,6 +105,7 @@ impl Metrics {
             commit_seconds: Histogram::new(buckets),
             webhooks: WebhookMetrics::default(),
             waiting_bytes: Gauge::default(),
+            connections_bytes: Gauge::default(),
             panics: Gauge::default(),
             commits: Gauge::default(),
             compactions: Gauge::default(),
@@ -119,6 +124,8 @@ impl Metrics {
     /// Everything as Prometheus text.
     pub fn render(&self, writer: WriterCounts, waiting_bytes: u64) -> String {
         self.waiting_bytes.set(waiting_bytes);
+        let connections = u64::try_from(self.connections.get()).unwrap_or(0);
+        self.connections_bytes.set(connections * CONNECTION_BYTES);
         self.commits.set(writer.commits);
         self.compactions.set(writer.compactions);
         self.storage_failures.set(writer.failures);
@@ -137,6 +144,8 @@ impl Metrics {
         let waiting = self.waiting_bytes.clone();
         r.register("waiting_bytes", "Bytes that wait to be written to WebSockets", waiting);
         r.register("connections", "Open WebSockets", self.connections.clone());
+        let bytes = self.connections_bytes.clone();
+        r.register("connections_bytes", "Bytes that these cost, as estimated", bytes);
         r.register("changes", "Changes persisted or being so", self.changes.clone());
         r.register("batches", "Batches persisted or being so", self.batches.clone());
         r.register("events", "Events derived", self.events.clone());

@@ -21,6 +21,10 @@ const OPERATION_BYTES: u64 = 80;
 const CHANGE_BYTES: u64 = 350;
 /// A member: its session and what it was last told.
 const MEMBER_BYTES: u64 = 2 * 1024;
+/// A WebSocket: its tasks, its buffers, its queue while nothing waits in it, and the system's part left
+/// out. What the server grows by with each of 1,000 readers of one room (docs/performance/figures.md),
+/// less what a member costs.
+pub(crate) const CONNECTION_BYTES: u64 = 18 * 1024;
 
 /// Bytes that a room costs, members and what waits for them left out.
 ///
@@ -28,10 +32,8 @@ const MEMBER_BYTES: u64 = 2 * 1024;
 /// process grew by (docs/operations.md has a run of it).
 pub fn room_bytes(room: &Room) -> u64 {
     let document = room.document();
-    ROOM_BYTES
-        + document.ops() * OPERATION_BYTES
-        + document.change_count() * CHANGE_BYTES
-        + room.snapshot_bytes() as u64
+    let document = document.ops() * OPERATION_BYTES + document.change_count() * CHANGE_BYTES;
+    ROOM_BYTES + room.documents() * document + room.snapshot_bytes() as u64
 }
 
 /// One loaded room's cost, and when it was last used; counted in the sum of all until it is dropped.

@@ -1,6 +1,8 @@
 //! A server beside this program, on a core of its own, over a folder that goes with it.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
@@ -31,12 +33,22 @@ pub struct Process {
 }
 
 /// What a process used up to now.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Usage {
-    /// Processor time of all its threads.
-    pub cpu: Duration,
+    /// Processor time of each thread that runs.
+    cpu: BTreeMap<OsString, Duration>,
     /// Bytes in memory.
     pub resident: u64,
+}
+
+impl Usage {
+    /// Processor time of all threads since; of one that ended between, nothing is known.
+    pub fn cpu_since(&self, before: &Self) -> Duration {
+        let since = |(thread, now): (&OsString, &Duration)| {
+            now.saturating_sub(before.cpu.get(thread).copied().unwrap_or_default())
+        };
+        self.cpu.iter().map(since).sum()
+    }
 }
 
 impl Process {
@@ -79,12 +91,13 @@ impl Process {
     /// What it used so far.
     pub fn usage(&self) -> anyhow::Result<Usage> {
         let own = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let mut cpu = Duration::ZERO;
+        let mut cpu = BTreeMap::new();
         for thread in fs::read_dir(own.join("task"))? {
+            let thread = thread?;
             // A thread may end meanwhile.
-            let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
             let nanos = text.split_whitespace().next().unwrap_or_default().parse()?;
-            cpu += Duration::from_nanos(nanos);
+            cpu.insert(thread.file_name(), Duration::from_nanos(nanos));
         }
         let status = fs::read_to_string(own.join("status"))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS")).context("it runs")?;

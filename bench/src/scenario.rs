@@ -209,7 +209,7 @@ impl Meter {
 
     /// Since the start: the server's processor time, and the generator's share of its core.
     pub fn read(&self, process: &Process) -> anyhow::Result<(Duration, f64)> {
-        let cpu = process.usage()?.cpu.saturating_sub(self.usage.cpu);
+        let cpu = process.usage()?.cpu_since(&self.usage);
         let own = own_cpu().saturating_sub(self.own);
         Ok((cpu, own.as_secs_f64() / self.began.elapsed().as_secs_f64()))
     }

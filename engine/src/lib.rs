@@ -67,3 +67,4 @@ pub use id::{
 };
 pub use room::io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
 pub use room::{Role, Room, RoomConfig, RoomSize};
+pub use sync::Answer;

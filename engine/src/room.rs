@@ -381,7 +381,8 @@ impl Room {
                 self.stirred.insert(peer);
             }
             if let Some(message) = member.session.poll(&context, &mut self.outbox) {
-                self.outputs.push_back(Output::Send { peer, message });
+                let expected = serves.then(|| member.session.expects(&mut self.outbox));
+                self.outputs.push_back(Output::Send { peer, message, answer: expected.flatten() });
             }
         }
         self.outbox.end_round();

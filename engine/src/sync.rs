@@ -6,6 +6,7 @@
 //! a peer that offers the same refused change for ever gets no second answer.
 //! Heads that a session speaks are durable: the room polls it only with everything persisted.
 
+mod answer;
 mod outbox;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -15,6 +16,7 @@ use automerge::{
     sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
 };
 
+pub use answer::Answer;
 pub(crate) use outbox::Outbox;
 
 use crate::{document::Document, limits};
@@ -81,6 +83,15 @@ impl Session {
     /// Whether the peer has said what it was told, and asks for nothing.
     pub fn is_settled(&self) -> bool {
         self.told.as_ref().is_some_and(|told| *told == self.known && self.is_quiet(told))
+    }
+
+    /// The answer to what was just said that would tell nothing, `None` while all answers do: of a
+    /// peer whose heads, filter or wishes are not dealt with.
+    pub fn expects(&self, outbox: &mut Outbox) -> Option<Answer> {
+        let told = self.told.as_ref().filter(|told| **told == self.known)?;
+        let settled = self.heads_known && self.their_have.is_none() && self.their_need.is_empty();
+        let body = settled.then(|| outbox.answer(told)).flatten()?;
+        Some(Answer::new(body, self.takes_chunks))
     }
 
     /// A change of the peer's was taken: it need not be sent back.

@@ -4,6 +4,7 @@
 //! a while. The invariant that makes unloading safe: handles are given out, and a task is retired,
 //! under one lock, so a task that sees no handle but the hub's own can have no mail on its way.
 
+mod answers;
 mod connection;
 pub(crate) mod consumer;
 mod ephemeral;

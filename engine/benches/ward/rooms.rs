@@ -57,7 +57,7 @@ pub fn run(room: &mut Room) -> Said {
     while let Some(output) = room.poll_output() {
         match output {
             Output::Persist(batch) => room.handle(NOW, Input::Persisted { through: batch.number }),
-            Output::Send { peer, message } => said.messages.push((peer, message)),
+            Output::Send { peer, message, .. } => said.messages.push((peer, message)),
             Output::Events(events) => said.events += events.len(),
             Output::Answered { result, .. } => drop(result.expect("the edit is in order")),
             Output::Refused { .. } | Output::Close { .. } | Output::Reload { .. } => {

@@ -10,6 +10,7 @@ use crate::{
     change::Refusal,
     document::{Command, CommandError},
     event::Event,
+    sync::Answer,
 };
 
 /// What happens to a room. Nothing is applied before [`Room::advance`](crate::Room::advance).
@@ -111,6 +112,9 @@ pub enum Output {
         peer: Peer,
         /// The encoded `automerge::sync::Message`.
         message: Arc<[u8]>,
+        /// The answer that would tell the room nothing (server role). Where everything that the
+        /// peer said before is with the room, it need not be handed on.
+        answer: Option<Answer>,
     },
     /// Make a batch durable, then answer with [`Input::Persisted`].
     Persist(Batch),

@@ -13,7 +13,7 @@ use automerge::{
     sync::{BloomFilter, Have},
 };
 
-use super::Session;
+use super::{Session, answer};
 use crate::{
     document::{Document, Snapshot},
     limits::SNAPSHOT_TAIL_BYTES_MAX,
@@ -26,6 +26,8 @@ pub(crate) struct Outbox {
     apart: Pushes,
     /// For those who take them together.
     together: Pushes,
+    /// What those answer who have the heads of this round.
+    answer: Option<(Vec<ChangeHash>, Arc<[u8]>)>,
     /// The batches that were applied last, the newest at the end; each begins where the one before it
     /// ended.
     recent: VecDeque<Round>,
@@ -79,6 +81,15 @@ impl Outbox {
     pub fn end_round(&mut self) {
         self.apart.clear();
         self.together.clear();
+        self.answer = None;
+    }
+
+    /// What those answer who have these heads.
+    pub(super) fn answer(&mut self, heads: &[ChangeHash]) -> Option<Arc<[u8]>> {
+        if self.answer.as_ref().is_none_or(|(of, _)| of != heads) {
+            self.answer = Some((heads.to_vec(), answer::body(heads)?));
+        }
+        self.answer.as_ref().map(|(_, body)| Arc::clone(body))
     }
 
     /// Forgets what is quickly made again when somebody comes.

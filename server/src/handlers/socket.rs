@@ -20,9 +20,9 @@ use crate::{
     limits::{Bucket, Limit},
 };
 
-/// Read buffer of a socket. The default of 128 KiB is zeroed for every read, which with many
-/// sockets costs more than anything else the process does.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Read buffer of a socket. It is zeroed for every read: the default of 128 KiB costs with many
+/// sockets more than anything else the process does, and a message fits into this.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// How long a peer may take to read the last words and answer the close frame.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);

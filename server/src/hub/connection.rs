@@ -24,7 +24,7 @@ use super::{
 use crate::{
     auth,
     limits::{Bucket, Limit, NEW_ROOMS},
-    wire::frame::{ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, decode},
+    wire::frame::{ChartroomMetadata, Envelope, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata},
 };
 use follow::Follows;
 use membership::Membership;
@@ -38,6 +38,7 @@ const EXTENSIONS_VERSION: u64 = 1;
 pub struct Connection {
     hub: Arc<Hub>,
     socket: Socket,
+    envelope: Envelope,
     session: Option<Session>,
 }
 
@@ -57,7 +58,12 @@ struct Session {
 impl Connection {
     /// A socket that was just accepted.
     pub fn new(hub: Arc<Hub>) -> Self {
-        Self { socket: Socket::open(Arc::clone(&hub)), hub, session: None }
+        Self {
+            socket: Socket::open(Arc::clone(&hub)),
+            hub,
+            envelope: Envelope::default(),
+            session: None,
+        }
     }
 
     /// What waits to be written to the socket.
@@ -92,7 +98,12 @@ impl Connection {
                 format!("the frame has {} bytes; the limit is {WIRE_BYTES_MAX}", bytes.len());
             return Err(Closing::over(Limit::FrameBytes, message));
         }
-        let frame = decode(bytes).map_err(|error| match error {
+        if let Some(session) = &mut self.session
+            && let Some((document, message)) = self.envelope.open(&session.link.peer_id, bytes)
+        {
+            return session.sync(&self.hub, document, message).await;
+        }
+        let frame = self.envelope.decode(bytes).map_err(|error| match error {
             FrameError::TooLong(_) => Closing::over(Limit::MessageLists, error.to_string()),
             FrameError::Cbor(_)
             | FrameError::Missing(_)
@@ -173,7 +184,7 @@ impl Session {
         }
         match frame {
             Frame::Request { document, data, .. } | Frame::Sync { document, data, .. } => {
-                self.sync(hub, document, data).await
+                self.sync(hub, document, &data).await
             }
             Frame::Room { name, .. } => self.find_room(hub, name).await,
             Frame::LeaveRoom { document, .. } => {
@@ -228,7 +239,7 @@ impl Session {
         &mut self,
         hub: &Arc<Hub>,
         document: DocumentId,
-        message: Vec<u8>,
+        message: &[u8],
     ) -> Result<(), Closing> {
         if !self.joined.contains_key(&document) && !self.enter(hub, document).await? {
             self.link.send(&Frame::DocUnavailable {
@@ -239,6 +250,9 @@ impl Session {
             return self.link.mistake();
         }
         let Some(membership) = self.joined.get(&document) else { return Ok(()) };
+        if membership.expects(message) {
+            return Ok(());
+        }
         let turn = membership.turn().await;
         let wait = self.link.wait();
         if !wait.is_zero() {

@@ -8,7 +8,7 @@ use chartroom_engine::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{link::Link, resident::Resident, room_task::Mail};
+use super::{answers::Answers, link::Link, resident::Resident, room_task::Mail};
 use crate::storage::{Fact, StorageError};
 
 /// Why a room does not do what it was asked.
@@ -178,15 +178,16 @@ impl RoomHandle {
         one_of(answered.await.map_err(|_| RoomError::Ended)??)
     }
 
-    /// Lets a peer in.
+    /// Lets a peer in, whose expected answers are noted in `answers`.
     pub(super) async fn join(
         &self,
         peer: Peer,
         link: Arc<Link>,
         author: Author,
+        answers: Arc<Answers>,
     ) -> Result<(), RoomError> {
         let (joined, answered) = oneshot::channel();
-        self.send(Mail::Join { peer, link, author, joined }).await?;
+        self.send(Mail::Join { peer, link, author, answers, joined }).await?;
         answered.await.map_err(|_| RoomError::Ended)?
     }
 

@@ -3,10 +3,11 @@
 //! Whoever pushes never waits. A queue that overflows is emptied and the connection is told to try
 //! again later; the peer then syncs anew, which costs less than everything it missed.
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::{borrow::Cow, collections::VecDeque, future::poll_fn, task::Poll};
 
 use bytes::Bytes;
 use chartroom_engine::limits::QUEUE_FRAMES_MAX;
+use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -69,7 +70,8 @@ pub struct Outbox {
     bytes_max: usize,
     exceeded: Exceeded,
     state: Mutex<State>,
-    ready: Notify,
+    /// Wakes the writer.
+    ready: AtomicWaker,
     taken: Notify,
     ended: Notify,
 }
@@ -100,7 +102,7 @@ impl Outbox {
             bytes_max,
             exceeded,
             state: Mutex::default(),
-            ready: Notify::new(),
+            ready: AtomicWaker::new(),
             taken: Notify::new(),
             ended: Notify::new(),
         }
@@ -125,7 +127,7 @@ impl Outbox {
             return self.close(Closing::over(Limit::Queue, "the peer reads too slowly"));
         }
         drop(state);
-        self.ready.notify_one();
+        self.ready.wake();
     }
 
     /// Whether frames of so many bytes together fit where nothing waits.
@@ -167,13 +169,13 @@ impl Outbox {
         }
         drop(state);
         self.ended.notify_one();
-        self.ready.notify_one();
+        self.ready.wake();
     }
 
     /// Asks the peer whether it is there.
     pub fn ping(&self) {
         self.state.lock().ping = true;
-        self.ready.notify_one();
+        self.ready.wake();
     }
 
     /// Waits until the connection is about to end, and says why.
@@ -194,12 +196,15 @@ impl Outbox {
 
     /// Waits until there is something to write. For one writer.
     pub async fn next(&self) -> Outgoing {
-        loop {
+        poll_fn(|context| {
             if let Some(outgoing) = self.take() {
-                return outgoing;
+                return Poll::Ready(outgoing);
             }
-            self.ready.notified().await;
-        }
+            self.ready.register(context.waker());
+            // What came before that woke nobody.
+            self.take().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     fn take(&self) -> Option<Outgoing> {
@@ -213,10 +218,12 @@ impl Outbox {
             frames.push(frame);
         }
         state.bytes -= bytes;
-        self.taken.notify_waiters();
         let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
         let ping = std::mem::take(&mut state.ping);
         let some = !frames.is_empty() || ping || closing.is_some();
+        if some {
+            self.taken.notify_waiters();
+        }
         some.then_some(Outgoing { frames, ping, closing })
     }
 }
@@ -265,6 +272,23 @@ mod tests {
         }
         assert_eq!(outbox.next().await.frames.len(), 1);
         second.await;
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_waits_is_woken_by_each_thing_that_is_to_be_written() {
+        let outbox = std::sync::Arc::new(Outbox::new(QUEUE_BYTES_MAX, Exceeded::default()));
+        let acts: [fn(&Outbox); 3] = [
+            |outbox| outbox.push(Bytes::from_static(b"frame")),
+            |outbox| outbox.ping(),
+            |outbox| outbox.close(Closing::normal()),
+        ];
+        for act in acts {
+            let writer = std::sync::Arc::clone(&outbox);
+            let writing = tokio::spawn(async move { writer.next().await });
+            tokio::task::yield_now().await;
+            act(&outbox);
+            writing.await.unwrap();
+        }
     }
 
     #[tokio::test]

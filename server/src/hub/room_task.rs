@@ -174,7 +174,7 @@ impl RoomTask {
             if matches!(flow, Flow::Go) {
                 flow = self.advance(&mut live).await;
             }
-            if matches!(flow, Flow::Go) {
+            if matches!(flow, Flow::Go) && live.refounding.is_some() {
                 flow = self.refound_if_asked(&mut live).await;
             }
             if matches!(flow, Flow::Sealed) {
@@ -218,8 +218,9 @@ impl RoomTask {
     fn drain(&self, live: &mut Live) -> Flow {
         while let Some(output) = live.room.poll_output() {
             match output {
-                Output::Send { peer, message } => {
-                    live.members.send_sync(&self.hub.peer_id, &self.id, peer, &message);
+                Output::Send { peer, message, answer } => {
+                    let us = &self.hub.peer_id;
+                    live.members.send_sync(us, &self.id, peer, &message, answer);
                 }
                 Output::Persist(batch) => self.persist(live, batch),
                 Output::Events(events) => {

@@ -8,6 +8,7 @@
 mod cbor;
 mod decode;
 mod encode;
+mod envelope;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use chartroom_engine::{Author, DocumentId};
 
 pub use decode::{FrameError, decode};
 pub use encode::{SyncHead, encode, encode_sync_part};
+pub use envelope::Envelope;
 
 /// The one protocol version that both sides name.
 pub const PROTOCOL_VERSION: &str = "1";

@@ -132,7 +132,7 @@ impl World {
                         self.unflushed.push(batch.number);
                     }
                 }
-                Output::Send { peer, message } => {
+                Output::Send { peer, message, .. } => {
                     if let Some(client) = self.clients.get_mut(&peer) {
                         let message = message.to_vec();
                         client.handle(NOW, Input::Received { peer: SERVER, message });

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chartroom_engine::{Author, Peer, limits::TURN_MESSAGES_MAX};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::hub::{Hub, RoomError, RoomHandle, link::Link, room_task::Mail};
+use crate::hub::{Hub, RoomError, RoomHandle, answers::Answers, link::Link, room_task::Mail};
 
 /// Being in a room.
 pub(super) struct Membership {
     room: Arc<RoomHandle>,
     peer: Peer,
     turns: Arc<Semaphore>,
+    answers: Arc<Answers>,
 }
 
 impl Membership {
@@ -24,8 +25,10 @@ impl Membership {
     ) -> Result<Self, RoomError> {
         // Made before the room hears of it, so that leaving is said also where joining is cut off.
         let turns = Arc::new(Semaphore::new(TURN_MESSAGES_MAX));
-        let membership = Self { peer: hub.next_peer(), room, turns };
-        membership.room.join(membership.peer, link, author).await?;
+        let (peer, answers) = (hub.next_peer(), Arc::<Answers>::default());
+        let membership = Self { peer, room, turns, answers };
+        let answers = Arc::clone(&membership.answers);
+        membership.room.join(peer, link, author, answers).await?;
         Ok(membership)
     }
 
@@ -37,6 +40,12 @@ impl Membership {
         self.peer
     }
 
+    /// Whether a message is an answer that would tell the room nothing. While something else of the
+    /// peer is before the room, an answer is heard behind it.
+    pub fn expects(&self, message: &[u8]) -> bool {
+        self.turns.available_permits() == TURN_MESSAGES_MAX && self.answers.take(message)
+    }
+
     /// Waits until the room has dealt with enough of what this peer sent before.
     pub async fn turn(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.turns).acquire_owned().await.expect("nobody closes it")
@@ -45,9 +54,10 @@ impl Membership {
     /// Hands a sync message on.
     pub async fn receive(
         &self,
-        message: Vec<u8>,
+        message: &[u8],
         turn: OwnedSemaphorePermit,
     ) -> Result<(), RoomError> {
+        let message = message.to_vec();
         self.room.send(Mail::Received { peer: self.peer, message, turn }).await
     }
 }

@@ -13,9 +13,9 @@ impl RoomTask {
     pub(super) fn take_mail(&mut self, live: &mut Live, mail: Mail) -> Flow {
         let now_ms = clock::now_ms();
         let input = match mail {
-            Mail::Join { peer, link, author, joined } => {
+            Mail::Join { peer, link, author, answers, joined } => {
                 let extensions = link.extensions;
-                live.members.enter(&self.hub.peer_id, &self.id, peer, link);
+                live.members.enter(&self.hub.peer_id, &self.id, peer, link, answers);
                 // A connection that ended meanwhile says so with its next mail.
                 let _ = joined.send(Ok(()));
                 Input::Joined { peer, author: Some(author), may_write: true, extensions }

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::hub::{
     Mirror, RoomError,
+    answers::Answers,
     ephemeral::Ephemeral,
     feed::Queue,
     handle::{Edits, RefoundingError},
@@ -23,6 +24,7 @@ pub(crate) enum Mail {
         peer: Peer,
         link: Arc<Link>,
         author: Author,
+        answers: Arc<Answers>,
         joined: oneshot::Sender<Result<(), RoomError>>,
     },
     /// A sync message of a peer that entered; the peer's turn lasts until it is dealt with.

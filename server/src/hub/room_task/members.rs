@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use chartroom_engine::{
-    ActorId, Author, ChangeHash, CloseReason, Peer, Room, RoomId, change::Refusal,
+    ActorId, Answer, Author, ChangeHash, CloseReason, Peer, Room, RoomId, change::Refusal,
     limits::SYNC_PART_BYTES,
 };
 
@@ -12,6 +12,7 @@ use crate::{
     clock,
     hub::{
         Closing, Hub,
+        answers::Answers,
         ephemeral::{Ephemeral, Seen},
         link::Link,
     },
@@ -31,6 +32,7 @@ pub(super) struct Members {
 /// One of them.
 struct Member {
     link: Arc<Link>,
+    answers: Arc<Answers>,
     sync: SyncHead,
 }
 
@@ -52,9 +54,16 @@ impl Members {
         self.links.len()
     }
 
-    pub fn enter(&mut self, us: &str, id: &RoomId, peer: Peer, link: Arc<Link>) {
+    pub fn enter(
+        &mut self,
+        us: &str,
+        id: &RoomId,
+        peer: Peer,
+        link: Arc<Link>,
+        answers: Arc<Answers>,
+    ) {
         let sync = SyncHead::new(us, &link.peer_id, &id.document_id());
-        self.links.insert(peer, Member { link, sync });
+        self.links.insert(peer, Member { link, answers, sync });
     }
 
     pub fn leave(&mut self, peer: Peer) {
@@ -117,9 +126,18 @@ impl Members {
         }
     }
 
-    /// Sends one message of a sync session.
-    pub fn send_sync(&mut self, us: &str, id: &RoomId, peer: Peer, message: &Arc<[u8]>) {
-        let Some(Member { link, sync }) = self.links.get(&peer) else { return };
+    /// Sends one message of a sync session, to which the room need not hear `answer`.
+    pub fn send_sync(
+        &mut self,
+        us: &str,
+        id: &RoomId,
+        peer: Peer,
+        message: &Arc<[u8]>,
+        answer: Option<Answer>,
+    ) {
+        let Some(Member { link, answers, sync }) = self.links.get(&peer) else { return };
+        // Before the peer can answer.
+        answers.expect(answer);
         let in_parts = link.parts && message.len() > SYNC_PART_BYTES;
         // What is larger than the queue goes as one frame or not at all.
         if !in_parts || !link.outbox.holds(message.len()) {

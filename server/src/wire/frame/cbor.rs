@@ -5,7 +5,7 @@
 //! Strict: an item nests at most [`WIRE_DEPTH_MAX`] deep, a map that is read has at most
 //! [`WIRE_FIELDS_MAX`] fields and none twice, nothing follows the frame's map.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use chartroom_engine::limits::{WIRE_DEPTH_MAX, WIRE_FIELDS_MAX};
 use minicbor::{Decoder, data::Type, decode::Error};
@@ -62,6 +62,13 @@ impl<'b> Fields<'b> {
 
     pub(super) fn number(&self, field: &'static str) -> Result<u64, FrameError> {
         self.required(field)?.number(field)
+    }
+
+    /// Where in the frame a field's item stands, without the tags before it.
+    pub(super) fn place(&self, field: &str, frame: &[u8]) -> Option<Range<usize>> {
+        let item = self.find(field)?.0;
+        let start = (item.as_ptr() as usize).checked_sub(frame.as_ptr() as usize)?;
+        Some(start..start + item.len())
     }
 
     fn find(&self, field: &str) -> Option<Value<'b>> {

@@ -67,12 +67,45 @@ fn batches_that_wait_are_committed_together() {
 }
 
 #[test]
+fn a_commit_behind_one_of_several_rooms_gathers_what_comes_meanwhile() {
+    let (requests, waiting) = sync_channel(16);
+    let request = |n: u64| {
+        let batch = batch(&room(&format!("patient:{n}")), 1..=1);
+        Request::Commit(Box::new(batch), Done::new(drop))
+    };
+    let mut desk = Desk::new(Arc::new(Memory::new()), waiting, Arc::default());
+    // One that is alone begins at once, and the next does.
+    desk.take(request(0));
+    requests.send(request(1)).unwrap();
+    desk.gather();
+    assert_eq!((desk.commits.len(), desk.paced), (1, None));
+    // Of two, and so the next waits, and takes what came.
+    desk.take_waiting();
+    desk.gather();
+    assert_eq!(desk.next_group().len(), 2);
+    let until = desk.paced.unwrap();
+    desk.take(request(2));
+    requests.send(request(3)).unwrap();
+    requests.send(request(4)).unwrap();
+    desk.gather();
+    assert!(Instant::now() >= until);
+    assert_eq!(desk.next_group().len(), 3);
+    // Who waits behind that one alone is the last that waits.
+    desk.take(request(5));
+    desk.gather();
+    assert_eq!((desk.next_group().len(), desk.paced), (1, None));
+    desk.take(Request::Stop);
+}
+
+#[test]
 fn a_failed_commit_is_tried_again_after_reopening() {
     let alice = room("patient:1");
     for fault in [Fault::NotWritten, Fault::WrittenUnheard, Fault::WrittenUnsynced, Fault::Panic] {
         let (memory, writer) = started();
         memory.tree().fail_writes([fault]);
         ask(&writer, batch(&alice, 1..=3)).recv().unwrap().unwrap();
+        // What it does behind a commit is a write too, and writes are one thread's.
+        writer.stop();
         memory.reopen().unwrap();
         assert_eq!(loaded(&*memory, &alice).seq, 3, "{fault:?}");
         assert_eq!(writer.counts().failures, 1);

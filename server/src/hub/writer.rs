@@ -1,10 +1,12 @@
 //! The storage thread: one for all rooms, so that one flush serves everybody who waits.
 //!
-//! While a commit runs, requests gather; the next commit takes them all. After a failure the storage
+//! While a commit runs, requests gather; the next commit takes them all, and where several rooms are
+//! busy it gives more of them time to come. After a failure the storage
 //! is opened again and the same batches are committed once more, since nobody knows what became of
 //! them; only then is anyone told that it failed. A storage that failed is then left alone for a
 //! while, in which requests gather, and is tried also where nobody asks until it takes writes again.
 
+mod done;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,7 @@ use chartroom_engine::{RoomId, RoomName};
 use parking_lot::Mutex;
 
 use crate::storage::{Fact, RoomBatch, Storage, StorageError};
+use done::Done;
 
 /// Requests that may wait. A room has at most one batch and one compaction in here, so only a hub
 /// with more busy rooms than this makes a room wait to hand over its batch.
@@ -31,18 +34,21 @@ const WAITING_MAX: usize = 16 * 1024;
 const GROUP_BATCHES_MAX: usize = 2048;
 /// Bytes of changes in one commit, for the same reason.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Where several rooms are busy at once, the next commit begins so long behind the last one for each
+/// batch in that: half of what a small one costs is the sync and the system calls around it, and all
+/// that wait share them. Below some 2,000 batches a second nobody gathers more by waiting, and the wait
+/// dies down; beyond, it grows to the most.
+const PACE: Duration = Duration::from_micros(500);
+/// The most that a commit waits for more batches to come.
+const PACE_MAX: Duration = Duration::from_millis(5);
+/// Commits behind which a compaction that waits has its turn, however many more wait.
+const COMMITS_IN_A_ROW_MAX: u32 = 64;
 /// Shortest rest of a storage that failed: so often do its failures cost work and lines in the log.
 const REST_MIN: Duration = Duration::from_secs(1);
 /// Longest one: so late is it noticed that the storage is well again.
 const REST_MAX: Duration = Duration::from_secs(10);
 /// In between it is this many times as long as the failure took, some of which readers waited too.
 const REST_FACTOR: u32 = 10;
-
-/// What hears how a request ended: once in any case, since dropping it says that the store closed.
-struct Done(Option<Listener>);
-
-/// Runs on the storage thread and must not block.
-type Listener = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
 
 /// The way to the storage thread; clones share it.
 #[derive(Clone)]
@@ -86,15 +92,7 @@ impl Writer {
     pub fn start(storage: Arc<dyn Storage>) -> Self {
         let (requests, waiting) = sync_channel(WAITING_MAX);
         let counts = Arc::new(Mutex::new(WriterCounts::default()));
-        let desk = Desk {
-            storage,
-            waiting,
-            commits: VecDeque::new(),
-            shortenings: VecDeque::new(),
-            stopping: false,
-            resting: None,
-            counts: Arc::clone(&counts),
-        };
+        let desk = Desk::new(storage, waiting, Arc::clone(&counts));
         let thread = thread::Builder::new()
             .name("storage".to_owned())
             .spawn(move || desk.run())
@@ -162,30 +160,6 @@ impl Writer {
     }
 }
 
-impl Done {
-    fn new(listener: impl FnOnce(Result<(), StorageError>) + Send + 'static) -> Self {
-        Self(Some(Box::new(listener)))
-    }
-
-    fn tell(mut self, outcome: Result<(), StorageError>) {
-        self.tell_once(outcome);
-    }
-
-    /// One listener's panic is not the others' business.
-    fn tell_once(&mut self, outcome: Result<(), StorageError>) {
-        let Some(listener) = self.0.take() else { return };
-        if catch_unwind(AssertUnwindSafe(|| listener(outcome))).is_err() {
-            tracing::error!("a listener of the storage thread panicked");
-        }
-    }
-}
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        self.tell_once(Err(StorageError::Closed));
-    }
-}
-
 /// The thread's state.
 struct Desk {
     storage: Arc<dyn Storage>,
@@ -193,12 +167,34 @@ struct Desk {
     commits: VecDeque<(RoomBatch, Done)>,
     shortenings: VecDeque<(RoomId, Shortening, Done)>,
     stopping: bool,
+    /// Commits since a compaction had its turn.
+    in_a_row: u32,
+    /// When the next commit begins, if the last one was of several rooms.
+    paced: Option<Instant>,
     /// Until when a storage that failed is left alone.
     resting: Option<Instant>,
     counts: Arc<Mutex<WriterCounts>>,
 }
 
 impl Desk {
+    fn new(
+        storage: Arc<dyn Storage>,
+        waiting: Receiver<Request>,
+        counts: Arc<Mutex<WriterCounts>>,
+    ) -> Self {
+        Self {
+            storage,
+            waiting,
+            commits: VecDeque::new(),
+            shortenings: VecDeque::new(),
+            stopping: false,
+            in_a_row: 0,
+            paced: None,
+            resting: None,
+            counts,
+        }
+    }
+
     fn run(mut self) {
         loop {
             self.rest();
@@ -212,18 +208,46 @@ impl Desk {
                 let Ok(request) = self.waiting.recv() else { break };
                 self.take(request);
             }
-            while let Ok(request) = self.waiting.try_recv() {
-                self.take(request);
-            }
-            if self.commits.is_empty() {
-                if let Some((room, shortening, done)) = self.shortenings.pop_front() {
-                    self.shorten(&room, &shortening, done);
-                }
-            } else {
-                let group = self.next_group();
-                self.commit(group);
-            }
+            self.take_waiting();
+            self.serve();
             self.tend();
+        }
+    }
+
+    /// Commits what waits; where nothing does, or much was committed in a row, a compaction has its turn.
+    fn serve(&mut self) {
+        if self.commits.is_empty() || self.in_a_row >= COMMITS_IN_A_ROW_MAX {
+            self.in_a_row = 0;
+            if let Some((room, shortening, done)) = self.shortenings.pop_front() {
+                self.shorten(&room, &shortening, done);
+            }
+        } else {
+            self.in_a_row += 1;
+            self.gather();
+            let group = self.next_group();
+            self.commit(group);
+        }
+    }
+
+    /// Lets more batches join those that wait, where the last commit was of several. Whoever writes
+    /// alone waits for nobody.
+    ///
+    /// Asleep rather than at the queue, where each request would wake the thread.
+    fn gather(&mut self) {
+        let now = Instant::now();
+        let until = self.paced.filter(|until| *until > now && !self.stopping);
+        if let Some(until) = until {
+            thread::sleep(until - now);
+            self.take_waiting();
+        }
+        let batches = u32::try_from(self.commits.len()).unwrap_or(u32::MAX);
+        let pace = PACE.saturating_mul(batches).min(PACE_MAX);
+        self.paced = (batches > 1).then(|| until.unwrap_or(now) + pace);
+    }
+
+    fn take_waiting(&mut self) {
+        while let Ok(request) = self.waiting.try_recv() {
+            self.take(request);
         }
     }
 

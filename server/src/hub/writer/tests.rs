@@ -67,12 +67,62 @@ fn batches_that_wait_are_committed_together() {
 }
 
 #[test]
+fn a_commit_behind_one_of_several_rooms_gathers_what_comes_meanwhile() {
+    let (requests, waiting) = sync_channel(16);
+    let request = |n: u64| {
+        let batch = batch(&room(&format!("patient:{n}")), 1..=1);
+        Request::Commit(Box::new(batch), Done::new(drop))
+    };
+    let mut desk = Desk::new(Arc::new(Memory::new()), waiting, Arc::default());
+    // One that is alone begins at once, and the next does.
+    desk.take(request(0));
+    requests.send(request(1)).unwrap();
+    desk.gather();
+    assert_eq!((desk.commits.len(), desk.paced), (1, None));
+    // Of two, and so the next waits, and takes what came.
+    desk.take_waiting();
+    desk.gather();
+    assert_eq!(desk.next_group().len(), 2);
+    let until = desk.paced.unwrap();
+    desk.take(request(2));
+    requests.send(request(3)).unwrap();
+    requests.send(request(4)).unwrap();
+    desk.gather();
+    assert!(Instant::now() >= until);
+    assert_eq!(desk.next_group().len(), 3);
+    // Who waits behind that one alone is the last that waits.
+    desk.take(request(5));
+    desk.gather();
+    assert_eq!((desk.next_group().len(), desk.paced), (1, None));
+    desk.take(Request::Stop);
+}
+
+#[test]
+fn a_compaction_has_its_turn_among_commits_without_end() {
+    let (_requests, waiting) = sync_channel(1);
+    let mut desk = Desk::new(Arc::new(Memory::new()), waiting, Arc::default());
+    let (told, ended) = mpsc::channel();
+    let compaction = Shortening::TrimEvents { through: 0 };
+    let done = Done::new(move |_| told.send(()).unwrap());
+    desk.take(Request::Shorten(room("patient:1"), compaction, done));
+    for n in 1..=u64::from(COMMITS_IN_A_ROW_MAX) + 1 {
+        assert!(ended.try_recv().is_err());
+        desk.take(Request::Commit(Box::new(batch(&room("patient:1"), n..=n)), Done::new(drop)));
+        desk.serve();
+    }
+    ended.try_recv().unwrap();
+    assert_eq!(desk.commits.len(), 1, "the commit that waited comes next");
+}
+
+#[test]
 fn a_failed_commit_is_tried_again_after_reopening() {
     let alice = room("patient:1");
     for fault in [Fault::NotWritten, Fault::WrittenUnheard, Fault::WrittenUnsynced, Fault::Panic] {
         let (memory, writer) = started();
         memory.tree().fail_writes([fault]);
         ask(&writer, batch(&alice, 1..=3)).recv().unwrap().unwrap();
+        // What it does behind a commit is a write too, and writes are one thread's.
+        writer.stop();
         memory.reopen().unwrap();
         assert_eq!(loaded(&*memory, &alice).seq, 3, "{fault:?}");
         assert_eq!(writer.counts().failures, 1);

@@ -118,9 +118,9 @@ struct Deaths {
 }
 
 impl Deaths {
-    fn step(&self) {
+    fn step(&self, every: u64) {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
-        if step % 41 == 17 {
+        if step.is_multiple_of(every) {
             let copy = self.copies.path().join(step.to_string());
             std::fs::create_dir(&copy).unwrap();
             copy_store(&self.folder, &copy, |_| true);
@@ -133,16 +133,15 @@ impl Deaths {
 impl Steps for Arc<Deaths> {
     fn append(&self, journal: &File, record: &[u8], at: u64) -> io::Result<()> {
         RealSteps.append(journal, record, at)?;
-        self.step();
+        self.step(97);
         Ok(())
     }
     fn flush(&self, db: &sled::Db) -> sled::Result<()> {
-        self.step();
-        RealSteps.flush(db)
-    }
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.step();
-        RealSteps.sync(file)
+        // Before it, when sled has a batch in memory alone, and behind it.
+        self.step(11);
+        RealSteps.flush(db)?;
+        self.step(7);
+        Ok(())
     }
 }
 
@@ -162,14 +161,14 @@ fn a_process_that_dies_while_one_half_leaves_and_the_other_is_written_loses_noth
         [with_changes(&alice, vec![change(seq, &text)]), batch(&bob, seq..=seq)]
     };
     let mut beside = 0;
-    for seq in 1..=700 {
+    for seq in 1..=450 {
         sled.commit(&written(seq)).unwrap();
         deaths.answered.store(seq, Ordering::Relaxed);
         let before = deaths.steps.load(Ordering::Relaxed);
         sled.tend().unwrap();
         beside += u64::from(deaths.steps.load(Ordering::Relaxed) > before);
     }
-    assert!(beside > 50, "sled is handed a little at a time: {beside}");
+    assert!(beside > 20, "sled is handed a little at a time: {beside}");
     let mut died = 0;
     for step in 0..deaths.steps.load(Ordering::Relaxed) {
         let copy = deaths.copies.path().join(step.to_string());
@@ -194,7 +193,7 @@ fn a_process_that_dies_while_one_half_leaves_and_the_other_is_written_loses_noth
             assert_eq!(sled.events(room, 0, usize::MAX).unwrap().len() as u64, stored.seq);
         }
     }
-    assert!(died > 20, "{died}");
+    assert!(died > 10, "{died}");
 }
 
 #[test]

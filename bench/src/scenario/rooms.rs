@@ -11,7 +11,7 @@ use crate::{chart::Chart, connection::Connection, peer::Peer, process::Process, 
 /// The slowest arrival but one of a hundred may take this long, in milliseconds.
 const P99_MAX_MS: f64 = 100.0;
 /// How much faster the next step is.
-const STEP: f64 = 1.5;
+const STEP: f64 = 1.25;
 /// How long a step is.
 const STEP_TIME: Duration = Duration::from_secs(2);
 /// How long its last arrivals may take.

@@ -101,7 +101,7 @@ fn a_commit_behind_one_of_several_rooms_gathers_what_comes_meanwhile() {
 fn a_compaction_has_its_turn_among_commits_without_end() {
     let (_requests, waiting) = sync_channel(1);
     let mut desk = Desk::new(Arc::new(Memory::new()), waiting, Arc::default());
-    let (told, ended) = mpsc::channel();
+    let (told, ended) = mpsc::sync_channel(1);
     let compaction = Shortening::TrimEvents { through: 0 };
     let done = Done::new(move |_| told.send(()).unwrap());
     desk.take(Request::Shorten(room("patient:1"), compaction, done));

@@ -1,7 +1,8 @@
 //! Where changes reach the document, and what each of them meant.
 //!
-//! One apply takes at most one change per resource, so that the events of a log do not depend on how
-//! it was cut into batches; a second change of a resource begins the next apply.
+//! The events of a log do not depend on how it was cut into batches. So one apply takes several changes
+//! of a resource only where what each makes of it is told from its operations; behind one whose effect
+//! has to be read, the next change of the resource begins the next apply.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -18,7 +18,7 @@ const SUBJECT = { reference: "Patient/niamh-oyelaran" };
 const EDITS = 60;
 const CUTS = Number(process.env.CUTS ?? 12);
 /** Of a note that nobody looks at: some of them fill the journal, so that it goes over into the store's file. */
-const LONG_BYTES = 270_000;
+const LONG_BYTES = 130_000;
 
 const changes = [];
 const roles = new Map();

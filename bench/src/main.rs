@@ -75,6 +75,9 @@ enum Task {
         /// Edits a second at most
         #[arg(long, default_value_t = 60_000.0)]
         to: f64,
+        /// What a run left, in which this takes the place of what was seen of these peers there
+        #[arg(long)]
+        replace: Option<PathBuf>,
     },
     /// People open a patient's chart at the same moment
     Joining {
@@ -145,9 +148,13 @@ async fn run(task: Task) -> anyhow::Result<()> {
                 }
             }
         }
-        Task::Rooms { peers, rooms, from, to } => {
+        Task::Rooms { peers, rooms, from, to, replace } => {
             for peer in peers {
-                rooms::run(peer, rooms, from, to).await?.iter().for_each(print);
+                let outcomes = rooms::run(peer, rooms, from, to).await?;
+                outcomes.iter().for_each(print);
+                if let Some(file) = &replace {
+                    plan::replace(file, outcomes)?;
+                }
             }
         }
         Task::Joining { peers, bundle, people } => {

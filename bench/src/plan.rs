@@ -137,6 +137,18 @@ pub fn append(file: &Path, outcome: Outcome) -> anyhow::Result<()> {
     write(&results, file)
 }
 
+/// Puts outcomes of one scenario and peer in the place of those that a run left.
+pub fn replace(file: &Path, outcomes: Vec<Outcome>) -> anyhow::Result<()> {
+    let mut results = Results::read(file)?;
+    let Some(first) = outcomes.first() else { return Ok(()) };
+    let (scenario, peer) = (first.scenario.clone(), first.peer);
+    let same = |other: &Outcome| (&other.scenario, other.peer) == (&scenario, peer);
+    let place = results.outcomes.iter().position(same).unwrap_or(results.outcomes.len());
+    results.outcomes.retain(|other| !same(other));
+    results.outcomes.splice(place..place, outcomes);
+    write(&results, file)
+}
+
 /// The bundles of the patients, or of the server's own samples where the data is not there.
 fn bundles(data: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/samples");

@@ -12,8 +12,13 @@ use crate::{
     storage::StorageError,
 };
 
-/// Tails shorter than this are not worth a snapshot while the room is in use.
-const TAIL_BYTES_MIN: u64 = 64 * 1024;
+/// Tails shorter than this are not worth a snapshot while the room is in use: some thousand changes,
+/// read in 20 ms.
+const TAIL_BYTES_MIN: u64 = 256 * 1024;
+/// Nor those that are shorter than so many snapshots. Saving and loading back cost by the history, so
+/// they may come round only as it grows by a share of itself; a change takes some ten times the bytes
+/// in the tail.
+const TAIL_SNAPSHOTS_MIN: u64 = 4;
 /// Nor those shorter than this when it is left.
 const TAIL_BYTES_MIN_AT_END: u64 = 8 * 1024;
 
@@ -61,7 +66,8 @@ impl Log {
 
     /// Whether the tail has outgrown the snapshot, or what newcomers are sent has.
     pub fn is_due(&self, room: &Room) -> bool {
-        let outgrown = self.tail_bytes >= TAIL_BYTES_MIN.max(self.snapshot_bytes);
+        let least = TAIL_BYTES_MIN.max(self.snapshot_bytes * TAIL_SNAPSHOTS_MIN);
+        let outgrown = self.tail_bytes >= least;
         self.may_start() && (outgrown || room.is_outgrown())
     }
 

@@ -101,7 +101,7 @@ async fn what_a_compaction_saved_is_what_newcomers_are_sent() {
     let hub = Hub::start(storage.clone(), HubConfig::default()).unwrap();
     let id = written(&hub, "p1").await;
     let room = hub.open(&id).unwrap();
-    let text = "x".repeat(80_000);
+    let text = "x".repeat(300_000);
     let resource = json!({ "resourceType": "Patient", "id": "p1", "language": text });
     let author = Author::new("alice", "Alice");
     room.command(author, vec![Command::Put { resource }]).await.unwrap().remove(0).unwrap();

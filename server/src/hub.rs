@@ -38,7 +38,7 @@ use chartroom_engine::{
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc, oneshot},
     task::JoinSet,
 };
 use uuid::Uuid;
@@ -115,6 +115,8 @@ pub struct Hub {
     listeners: Listeners,
     numbers: AtomicU64,
     watchers: Watchers,
+    /// Whose turn it is to be saved: many at once would leave a small machine no time for edits.
+    compacting: Semaphore,
     metrics: Metrics,
 }
 
@@ -146,6 +148,7 @@ impl Hub {
             listeners: Listeners::default(),
             numbers: AtomicU64::new(1),
             watchers: Watchers::default(),
+            compacting: Semaphore::new(1),
             metrics: Metrics::new(),
         }))
     }

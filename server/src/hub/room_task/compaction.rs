@@ -83,7 +83,7 @@ impl Log {
         let Some(document) = room.durable() else { return };
         self.running = Some(self.tail_bytes);
         let (hub, seq, ending) = (Arc::clone(hub), self.seq, Ending(Some(answer)));
-        tokio::task::spawn_blocking(move || {
+        let save = move |hub: Arc<Hub>| {
             let id = document.room().clone();
             let snapshot = document.snapshot();
             let again = Document::open(&id, hub.server_actor.clone(), &snapshot.bytes);
@@ -96,6 +96,13 @@ impl Log {
                 let reason = "its snapshot does not load back to the same heads";
                 ending.tell(Err(StorageError::Refused { room: id, reason }), None);
             }
+        };
+        tokio::spawn(async move {
+            // Nobody closes the semaphore.
+            let _turn = hub.compacting.acquire().await;
+            let saving = Arc::clone(&hub);
+            // One that panics has told its ending.
+            let _ = tokio::task::spawn_blocking(move || save(saving)).await;
         });
     }
 

@@ -24,7 +24,7 @@ const MEMBER_BYTES: u64 = 2 * 1024;
 /// A WebSocket: its tasks, its buffers, its queue while nothing waits in it, and the system's part left
 /// out. What the server grows by with each of 1,000 readers of one room (docs/performance/figures.md),
 /// less what a member costs.
-pub(crate) const CONNECTION_BYTES: u64 = 18 * 1024;
+pub(crate) const CONNECTION_BYTES: u64 = 16 * 1024;
 
 /// Bytes that a room costs, members and what waits for them left out.
 ///

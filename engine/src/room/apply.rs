@@ -153,6 +153,16 @@ impl Room {
         resources.map(effect).collect()
     }
 
+    /// The document has what was ahead of it: what could not be followed is read.
+    fn catch_up(&self, applied: &mut Applied) {
+        for (key, look) in std::mem::take(&mut applied.ahead) {
+            let look = look.unwrap_or_else(|| self.look(&key));
+            #[cfg(debug_assertions)]
+            assert_eq!(look.seen, self.look(&key).seen, "what was followed is what is read");
+            applied.looks.insert(key, look);
+        }
+    }
+
     /// A resource as it is before the next change.
     fn before(&self, key: &(String, String), applied: &mut Applied) -> Look {
         let ahead = applied.ahead.remove(key).flatten();
@@ -181,12 +191,7 @@ impl Room {
             return false;
         }
         self.staged.rest();
-        for (key, look) in std::mem::take(&mut applied.ahead) {
-            let look = look.unwrap_or_else(|| self.look(&key));
-            #[cfg(debug_assertions)]
-            assert_eq!(look.seen, self.look(&key).seen, "what was followed is what is read");
-            applied.looks.insert(key, look);
-        }
+        self.catch_up(applied);
         for Grouped { peer, checked, effects } in group {
             if let Some(member) = self.members.get_mut(&peer) {
                 member.session.has(&checked.change);
@@ -288,10 +293,7 @@ impl Room {
             }
             let checked = Checked { change, touched, made };
             let effects = self.effects(&checked, applied);
-            for (key, look) in std::mem::take(&mut applied.ahead) {
-                let look = look.unwrap_or_else(|| self.look(&key));
-                applied.looks.insert(key, look);
-            }
+            self.catch_up(applied);
             self.log(now_ms, &checked, effects, applied);
         }
         Ok(edit)

@@ -85,8 +85,7 @@ impl Line {
             return false;
         }
         if let Some(standing) = self.standing.get_mut(&put.key) {
-            let fits = *put.replaces == [std::mem::replace(standing, put.operation.clone())];
-            return fits;
+            return *put.replaces == [std::mem::replace(standing, put.operation.clone())];
         }
         let unit = view::unit_name(&put.key);
         if !put.replaces.is_empty() || self.standing.keys().any(|key| view::unit_name(key) == unit)

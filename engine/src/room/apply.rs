@@ -116,7 +116,7 @@ impl Room {
         mut checked: Checked,
         applied: &mut Applied,
     ) -> bool {
-        let keys: Vec<_> = resources_of(&checked.touched);
+        let keys: Vec<_> = resources(&checked.touched).map(key_of).collect();
         if self.serves() && !applied.writes(Some(peer), &keys) {
             return false;
         }
@@ -136,9 +136,8 @@ impl Room {
     /// What a staged change makes of the resources that it touches, as far as that shows before it is
     /// applied.
     fn effects(&self, checked: &Checked, applied: &mut Applied) -> Vec<Effect> {
-        let resources = checked.touched.iter().filter(|touched| touched.collection != TEXTS);
         let effect = |touched: &Touched| {
-            let key = (touched.collection.clone(), touched.id.clone());
+            let key = key_of(touched);
             let mut look = self.before(&key, applied);
             let followed = match &touched.puts {
                 Some(puts) if self.serves() => {
@@ -150,7 +149,7 @@ impl Room {
             applied.ahead.insert(key.clone(), followed);
             Effect { key, before: look.seen, after }
         };
-        resources.map(effect).collect()
+        resources(&checked.touched).map(effect).collect()
     }
 
     /// The document has what was ahead of it: what could not be followed is read.
@@ -304,7 +303,7 @@ impl Room {
         self.seq += 1;
         applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
         let now_ms = self.event_time(now_ms);
-        let touched = checked.touched.iter().filter(|touched| touched.collection != TEXTS);
+        let touched = resources(&checked.touched);
         for (touched, Effect { key, before, after }) in touched.zip(effects) {
             let read = || applied.looks.get(&key).map(|look| look.seen.clone());
             let after = after.or_else(read).unwrap_or_default();
@@ -381,7 +380,11 @@ fn reads_back(document: &Document, heads: &[ChangeHash], expected: &BTreeSet<Cha
     found == *expected
 }
 
-fn resources_of(touched: &[Touched]) -> Vec<(String, String)> {
-    let resources = touched.iter().filter(|touched| touched.collection != TEXTS);
-    resources.map(|touched| (touched.collection.clone(), touched.id.clone())).collect()
+/// What is touched and is a resource, as texts are not.
+fn resources(touched: &[Touched]) -> impl Iterator<Item = &Touched> {
+    touched.iter().filter(|touched| touched.collection != TEXTS)
+}
+
+fn key_of(touched: &Touched) -> (String, String) {
+    (touched.collection.clone(), touched.id.clone())
 }

@@ -4,8 +4,9 @@
 
 use std::{fmt, str::FromStr};
 
-use automerge::ActorId;
+use automerge::{ActorId, ChangeHash};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::limits;
@@ -202,6 +203,17 @@ pub fn mint_actor(now_ms: u64, random: [u8; 8]) -> ActorId {
         *first = ACTOR_PREFIX;
     }
     ActorId::from(bytes)
+}
+
+/// A digest of a document's heads, by which two replicas know that they have the same: the first 16
+/// bytes of SHA-256 over the hashes in ascending order.
+pub fn heads_digest(heads: &[ChangeHash]) -> [u8; 16] {
+    let mut heads: Vec<&ChangeHash> = heads.iter().collect();
+    heads.sort_unstable();
+    let digest = heads.iter().fold(Sha256::new(), |sha, head| sha.chain_update(head.0)).finalize();
+    let mut short = [0; 16];
+    short.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    short
 }
 
 /// The person responsible for a change.

@@ -63,7 +63,8 @@ pub use automerge::{ActorId, ChangeHash};
 pub use document::{Command, CommandError, Conflict, Document, Snapshot};
 pub use event::{Action, Event, EventSource, Rules};
 pub use id::{
-    Author, DocumentId, DocumentIdError, Peer, RoomId, RoomName, RoomNameError, mint_actor,
+    Author, DocumentId, DocumentIdError, Peer, RoomId, RoomName, RoomNameError, heads_digest,
+    mint_actor,
 };
 pub use room::io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
 pub use room::{Role, Room, RoomConfig, RoomSize};

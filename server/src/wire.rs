@@ -3,7 +3,8 @@
 //! Pure translation between bytes and values; who may send what is decided by the connection.
 //! Start at [`frame::Frame`] and at `json`.
 
-pub mod frame;
+pub use chartroom_client::frame;
+
 pub(crate) mod json;
 
 /// Whether a text frame of JSON events can be read, for tests that bend frames.

@@ -300,6 +300,7 @@ impl Client {
                     ..Default::default()
                 }),
                 person: Some(self.person.clone()),
+                server: None,
             },
             versions: vec![PROTOCOL_VERSION.to_owned()],
         })

@@ -149,6 +149,7 @@ impl Connection {
                     parts: true,
                 }),
                 person: None,
+                server: None,
             },
             version: PROTOCOL_VERSION.to_owned(),
         });
@@ -231,6 +232,9 @@ impl Session {
             | Frame::FollowEnded { .. }
             | Frame::Join { .. }
             | Frame::Ephemeral { .. }
+            | Frame::Interest { .. }
+            | Frame::Rooms { .. }
+            | Frame::SyncDeflated { .. }
             | Frame::Unknown { .. } => self.link.mistake(),
         }
     }
@@ -384,7 +388,10 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
         | Frame::Follow { sender, .. }
         | Frame::Unfollow { sender, .. }
         | Frame::Events { sender, .. }
-        | Frame::FollowEnded { sender, .. } => Some(sender),
+        | Frame::FollowEnded { sender, .. }
+        | Frame::Interest { sender, .. }
+        | Frame::Rooms { sender, .. }
+        | Frame::SyncDeflated { sender, .. } => Some(sender),
         Frame::Error { sender, .. } => sender.as_deref(),
         Frame::Unknown { .. } => None,
     }

@@ -9,7 +9,7 @@ use chartroom_engine::{
 };
 
 use super::{
-    ChartroomMetadata, Frame, ID_BYTES_MAX, PeerMetadata, RemoteHeads,
+    ChartroomMetadata, Frame, ID_BYTES_MAX, PeerMetadata, RemoteHeads, RoomStanding,
     cbor::{Fields, Value},
 };
 
@@ -135,6 +135,19 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Frame, FrameError> {
             first: fields.optional("first", |v| v.number("first"))?,
             last: fields.optional("last", |v| v.number("last"))?,
         },
+        "interest" => Frame::Interest {
+            sender: sender(fields)?,
+            target: target(fields)?,
+            rooms: ids(fields, "rooms")?,
+        },
+        "rooms" => rooms(fields)?,
+        "sync-deflated" => Frame::SyncDeflated {
+            sender: sender(fields)?,
+            target: target(fields)?,
+            document: document(fields)?,
+            size: fields.number("size")?,
+            data: fields.bytes("data")?,
+        },
         _ => Frame::Unknown { kind: cut(kind) },
     })
 }
@@ -173,6 +186,7 @@ fn metadata(fields: &Fields<'_>) -> Result<PeerMetadata, FrameError> {
                 .unwrap_or(false),
             chartroom: inner.optional("chartroom", chartroom)?,
             person: inner.optional("person", |v| author(&v.fields("person")?))?,
+            server: inner.optional("server", |v| v.fields("server")?.text("name", ID_BYTES_MAX))?,
         })
     };
     Ok(fields.optional("peerMetadata", read)?.unwrap_or_default())
@@ -217,8 +231,13 @@ fn room(fields: &Fields<'_>) -> Result<Frame, FrameError> {
     if !fields.has("documentId") {
         return Ok(Frame::Room { sender, target, name });
     }
-    let epoch = u32::try_from(fields.number("epoch")?).map_err(|_| FrameError::Shape("epoch"))?;
-    Ok(Frame::RoomFound { sender, target, name, epoch, document: document(fields)? })
+    Ok(Frame::RoomFound {
+        sender,
+        target,
+        name,
+        epoch: epoch(fields)?,
+        document: document(fields)?,
+    })
 }
 
 fn authors(fields: &Fields<'_>) -> Result<Frame, FrameError> {
@@ -265,6 +284,31 @@ fn events(fields: &Fields<'_>) -> Result<Frame, FrameError> {
         id: fields.number("id")?,
         events,
     })
+}
+
+fn rooms(fields: &Fields<'_>) -> Result<Frame, FrameError> {
+    let mut rooms = Vec::new();
+    fields.required("rooms")?.each("rooms", WIRE_LIST_MAX, |item| {
+        let inner = item.fields("rooms")?;
+        let heads = inner.optional("heads", |v| v.bytes("heads"))?;
+        let heads = heads.map(TryInto::try_into).transpose();
+        rooms.push(RoomStanding {
+            name: inner.text("name", ID_BYTES_MAX)?,
+            epoch: epoch(&inner)?,
+            heads: heads.map_err(|_| FrameError::Shape("heads"))?,
+        });
+        Ok(())
+    })?;
+    Ok(Frame::Rooms {
+        sender: sender(fields)?,
+        target: target(fields)?,
+        rooms,
+        complete: fields.optional("complete", |v| v.flag("complete"))?.unwrap_or(false),
+    })
+}
+
+fn epoch(fields: &Fields<'_>) -> Result<u32, FrameError> {
+    u32::try_from(fields.number("epoch")?).map_err(|_| FrameError::Shape("epoch"))
 }
 
 fn cut(mut kind: String) -> String {

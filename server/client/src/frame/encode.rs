@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use chartroom_engine::{Author, DocumentId};
 use minicbor::{Encoder, encode::Error};
 
-use super::{Frame, PeerMetadata, RemoteHeads};
+use super::{Frame, PeerMetadata, RemoteHeads, RoomStanding};
 
 /// Room for the fields round a sync message.
 const ENVELOPE_BYTES: usize = 192;
@@ -149,7 +149,10 @@ impl MapWriter {
             | Frame::Follow { .. }
             | Frame::Unfollow { .. }
             | Frame::Events { .. }
-            | Frame::FollowEnded { .. } => self.extension(frame),
+            | Frame::FollowEnded { .. }
+            | Frame::Interest { .. }
+            | Frame::Rooms { .. }
+            | Frame::SyncDeflated { .. } => self.extension(frame),
             Frame::Unknown { kind } => self.text("type", kind),
         }
     }
@@ -221,6 +224,24 @@ impl MapWriter {
                 first.map_or(Ok(()), |first| self.number("first", first))?;
                 last.map_or(Ok(()), |last| self.number("last", last))
             }
+            Frame::Interest { sender, target, rooms } => {
+                self.addressed("interest", sender, target)?;
+                self.texts("rooms", rooms)
+            }
+            Frame::Rooms { sender, target, rooms, complete } => {
+                self.addressed("rooms", sender, target)?;
+                self.key("rooms")?;
+                self.out.array(length(rooms.len()))?;
+                rooms.iter().try_for_each(|room| self.room_standing(room))?;
+                self.key("complete")?;
+                self.out.bool(*complete)?.ok()
+            }
+            Frame::SyncDeflated { sender, target, document, size, data } => {
+                self.addressed("sync-deflated", sender, target)?;
+                self.document(document)?;
+                self.number("size", *size)?;
+                self.bytes("data", data)
+            }
             Frame::Join { .. }
             | Frame::Peer { .. }
             | Frame::Error { .. }
@@ -260,9 +281,10 @@ impl MapWriter {
     }
 
     fn metadata(&mut self, metadata: &PeerMetadata) -> Written {
-        let PeerMetadata { storage_id, is_ephemeral, chartroom, person } = metadata;
+        let PeerMetadata { storage_id, is_ephemeral, chartroom, person, server } = metadata;
         self.key("peerMetadata")?;
-        let optional = [storage_id.is_some(), chartroom.is_some(), person.is_some()];
+        let optional =
+            [storage_id.is_some(), chartroom.is_some(), person.is_some(), server.is_some()];
         self.out.map(1 + length(optional.iter().filter(|there| **there).count()))?;
         if let Some(storage_id) = storage_id {
             self.out.str("storageId")?.str(storage_id)?;
@@ -280,11 +302,21 @@ impl MapWriter {
             self.out.str("person")?.map(2)?;
             self.person(person)?;
         }
+        if let Some(server) = server {
+            self.out.str("server")?.map(1)?.str("name")?.str(server)?;
+        }
         Ok(())
     }
 
     fn person(&mut self, person: &Author) -> Written {
         self.out.str("id")?.str(&person.id)?.str("name")?.str(&person.name)?.ok()
+    }
+
+    fn room_standing(&mut self, room: &RoomStanding) -> Written {
+        let RoomStanding { name, epoch, heads } = room;
+        self.out.map(if heads.is_some() { 3 } else { 2 })?.str("name")?.str(name)?;
+        self.out.str("epoch")?.u32(*epoch)?;
+        heads.map_or(Ok(()), |heads| self.out.str("heads")?.bytes(&heads)?.ok())
     }
 
     fn remote_heads(&mut self, storage: &str, at: &RemoteHeads) -> Written {

@@ -208,6 +208,43 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
+fn frames_between_servers_are_read_back() {
+    let (sender, target) = (|| ALICE.to_owned(), || SERVER.to_owned());
+    let standing = |heads| RoomStanding { name: "patient:1".to_owned(), epoch: 2, heads };
+    let frames = [
+        Frame::Join {
+            sender: sender(),
+            metadata: PeerMetadata {
+                server: Some("clinic".to_owned()),
+                ..metadata(Some(STORAGE), false)
+            },
+            versions: vec!["1".to_owned()],
+        },
+        Frame::Interest { sender: sender(), target: target(), rooms: vec!["patient:*".to_owned()] },
+        Frame::Rooms {
+            sender: sender(),
+            target: target(),
+            rooms: vec![standing(Some([7; 16])), standing(None)],
+            complete: true,
+        },
+        Frame::SyncDeflated {
+            sender: sender(),
+            target: target(),
+            document: document(),
+            size: 70_000,
+            data: vec![1, 2, 3],
+        },
+    ];
+    for frame in frames {
+        let bytes = encode(&frame);
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err(), "cut to {end}");
+        }
+        assert_eq!(decode(&bytes), Ok(frame));
+    }
+}
+
+#[test]
 fn a_truncated_frame_is_an_error() {
     for (name, bytes) in golden() {
         for end in 0..bytes.len() {

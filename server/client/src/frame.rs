@@ -265,6 +265,40 @@ pub enum Frame {
         /// The log's last number, where later ones were asked for.
         last: Option<u64>,
     },
+    /// Extension between servers, from the one that dialled: tell me of these rooms from now on.
+    Interest {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Patterns of room names, unchecked; none ends it.
+        rooms: Vec<String>,
+    },
+    /// Extension between servers, from the one that was dialled: these rooms are there, or have
+    /// changed.
+    Rooms {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Each room as it stands.
+        rooms: Vec<RoomStanding>,
+        /// Whether all rooms that [`Frame::Interest`] asked for have been told.
+        complete: bool,
+    },
+    /// Extension between servers: a [`Frame::Sync`] whose message is deflated (RFC 1951).
+    SyncDeflated {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// Which document.
+        document: DocumentId,
+        /// Bytes of the message.
+        size: u64,
+        /// The message, deflated.
+        data: Vec<u8>,
+    },
     /// A message of a type that this version does not know; to be ignored.
     Unknown {
         /// Its `type`, cut to at most 64 bytes.
@@ -283,6 +317,19 @@ pub struct PeerMetadata {
     pub chartroom: Option<ChartroomMetadata>,
     /// In sign-in mode none, whom the client says it acts for.
     pub person: Option<Author>,
+    /// The name of the server, where one server joins another.
+    pub server: Option<String>,
+}
+
+/// A room, and a digest of its heads by which two servers know that they have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomStanding {
+    /// The room's name, unchecked.
+    pub name: String,
+    /// Its epoch.
+    pub epoch: u32,
+    /// [`heads_digest`](chartroom_engine::heads_digest) of its heads; `None` where that is not known.
+    pub heads: Option<[u8; 16]>,
 }
 
 /// Which extensions a peer understands.

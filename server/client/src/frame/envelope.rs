@@ -72,7 +72,7 @@ fn one_string(item: &[u8]) -> Option<&[u8]> {
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
-    use crate::wire::frame::encode;
+    use crate::frame::encode;
 
     const DOCUMENT: &str = "2akvofn6L1o4RMUEMQi7qzwRjKWZ";
 

@@ -1,0 +1,181 @@
+//! Opening a socket to a server's `/sync` and saying who is there.
+
+use std::time::Duration;
+
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
+    tungstenite::{
+        self,
+        client::IntoClientRequest,
+        http::{HeaderValue, Uri, header::AUTHORIZATION},
+        protocol::WebSocketConfig,
+    },
+};
+
+use chartroom_engine::limits::WIRE_BYTES_MAX;
+
+use crate::backoff::Trouble;
+
+/// A WebSocket to a server.
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// How long opening a socket may take.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+/// Read buffer of a socket: it is zeroed for every read.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Where a server answers, and what opens its door.
+#[derive(Clone)]
+pub struct Target {
+    uri: Uri,
+    host: String,
+    port: u16,
+    token: Option<HeaderValue>,
+}
+
+/// Why a text is no server's address, or no token (caller).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// It is no URL, or of a scheme other than ws, wss, http and https.
+    #[error("a server's address begins with ws://, wss://, http:// or https://")]
+    Url,
+    /// A token has a character that no HTTP header can carry.
+    #[error("the token holds characters that no HTTP header can carry")]
+    Token,
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// Nobody answers there (environment).
+    #[error("it cannot be reached: {0}")]
+    Unreachable(std::io::Error),
+    /// It did not answer in time (environment).
+    #[error("it did not answer within {} s", PATIENCE.as_secs())]
+    TimedOut,
+    /// What answers takes no WebSocket there (peer).
+    #[error("it answered the upgrade with {0}")]
+    Refused(u16),
+    /// What answers speaks no WebSocket (peer).
+    #[error("it does not speak WebSocket: {0}")]
+    NoWebSocket(Box<tungstenite::Error>),
+}
+
+impl DialError {
+    /// Whether trying again soon may help.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut | Self::Refused(429 | 500..) => Trouble::Passing,
+            Self::Refused(_) | Self::NoWebSocket(_) => Trouble::Lasting,
+        }
+    }
+}
+
+impl Target {
+    /// By a server's address, such as `wss://hospital.example` or `http://127.0.0.1:8080`; without a
+    /// path `/sync` is meant.
+    pub fn new(url: &str) -> Result<Self, TargetError> {
+        let uri: Uri = url.trim().parse().map_err(|_| TargetError::Url)?;
+        let (scheme, port) = match uri.scheme_str() {
+            Some("ws" | "http") => ("ws", 80),
+            Some("wss" | "https") => ("wss", 443),
+            Some(_) | None => return Err(TargetError::Url),
+        };
+        let authority = uri.authority().ok_or(TargetError::Url)?.clone();
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = authority.port_u16().unwrap_or(port);
+        let path = match uri.path_and_query().map(|path| path.as_str()) {
+            None | Some("" | "/") => "/sync",
+            Some(path) => path,
+        };
+        let uri = format!("{scheme}://{authority}{path}").parse().map_err(|_| TargetError::Url)?;
+        Ok(Self { uri, host, port, token: None })
+    }
+
+    /// With a token, sent as `Authorization: Bearer`.
+    pub fn with_token(self, token: &str) -> Result<Self, TargetError> {
+        let value = format!("Bearer {}", token.trim());
+        let mut value = HeaderValue::from_str(&value).map_err(|_| TargetError::Token)?;
+        value.set_sensitive(true);
+        Ok(Self { token: Some(value), ..self })
+    }
+
+    /// The address as a person reads it, without anything secret.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Whether what is sent is encrypted on the way.
+    pub fn is_encrypted(&self) -> bool {
+        self.uri.scheme_str() == Some("wss")
+    }
+}
+
+/// Where it leads, without the token.
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.address())
+    }
+}
+
+/// Opens a WebSocket; whom `wss` trusts is for the system's certificate store to say.
+pub async fn dial(target: &Target) -> Result<Socket, DialError> {
+    match timeout(PATIENCE, open(target)).await {
+        Ok(opened) => opened,
+        Err(_) => Err(DialError::TimedOut),
+    }
+}
+
+async fn open(target: &Target) -> Result<Socket, DialError> {
+    let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
+    let stream = stream.map_err(DialError::Unreachable)?;
+    stream.set_nodelay(true).map_err(DialError::Unreachable)?;
+    let no_web_socket = |error| DialError::NoWebSocket(Box::new(error));
+    let mut request = target.uri.clone().into_client_request().map_err(no_web_socket)?;
+    if let Some(token) = &target.token {
+        request.headers_mut().insert(AUTHORIZATION, token.clone());
+    }
+    // Somebody in this process may have chosen one before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(Some(WIRE_BYTES_MAX))
+        .max_frame_size(Some(WIRE_BYTES_MAX));
+    let opened = client_async_tls_with_config(request, stream, Some(config), None).await;
+    match opened {
+        Ok((socket, _)) => Ok(socket),
+        Err(tungstenite::Error::Http(answer)) => Err(DialError::Refused(answer.status().as_u16())),
+        Err(tungstenite::Error::Io(error)) => Err(DialError::Unreachable(error)),
+        Err(error) => Err(no_web_socket(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_url_with_or_without_its_path() {
+        for (url, uri) in [
+            ("ws://127.0.0.1:8080", "ws://127.0.0.1:8080/sync"),
+            ("http://127.0.0.1:8080/", "ws://127.0.0.1:8080/sync"),
+            ("wss://hospital.example", "wss://hospital.example/sync"),
+            ("https://hospital.example/ward/sync?a=1", "wss://hospital.example/ward/sync?a=1"),
+        ] {
+            assert_eq!(Target::new(url).unwrap().uri.to_string(), uri);
+        }
+        assert_eq!(Target::new("ws://[::1]:80").unwrap().host, "::1");
+        assert_eq!(Target::new("wss://hospital.example").unwrap().port, 443);
+        for bad in ["", "hospital.example", "ftp://x", "/sync", "ws:///sync"] {
+            assert!(Target::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_shows_nowhere() {
+        let target = Target::new("ws://x").unwrap().with_token("secret").unwrap();
+        assert!(!format!("{target:?}").contains("secret"));
+        assert!(Target::new("ws://x").unwrap().with_token("a\nb").is_err());
+    }
+}

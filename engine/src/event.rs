@@ -65,6 +65,8 @@ pub struct ResourceChange {
     pub authored_ms: i64,
     /// Whether the change belongs to an import: logged, and raised nowhere else.
     pub import: bool,
+    /// The server that the change came through; `None` where it was written here.
+    pub via: Option<Arc<str>>,
 }
 
 /// A clinical event. Its identity is (`changes`, resource, `event`).
@@ -109,6 +111,9 @@ pub struct Event {
     /// In a facility room: the event of a patient's room that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<EventSource>,
+    /// The server that the change came through; absent where it was written here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Arc<str>>,
 }
 
 impl Event {

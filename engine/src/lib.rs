@@ -66,6 +66,8 @@ pub use id::{
     Author, DocumentId, DocumentIdError, Peer, RoomId, RoomName, RoomNameError, heads_digest,
     mint_actor,
 };
-pub use room::io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Plan};
+pub use room::io::{
+    Batch, CloseReason, Edit, Input, Linked, LoggedChange, Output, Plan, Quarantined,
+};
 pub use room::{Role, Room, RoomConfig, RoomSize};
 pub use sync::Answer;

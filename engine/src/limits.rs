@@ -154,6 +154,23 @@ pub const WIRE_FIELDS_MAX: usize = 64;
 /// Rooms that one connection of `/sync` may have open, each of which stays loaded: a whole ward, many
 /// times over.
 pub const CONNECTION_ROOMS_MAX: usize = 512;
+/// Bytes of changes that one server sends another in one message of a room, unless one change has
+/// more: what is behind them waits for the answer, so that a live edit of another room does not wait
+/// behind a whole history. Deflated they are a fifth or less, 20 ms of 10 Mbit/s.
+pub const SLICE_BYTES_MAX: usize = 128 * 1024;
+/// Changes in such a message: a few turns of the room that takes them.
+pub const SLICE_CHANGES_MAX: usize = 256;
+/// Ticks, of about a second, after which a slice that is not answered is taken for refused, and the
+/// next one goes.
+pub const SLICE_WAIT_TICKS: u8 = 10;
+/// Rooms that another server may have open on one connection; it enters and leaves them as they change.
+pub const SERVER_ROOMS_MAX: usize = 2048;
+/// Changes of other servers that are kept aside, over all rooms; the link that brings more is closed.
+pub const QUARANTINE_MAX: usize = 4096;
+/// Bytes of these.
+pub const QUARANTINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Actors that another server may vouch for in a room, before one of them has written here.
+pub const VOUCHED_MAX: usize = WIRE_AUTHORS_MAX;
 /// Rooms that nothing was written to yet which a connection may open in a second before it waits: each
 /// costs a millisecond and stays loaded for a while, and a person admits one patient at a time.
 pub const NEW_ROOMS_PER_SECOND: u64 = 4;

@@ -11,6 +11,7 @@ mod config;
 mod inbox;
 mod ingest;
 pub mod io;
+mod linked;
 mod member;
 mod pending;
 
@@ -34,7 +35,7 @@ use crate::{
 use apply::{Applied, Looks};
 use backup::Behind;
 use inbox::{Ask, Work};
-use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
+use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Quarantined};
 use member::Member;
 
 /// A room.
@@ -129,6 +130,9 @@ impl Room {
             Input::Joined { peer, author, may_write, extensions } => {
                 self.join(peer, author, may_write, extensions);
             }
+            Input::Linked { peer, server } if self.serves() => self.link(peer, server),
+            Input::Vouched { peer, actors } if self.serves() => self.vouched(peer, actors),
+            Input::Linked { .. } | Input::Vouched { .. } => {}
             Input::Received { peer, message } => self.receive(peer, &message),
             Input::Left { peer } => {
                 self.members.remove(&peer);
@@ -243,6 +247,11 @@ impl Room {
         if !self.serves() {
             member.dialled();
         }
+        self.enter_member(peer, member);
+    }
+
+    fn enter_member(&mut self, peer: Peer, member: Member) {
+        let extensions = member.extensions;
         self.members.insert(peer, member);
         self.stirred.insert(peer);
         let actors: Vec<_> =
@@ -274,10 +283,14 @@ impl Room {
         self.outbox.rest();
         let mut expired = Vec::new();
         for (peer, member) in &mut self.members {
-            expired.extend(member.expired(now_ms).into_iter().map(|hash| (*peer, hash)));
+            expired.extend(member.expired(now_ms).into_iter().map(|change| (*peer, change)));
+            member.session.rest();
+            if member.link.is_some() {
+                self.stirred.insert(*peer);
+            }
         }
-        for (peer, hash) in expired {
-            self.refuse(peer, hash, Refusal::MissingDependencies);
+        for (peer, change) in expired {
+            self.refuse(peer, &change, Refusal::MissingDependencies);
         }
         if self.in_flight.is_none() && self.inbox.is_empty() {
             self.poll_sessions(false);
@@ -390,7 +403,23 @@ impl Room {
     }
 
     /// Refuses a change of a peer, and what it has staged behind it follows by its dependencies.
-    fn refuse(&mut self, peer: Peer, hash: ChangeHash, reason: Refusal) {
+    fn refuse(&mut self, peer: Peer, change: &automerge::Change, reason: Refusal) {
+        let actor = Some(change.actor_id().clone());
+        self.refuse_chunk(peer, (change.hash(), actor), change.raw_bytes(), reason);
+    }
+
+    fn refuse_chunk(
+        &mut self,
+        peer: Peer,
+        (hash, actor): (ChangeHash, Option<ActorId>),
+        bytes: &[u8],
+        reason: Refusal,
+    ) {
+        let is_linked = |member: &Member| member.link.is_some();
+        if self.serves() && self.members.get(&peer).is_some_and(is_linked) {
+            let change = Quarantined { hash, actor, bytes: bytes.into(), reason: reason.clone() };
+            self.outputs.push_back(Output::Quarantine { peer, change });
+        }
         if let Some(member) = self.members.get_mut(&peer) {
             member.remember_refused(hash);
             self.stirred.insert(peer);
@@ -408,7 +437,7 @@ impl Room {
 
 impl From<&automerge::Change> for LoggedChange {
     fn from(change: &automerge::Change) -> Self {
-        Self { seq: 0, hash: change.hash(), bytes: change.raw_bytes().into() }
+        Self { seq: 0, hash: change.hash(), bytes: change.raw_bytes().into(), via: None }
     }
 }
 

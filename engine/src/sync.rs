@@ -8,16 +8,18 @@
 
 mod answer;
 mod outbox;
+mod slices;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use automerge::{
-    Change, ChangeHash,
+    Change, ChangeHash, ChangeMetadata,
     sync::{BloomFilter, ChunkList, Have, Message, MessageFlags, MessageVersion},
 };
 
 pub use answer::Answer;
 pub(crate) use outbox::Outbox;
+use slices::Slices;
 
 use crate::{document::Document, limits};
 
@@ -42,6 +44,10 @@ pub(crate) struct Session {
     takes_chunks: bool,
     /// Whether this side opens the exchange: the one that dialled does.
     opens: bool,
+    /// Whether this side trusts the other, and takes snapshots from it: a client does.
+    trusts: bool,
+    /// Between servers a long difference goes in slices.
+    slices: Option<Slices>,
 }
 
 /// What the room adds to a session's own state when it polls it.
@@ -59,9 +65,14 @@ pub(crate) struct Context<'a> {
 }
 
 impl Session {
-    /// A session of the side that dialled.
+    /// A session of a client, which dialled.
     pub fn opening() -> Self {
-        Self { opens: true, ..Self::default() }
+        Self { opens: true, trusts: true, ..Self::default() }
+    }
+
+    /// A session with another server; the one that dialled opens.
+    pub fn between_servers(opens: bool) -> Self {
+        Self { opens, slices: Some(Slices::default()), ..Self::default() }
     }
 
     /// Takes in what a message says beside its changes.
@@ -80,15 +91,36 @@ impl Session {
         self.heads_known = false;
     }
 
+    /// Time has passed.
+    pub fn rest(&mut self) {
+        if let Some(slices) = &mut self.slices {
+            slices.rest();
+        }
+    }
+
+    /// Whether the peer has said that it has exactly what we have.
+    pub fn is_in_step(&self, heads: &[ChangeHash]) -> bool {
+        let slices_done = self.slices.as_ref().is_none_or(Slices::is_done);
+        slices_done && self.told.as_deref() == Some(heads) && self.is_quiet(heads)
+    }
+
+    /// The heads that the peer has said to have, those that are in the document.
+    pub fn their_known(&self, document: &Document) -> Vec<ChangeHash> {
+        self.their_heads().iter().filter(|head| document.has(head)).copied().collect()
+    }
+
     /// Whether the peer has said what it was told, and asks for nothing.
     pub fn is_settled(&self) -> bool {
-        self.told.as_ref().is_some_and(|told| *told == self.known && self.is_quiet(told))
+        let slices_done = self.slices.as_ref().is_none_or(Slices::is_done);
+        slices_done && self.told.as_ref().is_some_and(|t| *t == self.known && self.is_quiet(t))
     }
 
     /// The answer to what was just said that would tell nothing, `None` while all answers do: of a
     /// peer whose heads, filter or wishes are not dealt with.
     pub fn expects(&self, outbox: &mut Outbox) -> Option<Answer> {
-        let told = self.told.as_ref().filter(|told| **told == self.known)?;
+        // Of another server it is to be known what it has.
+        let told =
+            self.told.as_ref().filter(|told| **told == self.known && self.slices.is_none())?;
         let settled = self.heads_known && self.their_have.is_none() && self.their_need.is_empty();
         let body = settled.then(|| outbox.answer(told)).flatten()?;
         Some(Answer::new(body, self.takes_chunks))
@@ -108,7 +140,7 @@ impl Session {
 
     /// Begins anew with what the peer last said, after the document went back.
     pub fn restart(&mut self, document: &Document) {
-        self.known = self.their_heads().iter().filter(|h| document.has(h)).copied().collect();
+        self.known = self.their_known(document);
         self.heads_known = false;
         self.told = None;
     }
@@ -122,17 +154,16 @@ impl Session {
         if self.known == *heads && self.told.as_deref() == Some(heads) && self.is_quiet(heads) {
             return None;
         }
+        // The browser module has one server, and is built without what is between servers.
+        if cfg!(not(target_arch = "wasm32")) && self.slices.is_some() && !self.is_plain(outbox) {
+            return self.poll_slice(context);
+        }
         let missing = self.look_up_heads(context);
         let filter = match context.staged {
             true => None,
             false => self.their_have.take().filter(|_| !missing.is_empty()),
         };
-        let need: Vec<ChangeHash> = context
-            .wanted
-            .union(&missing)
-            .filter(|hash| !self.asked.contains(hash) && !context.refused.contains(hash))
-            .copied()
-            .collect();
+        let need = self.needs(context, &missing);
         let asked_for = std::mem::take(&mut self.their_need);
         let in_step = heads.iter().all(|head| self.known.contains(head));
         let has_news = self.told.as_deref() != Some(heads) && !context.may_wait;
@@ -164,16 +195,34 @@ impl Session {
                 self.encode(heads, need.clone(), have, chunks)
             }
         };
+        self.remember_asked(need);
+        self.known.clear();
+        self.known.extend_from_slice(heads);
+        self.tell(heads);
+        Some(bytes)
+    }
+
+    /// The hashes to ask for: of heads that are missing, and of what changes wait for, each once.
+    fn needs(&self, context: &Context<'_>, missing: &BTreeSet<ChangeHash>) -> Vec<ChangeHash> {
+        context
+            .wanted
+            .union(missing)
+            .filter(|hash| !self.asked.contains(hash) && !context.refused.contains(hash))
+            .copied()
+            .collect()
+    }
+
+    fn remember_asked(&mut self, need: Vec<ChangeHash>) {
         self.asked.extend(need);
         if self.asked.len() > limits::REFUSED_MAX {
             self.asked.clear();
         }
-        self.known.clear();
-        self.known.extend_from_slice(heads);
+    }
+
+    fn tell(&mut self, heads: &[ChangeHash]) {
         let told = self.told.get_or_insert_default();
         told.clear();
         told.extend_from_slice(heads);
-        Some(bytes)
     }
 
     /// Takes the heads that the peer spoke into what it has, as far as they are in the document; gives
@@ -220,7 +269,7 @@ impl Session {
         self.encode(heads, Vec::new(), vec![have], Vec::new())
     }
 
-    /// `flags` only from the side that opens: a server that sends none is answered with plain change
+    /// `flags` only from a client: a server that sends none is answered with plain change
     /// chunks alone, the only ones it takes.
     fn encode(
         &self,
@@ -229,13 +278,13 @@ impl Session {
         have: Vec<Have>,
         chunks: Vec<Vec<u8>>,
     ) -> Arc<[u8]> {
-        let together = self.takes_chunks && !chunks.is_empty() && !self.opens;
+        let together = self.takes_chunks && !chunks.is_empty() && !self.trusts;
         let (changes, version) = if together {
             (ChunkList::from(chunks.concat()), MessageVersion::V2)
         } else {
             (ChunkList::from(chunks), MessageVersion::V1)
         };
-        let flags = self.opens.then(MessageFlags::new);
+        let flags = self.trusts.then(MessageFlags::new);
         let message = Message { heads: heads.to_vec(), need, have, changes, flags, version };
         Arc::from(message.encode())
     }
@@ -250,18 +299,10 @@ fn is_reset(have: &Have) -> bool {
 /// What a peer lacks by its filter, with everything that follows on it: heads it does not name and
 /// we do not know leave no exact difference.
 fn lacking(document: &Document, filter: &Have) -> Vec<Vec<u8>> {
-    let since: Vec<ChangeHash> =
-        filter.last_sync.iter().filter(|hash| document.has(hash)).copied().collect();
-    let (mut lacks, mut in_order) = (BTreeSet::new(), Vec::new());
+    let since = shared(document, filter);
     let known = document.metas_since(&since);
-    // Log order puts dependencies first, so one pass carries "lacks it" on to what follows.
-    for change in &known {
-        let follows = change.deps.iter().any(|dep| lacks.contains(dep));
-        if follows || !filter.bloom.contains_hash(&change.hash) {
-            lacks.insert(change.hash);
-            in_order.push(change.hash);
-        }
-    }
+    let in_order = lacks(&known, filter);
+    let lacks: BTreeSet<&ChangeHash> = in_order.iter().collect();
     // Reading all of them at once costs a tenth for each, but reads those that the peer has as well.
     let changes = if in_order.len() * 10 > known.len() {
         let mut changes = document.changes_since(&since);
@@ -273,10 +314,28 @@ fn lacking(document: &Document, filter: &Have) -> Vec<Vec<u8>> {
     changes.iter().map(|change| change.raw_bytes().to_vec()).collect()
 }
 
+/// The heads of what both sides had when they last were in step.
+fn shared(document: &Document, filter: &Have) -> Vec<ChangeHash> {
+    filter.last_sync.iter().filter(|hash| document.has(hash)).copied().collect()
+}
+
+/// Hashes of the changes that a peer lacks by its filter, and of all that follow on these.
+fn lacks(known: &[ChangeMetadata<'_>], filter: &Have) -> Vec<ChangeHash> {
+    let (mut lacks, mut in_order) = (BTreeSet::new(), Vec::new());
+    // Log order puts dependencies first, so one pass carries "lacks it" on to what follows.
+    for change in known {
+        let follows = change.deps.iter().any(|dep| lacks.contains(dep));
+        if follows || !filter.bloom.contains_hash(&change.hash) {
+            lacks.insert(change.hash);
+            in_order.push(change.hash);
+        }
+    }
+    in_order
+}
+
 /// A filter of our changes since what both sides have.
 fn our_filter(document: &Document, theirs: &Have) -> Have {
-    let last_sync: Vec<ChangeHash> =
-        theirs.last_sync.iter().filter(|hash| document.has(hash)).copied().collect();
+    let last_sync = shared(document, theirs);
     let hashes: Vec<ChangeHash> =
         document.metas_since(&last_sync).iter().map(|change| change.hash).collect();
     Have { last_sync, bloom: BloomFilter::from_hashes(hashes.iter()) }

@@ -118,8 +118,12 @@ impl Ward {
             let mut hash = [0; 32];
             self.random.fill(&mut hash[..]);
             room.seq += 1;
-            let change =
-                LoggedChange { seq: room.seq, hash: ChangeHash(hash), bytes: Arc::from(bytes) };
+            let change = LoggedChange {
+                seq: room.seq,
+                hash: ChangeHash(hash),
+                bytes: Arc::from(bytes),
+                via: None,
+            };
             let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
             for (event, event_type) in [
                 ("RESOURCE_UPDATED", "resource.updated"),
@@ -143,6 +147,7 @@ impl Ward {
                     changes: vec![hex.clone()],
                     import: false,
                     source: None,
+                    via: None,
                     details: json!({"before": "a value", "after": "another value"}),
                 }));
             }

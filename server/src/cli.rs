@@ -6,6 +6,7 @@ mod import;
 mod pharmacy;
 mod progress;
 mod refound;
+mod sync;
 mod target;
 
 use std::{
@@ -46,6 +47,10 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
         }
         Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
         Task::Refound { room, server: None } => refound::in_store(&room, &required(data)?),
+        Task::Sync { url, rooms, token_file, patience } => {
+            let patience = std::time::Duration::from_secs(patience);
+            sync::sync(&required(data)?, &url, &rooms, token_file.as_deref(), patience)
+        }
         Task::Pharmacy { task: PharmacyTask::Rebuild { server: Some(url) } } => {
             pharmacy::rebuild_in_server(&url)
         }
@@ -78,13 +83,17 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
 
 /// Opens a store and its rooms.
 fn open(data: &Path) -> anyhow::Result<Arc<Hub>> {
+    open_with(data, HubConfig::default())
+}
+
+fn open_with(data: &Path, config: HubConfig) -> anyhow::Result<Arc<Hub>> {
     let storage = match Sled::at(data) {
         Err(error @ StorageError::InUse { .. }) => {
             bail!("{error}; reach the rooms of a running server with --server URL");
         }
         opened => opened?,
     };
-    Ok(Hub::start(Arc::new(storage), HubConfig::default())?)
+    Ok(Hub::start(Arc::new(storage), config)?)
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

@@ -10,6 +10,8 @@ use crate::{
     facility::FacilityConfig,
     hub::HubConfig,
     limits::Limits,
+    patterns::RoomPattern,
+    peers::config::{Servers, read_servers},
     retention::Retention,
     webhooks::{Target, read_targets},
 };
@@ -53,6 +55,20 @@ pub enum Task {
         /// In a running server, such as http://127.0.0.1:8080
         #[arg(long, value_name = "URL")]
         server: Option<String>,
+    },
+    /// Bring rooms of the store in step with a server, both ways, once
+    Sync {
+        /// The server, such as wss://hospital.example
+        url: String,
+        /// Rooms: names, patient:* or *
+        #[arg(required = true, value_name = "ROOM")]
+        rooms: Vec<RoomPattern>,
+        /// File with the token that the server asks for
+        #[arg(long, env = "CHARTROOM_PEER_TOKEN_FILE", value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        /// Seconds after which it is given up while nothing moves
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        patience: u64,
     },
     /// The pharmacy's queue
     Pharmacy {
@@ -163,6 +179,27 @@ pub struct ServeOptions {
     /// List of the systems that are told of events (docs/operations.md)
     #[arg(long, env = "CHARTROOM_WEBHOOKS", value_name = "FILE")]
     pub webhooks: Option<PathBuf>,
+    /// Server to keep rooms in step with, such as wss://hospital.example; may be given several times
+    #[arg(long = "peer", env = "CHARTROOM_PEERS", value_name = "URL", value_delimiter = ',')]
+    pub peers: Vec<String>,
+    /// Rooms that these servers may have: *, patient:* or a room's name
+    #[arg(
+        long,
+        env = "CHARTROOM_PEER_ROOMS",
+        value_name = "PATTERN,…",
+        value_delimiter = ',',
+        default_value = "*"
+    )]
+    pub peer_rooms: Vec<RoomPattern>,
+    /// File with the token that these servers ask for
+    #[arg(long, env = "CHARTROOM_PEER_TOKEN_FILE", value_name = "FILE")]
+    pub peer_token_file: Option<PathBuf>,
+    /// List of the servers that rooms are kept in step with (docs/peers.md)
+    #[arg(long, env = "CHARTROOM_SERVERS", value_name = "FILE")]
+    pub servers: Option<PathBuf>,
+    /// Name of this server among others
+    #[arg(long, env = "CHARTROOM_SERVER_NAME", value_name = "NAME")]
+    pub server_name: Option<String>,
 }
 
 impl ServeOptions {
@@ -178,6 +215,7 @@ impl ServeOptions {
                     .with_context(|| format!("critical values in {}", path.display()))?
             }
         };
+        let servers = self.servers()?;
         let late_after_ms = self.critical_hours.saturating_mul(60 * 60 * 1000);
         let hub = HubConfig {
             room_idle: Duration::from_secs(self.room_idle),
@@ -190,6 +228,7 @@ impl ServeOptions {
                 room_size_max: RoomSize { bytes: self.room_bytes, ops: self.room_operations },
                 ..Limits::default()
             },
+            servers,
             ..HubConfig::default()
         };
         let retention = Retention { events_max: self.events_keep, days_max: self.events_days };
@@ -200,6 +239,22 @@ impl ServeOptions {
             changes_max: self.facility_changes,
         };
         Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks })
+    }
+}
+
+impl ServeOptions {
+    fn servers(&self) -> anyhow::Result<Servers> {
+        let mut servers = match &self.servers {
+            Some(file) => read_servers(file)?,
+            None => Servers::default(),
+        };
+        for url in &self.peers {
+            servers.add(url, self.peer_token_file.as_deref(), &self.peer_rooms)?;
+        }
+        if self.server_name.is_some() {
+            servers.name.clone_from(&self.server_name);
+        }
+        Ok(servers)
     }
 }
 

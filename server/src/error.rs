@@ -28,6 +28,9 @@ pub(crate) enum ApiError {
     /// Nothing was ever written to the room (caller).
     #[error("there is no such room")]
     RoomNotFound,
+    /// No change of this hash is kept aside (caller).
+    #[error("no change of this hash is kept aside")]
+    NotQuarantined,
     /// The room does not do it (data, environment).
     #[error(transparent)]
     Room(#[from] RoomError),
@@ -92,7 +95,7 @@ impl ApiError {
             | Self::Query(_)
             | Self::Parameter { .. }
             | Self::Person => StatusCode::BAD_REQUEST,
-            Self::RoomNotFound | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::RoomNotFound | Self::NotQuarantined | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
             Self::Refound(_) => StatusCode::CONFLICT,
             Self::Room(_) | Self::TakesNoWrites | Self::Crowded(_) => {
@@ -111,6 +114,7 @@ impl ApiError {
         match self {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
+            Self::NotQuarantined => "not-quarantined",
             Self::Room(error) => error.code(),
             Self::TakesNoWrites => "storage-failing",
             Self::Events(error) => error.code(),

@@ -14,7 +14,10 @@ mod glance;
 mod handle;
 mod link;
 mod load;
+mod neighbours;
 mod outbox;
+mod quarantine;
+mod relayed;
 mod replay;
 mod resident;
 mod room_task;
@@ -47,14 +50,20 @@ use crate::{
     clock,
     limits::{Limit, Limits},
     observe::Metrics,
+    peers::{Registry, config::Servers},
     storage::{RoomRecord, Storage, StorageError},
 };
 
 pub use connection::Connection;
+pub(crate) use connection::said_by_server;
 pub use feed::{FollowEnd, FollowError, Follower};
 pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use load::{Loaded, load as load_room};
+pub(crate) use neighbours::{News, RoomNews, ServerEnd};
+pub use neighbours::{Rights, RoomAt, is_shared};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
+pub use quarantine::{Kept, Quarantine};
+pub(crate) use relayed::{Relayed, Said};
 pub use replay::EventPage;
 pub(crate) use resident::CONNECTION_BYTES;
 pub use resident::room_bytes;
@@ -62,7 +71,7 @@ pub(crate) use socket::{Place, Socket};
 pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
-use link::Link;
+pub(crate) use link::Link;
 use resident::Resident;
 use room_task::RoomTask;
 use socket::{Listeners, Places};
@@ -83,6 +92,8 @@ pub struct HubConfig {
     pub limits: Limits,
     /// What can be set about the rules of events.
     pub rules: Arc<Rules>,
+    /// The servers that rooms are synced with.
+    pub servers: Servers,
 }
 
 impl Default for HubConfig {
@@ -94,6 +105,7 @@ impl Default for HubConfig {
             queue_events: QUEUE_EVENTS_MAX,
             limits: Limits::default(),
             rules: Rules::shipped(),
+            servers: Servers::default(),
         }
     }
 }
@@ -115,6 +127,12 @@ pub struct Hub {
     listeners: Listeners,
     numbers: AtomicU64,
     watchers: Watchers,
+    /// Links to other servers.
+    linked: neighbours::Listeners,
+    /// Changes of other servers that are kept aside.
+    quarantine: Quarantine,
+    /// Other servers, and how the links to them stand.
+    registry: Registry,
     /// Whose turn it is to be saved: many at once would leave a small machine no time for edits.
     compacting: Semaphore,
     metrics: Metrics,
@@ -133,6 +151,8 @@ impl Hub {
         let server_actor =
             storage.server_actor(&|| mint_actor(clock::now_ms(), rand::random::<[u8; 8]>()))?;
         let storage_id = storage_id(&server_actor);
+        let quarantine = Quarantine::of(&*storage)?;
+        let registry = Registry::of(config.servers.clone(), &storage_id, &*storage)?;
         Ok(Arc::new(Self {
             writer: Writer::start(Arc::clone(&storage)),
             storage,
@@ -148,6 +168,9 @@ impl Hub {
             listeners: Listeners::default(),
             numbers: AtomicU64::new(1),
             watchers: Watchers::default(),
+            linked: neighbours::Listeners::default(),
+            quarantine,
+            registry,
             compacting: Semaphore::new(1),
             metrics: Metrics::new(),
         }))
@@ -227,6 +250,33 @@ impl Hub {
     /// Hears from now on which rooms have new events of a kind.
     pub fn watch_for(&self, wanted: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Watch {
         self.watchers.watch(wanted)
+    }
+
+    /// Hears from now on of every change of a room that becomes durable.
+    pub(crate) fn hear_changes(&self) -> Arc<News> {
+        let news = Arc::default();
+        self.linked.add(&news);
+        news
+    }
+
+    /// The id by which this server is known on the wire.
+    pub(crate) fn peer_id(&self) -> &str {
+        &self.peer_id
+    }
+
+    /// The id of this server's store.
+    pub(crate) fn storage_id(&self) -> &str {
+        &self.storage_id
+    }
+
+    /// Other servers.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Changes of other servers that are kept aside.
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
     }
 
     /// Drops a room's events up to and including `through`.

@@ -15,6 +15,8 @@ mod handlers;
 pub mod hub;
 pub mod limits;
 mod observe;
+pub mod patterns;
+pub mod peers;
 pub mod retention;
 mod router;
 mod serve;

@@ -1,6 +1,7 @@
 //! Logs and counters. Neither holds patient data; a room is named by its document id.
 
 mod panics;
+mod peers;
 mod webhooks;
 
 use std::{io::IsTerminal, sync::atomic::AtomicU64};
@@ -22,6 +23,7 @@ use crate::{
 };
 use webhooks::WebhookMetrics;
 
+pub(crate) use peers::PeerMetrics;
 pub(crate) use webhooks::TargetMetrics;
 
 /// What is logged where `RUST_LOG` does not say. Automerge would write a line for every bad byte that a
@@ -72,6 +74,7 @@ pub(crate) struct Metrics {
     /// Seconds from handing a batch over until it was durable.
     pub commit_seconds: Histogram,
     webhooks: WebhookMetrics,
+    peers: peers::AllPeers,
     waiting_bytes: Gauge<u64, AtomicU64>,
     connections_bytes: Gauge<u64, AtomicU64>,
     panics: Gauge<u64, AtomicU64>,
@@ -104,6 +107,7 @@ impl Metrics {
             load_failures: Counter::default(),
             commit_seconds: Histogram::new(buckets),
             webhooks: WebhookMetrics::default(),
+            peers: peers::AllPeers::default(),
             waiting_bytes: Gauge::default(),
             connections_bytes: Gauge::default(),
             panics: Gauge::default(),
@@ -119,6 +123,11 @@ impl Metrics {
     /// What is counted of one target.
     pub fn target(&self, name: &str) -> TargetMetrics {
         self.webhooks.target(name)
+    }
+
+    /// What is counted of the link to a server.
+    pub fn peer(&self, name: &str) -> PeerMetrics {
+        self.peers.peer(name)
     }
 
     /// Everything as Prometheus text.
@@ -163,6 +172,7 @@ impl Metrics {
         let seconds = self.commit_seconds.clone();
         r.register("commit_seconds", "Seconds until a batch was durable", seconds);
         self.webhooks.register(r);
+        self.peers.register(r);
         r.register("storage_commits", "Commits of the storage thread", self.commits.clone());
         r.register("storage_compactions", "Compactions", self.compactions.clone());
         r.register("panics", "Panics, those that were caught included", self.panics.clone());

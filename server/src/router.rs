@@ -15,8 +15,8 @@ use crate::{
     auth::{HubRef, loopback_only},
     facility::pharmacy::Queue,
     handlers::{
-        alerts, api_ws, commands, conflicts, document, events, health, metrics, pharmacy, refound,
-        room, rooms, sync, web, webhooks,
+        alerts, api_ws, commands, conflicts, document, events, health, metrics, peers, pharmacy,
+        quarantine, refound, room, rooms, sync, web, webhooks,
     },
     webhooks::Webhooks,
 };
@@ -36,6 +36,8 @@ pub(crate) fn build(
         .route("/rooms/{room}/events", get(events::list))
         .route("/rooms/{room}/queue", get(pharmacy::queue))
         .route("/rooms/{room}/active", get(alerts::active))
+        .route("/peers", get(peers::list))
+        .route("/quarantine", get(quarantine::list))
         .layer(CompressionLayer::new());
     let webhooks = Router::new()
         .route("/webhooks", get(webhooks::list))
@@ -53,6 +55,7 @@ pub(crate) fn build(
         )
         .route("/rooms/{room}/refound", post(refound::refound))
         .route("/rooms/{room}/rebuild", post(pharmacy::rebuild).layer(Extension(queue)))
+        .route("/quarantine/{hash}", delete(quarantine::discard))
         .route("/sync", get(sync::upgrade))
         .route("/api/ws", get(api_ws::upgrade))
         .route("/ws", get(api_ws::upgrade))

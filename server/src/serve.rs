@@ -11,6 +11,7 @@ use crate::{
     facility::Facility,
     hub::Hub,
     limits::sockets_possible,
+    peers::Peers,
     retention, router,
     storage::{Sled, Storage, StorageError},
     webhooks::Webhooks,
@@ -87,6 +88,7 @@ pub async fn run_with_storage(
         }
     });
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
+    let peers = Peers::start(&hub);
     let facility = Facility::start(&hub, config.facility);
     let app = router::build(
         HubRef(Arc::clone(&hub)),
@@ -109,6 +111,7 @@ pub async fn run_with_storage(
     tracing::info!("shutting down");
     keeping.abort();
     let closing = async {
+        peers.stop().await;
         facility.stop().await;
         webhooks.stop().await;
         hub.close(false).await;

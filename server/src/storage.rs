@@ -125,6 +125,8 @@ pub struct RoomBatch {
     pub batch: Batch,
     /// The room's summary from now on; `None` leaves the one that stands.
     pub summary: Option<RoomSummary>,
+    /// A digest of the heads behind the batch, for [`RoomRecord::heads`].
+    pub heads: Option<[u8; 16]>,
     /// When the changes were received, in milliseconds since 1970.
     pub received_ms: u64,
     /// What is noted elsewhere in the same step.
@@ -137,7 +139,8 @@ pub struct RoomBatch {
 impl RoomBatch {
     /// A batch with nothing beside it.
     pub fn new(room: RoomId, batch: Batch, received_ms: u64) -> Self {
-        Self { room, batch, summary: None, received_ms, facts: Vec::new(), successor: None }
+        let (summary, heads) = (None, None);
+        Self { room, batch, summary, heads, received_ms, facts: Vec::new(), successor: None }
     }
 
     /// Facts and nothing else; `room` is the one they are about.
@@ -196,6 +199,9 @@ pub struct RoomRecord {
     pub summary: RoomSummary,
     /// Number of the last event.
     pub event_last: u64,
+    /// [`heads_digest`](chartroom_engine::heads_digest) of the heads that its log leads to; `None`
+    /// where the log was last written by an earlier version.
+    pub heads: Option<[u8; 16]>,
 }
 
 /// A room as it was loaded.

@@ -11,7 +11,6 @@ mod courier;
 mod ledger;
 mod post;
 mod retry;
-mod rooms;
 mod schedule;
 mod signature;
 

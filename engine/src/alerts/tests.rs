@@ -28,6 +28,7 @@ fn critical() -> Event {
             "threshold": 6.5, "direction": "high",
         }),
         source: None,
+        via: None,
     }
 }
 

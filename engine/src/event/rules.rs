@@ -42,6 +42,7 @@ pub(crate) fn derive(
         import: change.import,
         details,
         source: None,
+        via: change.via.clone(),
     };
     let case = Case { room, change, rules, now_ms };
     let mut events = Vec::new();

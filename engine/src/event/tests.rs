@@ -44,6 +44,7 @@ fn derived(room: &str, resource_type: &str, before: &Value, after: &Value) -> Ve
         author: None,
         authored_ms: 0,
         import: false,
+        via: None,
     };
     derive(&room.parse().unwrap(), &change, &Rules::shipped(), NOW)
 }

@@ -273,6 +273,7 @@ fn events_tell_which_entries_they_can_change_and_which_are_repeated() {
         import: false,
         details,
         source: None,
+        via: None,
     };
     let medication = json!({ "category": "medication" });
     for (name, resource_type, details, touches, repeats) in [

@@ -12,7 +12,7 @@ use std::{
 
 use automerge::{ActorId, Change, ChangeHash};
 
-use super::{Ask, Room, Work};
+use super::{Ask, Room, Work, linked::Through};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer, RoomSize,
     change::{Checked, Touched, operations},
@@ -46,8 +46,8 @@ pub(super) struct Applied {
     pub looked_at: usize,
     /// What comes next belongs to the next batch.
     pub full: bool,
-    /// Peers whose changes were in a group that did not apply whole.
-    pub harmed: Option<BTreeSet<Peer>>,
+    /// What was in a group that did not apply whole.
+    pub harmed: Option<Harm>,
 }
 
 impl Applied {
@@ -80,6 +80,15 @@ impl Applied {
         self.writers.extend(keys.iter().map(|key| (key.clone(), by)));
         true
     }
+}
+
+/// A group that did not apply whole.
+#[derive(Debug, Default)]
+pub(super) struct Harm {
+    /// Whose changes were in it.
+    pub peers: BTreeSet<Peer>,
+    /// The one change in it, where it was alone.
+    pub change: Option<Change>,
 }
 
 /// What any change adds to a room at least. How much a command adds shows only when it is written, so
@@ -186,25 +195,33 @@ impl Room {
             document.apply(changes).is_ok() && reads_back(document, &heads, &expected)
         }));
         if !intact.unwrap_or(false) {
-            applied.harmed = Some(group.iter().map(|grouped| grouped.peer).collect());
+            let peers = group.iter().map(|grouped| grouped.peer).collect();
+            let change = match group.as_slice() {
+                [alone] => Some(alone.checked.change.clone()),
+                _ => None,
+            };
+            applied.harmed = Some(Harm { peers, change });
             return false;
         }
         self.staged.rest();
         self.catch_up(applied);
         for Grouped { peer, checked, effects } in group {
+            let mut through = None;
             if let Some(member) = self.members.get_mut(&peer) {
                 member.session.has(&checked.change);
+                through = member.link.as_ref().map(|link| link.through(&checked.change));
             }
             self.bind(peer, &checked.change, applied);
-            self.log(now_ms, &checked, effects, applied);
+            self.log(now_ms, &checked, effects, through, applied);
         }
         true
     }
 
     fn bind(&mut self, peer: Peer, change: &Change, applied: &mut Applied) {
-        let author = self.members.get(&peer).and_then(|member| member.author.clone());
+        let actor = change.actor_id().clone();
+        let member = self.members.get(&peer);
+        let author = member.and_then(|member| member.author_of(&actor, &self.people));
         if let (true, Some(author)) = (self.serves(), author) {
-            let actor = change.actor_id().clone();
             if self.people.bind(actor.clone(), author.clone()) {
                 applied.bindings.push((actor, author));
             }
@@ -293,21 +310,31 @@ impl Room {
             let checked = Checked { change, touched, made };
             let effects = self.effects(&checked, applied);
             self.catch_up(applied);
-            self.log(now_ms, &checked, effects, applied);
+            self.log(now_ms, &checked, effects, None, applied);
         }
         Ok(edit)
     }
 
     /// Enters an applied change into the log, with its events.
-    fn log(&mut self, now_ms: u64, checked: &Checked, effects: Vec<Effect>, applied: &mut Applied) {
+    fn log(
+        &mut self,
+        now_ms: u64,
+        checked: &Checked,
+        effects: Vec<Effect>,
+        through: Option<Through>,
+        applied: &mut Applied,
+    ) {
         self.seq += 1;
-        applied.changes.push(LoggedChange { seq: self.seq, ..LoggedChange::from(&checked.change) });
+        let via = through.as_ref().map(|through| Arc::clone(&through.server));
+        let logged = LoggedChange::from(&checked.change);
+        applied.changes.push(LoggedChange { seq: self.seq, via, ..logged });
         let now_ms = self.event_time(now_ms);
         let touched = resources(&checked.touched);
         for (touched, Effect { key, before, after }) in touched.zip(effects) {
             let read = || applied.looks.get(&key).map(|look| look.seen.clone());
             let after = after.or_else(read).unwrap_or_default();
             let change = self.resource_change(&checked.change, touched, before, after);
+            let change = through.iter().fold(change, |change, through| through.mark(change));
             for event in event::derive(&self.id.name, &change, &self.rules, now_ms) {
                 self.enter(event, applied);
             }
@@ -365,6 +392,7 @@ impl Room {
             author: self.people.author(actor, message),
             authored_ms: time::claimed_ms(change.timestamp()),
             import: self.people.is_import(actor, message),
+            via: None,
         }
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{
     Room,
-    apply::Applied,
+    apply::{Applied, Harm},
     backup::Backup,
     io::{CloseReason, Output, Plan},
 };
-use crate::{Author, Command, Event, Peer, limits};
+use crate::{Author, Command, Event, Peer, change::Refusal, limits};
 
 /// Something that waits to be applied.
 #[derive(Debug, Clone)]
@@ -45,22 +45,40 @@ impl Room {
         let applied = loop {
             match self.attempt(now_ms, careful) {
                 Ok(applied) => break applied,
-                // Somebody's change does not apply whole: change by change it shows whose.
-                Err(peers) if !careful && peers.len() > 1 => careful = true,
-                Err(peers) => {
-                    for peer in &peers {
-                        self.close(*peer, CloseReason::Harm);
-                    }
-                    self.inbox.retain(|work| !work.is_from(&peers));
+                // Somebody's change does not apply whole: change by change it shows whose, and of
+                // another server which one.
+                Err(harm) if !careful && (harm.peers.len() > 1 || self.is_linked(&harm)) => {
+                    careful = true;
                 }
+                Err(harm) => self.end_harm(&harm),
             }
         };
         self.persist(applied);
     }
 
+    fn is_linked(&self, harm: &Harm) -> bool {
+        let linked = |peer| self.members.get(peer).is_some_and(|member| member.link.is_some());
+        harm.peers.iter().any(linked)
+    }
+
+    /// Drops what did harm: a person's connection with it, and of another server the change alone,
+    /// since what others wrote comes through it too.
+    fn end_harm(&mut self, harm: &Harm) {
+        if let (true, Some(change)) = (self.is_linked(harm), &harm.change) {
+            for peer in &harm.peers {
+                self.refuse(*peer, change, Refusal::NotApplicable);
+            }
+            return;
+        }
+        for peer in &harm.peers {
+            self.close(*peer, CloseReason::Harm);
+        }
+        self.inbox.retain(|work| !work.is_from(&harm.peers));
+    }
+
     /// Applies what is staged; where a change does harm, everything is as before and the peers whose
     /// changes were applied with it are named.
-    fn attempt(&mut self, now_ms: u64, careful: bool) -> Result<Applied, BTreeSet<Peer>> {
+    fn attempt(&mut self, now_ms: u64, careful: bool) -> Result<Applied, Harm> {
         let from_peers = self.inbox.iter().any(|work| matches!(work, Work::Changes { .. }));
         let backup = (self.serves() && from_peers).then(|| Backup::of(self));
         let mut tried = Vec::new();

@@ -40,7 +40,9 @@ impl Room {
             if self.serves() {
                 match parse(&bytes, &mut ops_left) {
                     Ok(Ok(change)) => waiting.push(change),
-                    Ok(Err((hash, refusal))) => self.refuse(peer, hash, refusal),
+                    Ok(Err((hash, refusal))) => {
+                        self.refuse_chunk(peer, (hash, None), &bytes, refusal)
+                    }
                     Err(unfit) => return self.close(peer, unfit.into()),
                 }
             } else {
@@ -72,7 +74,7 @@ impl Room {
                     // Everything is decided anew, on the document as it was.
                     _ if applied.harmed.is_some() => return,
                     Verdict::Taken => {}
-                    Verdict::Refused(refusal) => self.refuse(peer, change.hash(), refusal),
+                    Verdict::Refused(refusal) => self.refuse(peer, &change, refusal),
                     Verdict::Waits => left.push(change),
                     Verdict::NextBatch => later.push(change),
                 }
@@ -86,8 +88,8 @@ impl Room {
             }
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
-        for hash in member.keep(now_ms, waiting) {
-            self.refuse(peer, hash, Refusal::OverLimit("bytes of waiting changes"));
+        for change in member.keep(now_ms, waiting) {
+            self.refuse(peer, &change, Refusal::OverLimit("bytes of waiting changes"));
         }
     }
 
@@ -142,7 +144,8 @@ impl Room {
         }
         if self.serves() {
             let may_write = member.may_write;
-            let Some(author) = member.author.clone() else { return Verdict::Taken };
+            let author = member.author_of(change.actor_id(), &self.people);
+            let Some(author) = author else { return Verdict::Taken };
             if !may_write {
                 return Verdict::Refused(Refusal::ReadOnly);
             }

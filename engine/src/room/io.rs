@@ -27,6 +27,21 @@ pub enum Input {
         /// Whether it understands Chartroom's extension messages.
         extensions: bool,
     },
+    /// Another server entered the room (server role).
+    Linked {
+        /// Its number, new for every joining.
+        peer: Peer,
+        /// The server, and how its changes are taken.
+        server: Linked,
+    },
+    /// Another server says who is behind actors; believed for those that nobody is known to be
+    /// behind (server role).
+    Vouched {
+        /// The server.
+        peer: Peer,
+        /// Actor and person.
+        actors: Vec<(ActorId, Author)>,
+    },
     /// An Automerge sync message arrived.
     Received {
         /// From whom.
@@ -90,6 +105,35 @@ pub enum Input {
     },
 }
 
+/// Another server in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// The name by which it is known here.
+    pub name: Arc<str>,
+    /// Whether this side dialled, and opens the exchange.
+    pub opens: bool,
+    /// Whether changes from it are taken.
+    pub may_write: bool,
+    /// Whether it understands Chartroom's extension messages.
+    pub extensions: bool,
+    /// When the two servers first met, in milliseconds since 1970: of what its changes say was made
+    /// before, events are logged and raised nowhere.
+    pub since_ms: u64,
+}
+
+/// A change of another server that this server's own rules refuse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The change.
+    pub hash: ChangeHash,
+    /// The actor that made it, where it can be read.
+    pub actor: Option<ActorId>,
+    /// Its chunk as it came.
+    pub bytes: Arc<[u8]>,
+    /// Why it is not taken.
+    pub reason: Refusal,
+}
+
 /// Decides on an edit from the document as it stands; called again should the batch be tried again.
 #[derive(Clone)]
 pub struct Plan(pub Arc<Decide>);
@@ -135,6 +179,14 @@ pub enum Output {
         hashes: Vec<ChangeHash>,
         /// Why.
         reason: Refusal,
+    },
+    /// A change of another server was refused: it is to be kept aside and shown to an operator.
+    /// [`Output::Refused`] comes as well.
+    Quarantine {
+        /// The server's connection.
+        peer: Peer,
+        /// The change.
+        change: Quarantined,
     },
     /// Actors and their persons, for a peer that understands extensions.
     Introduce {
@@ -208,6 +260,8 @@ pub struct LoggedChange {
     pub hash: ChangeHash,
     /// The uncompressed change chunk.
     pub bytes: Arc<[u8]>,
+    /// The server that it came through; `None` where it was written here.
+    pub via: Option<Arc<str>>,
 }
 
 /// A local edit that was applied.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Change, ChangeHash};
 
+use super::linked::Link;
 use crate::{Author, CloseReason, change::frame, document::Document, limits, sync::Session};
 
 /// A member of a room.
@@ -15,6 +16,8 @@ pub(super) struct Member {
     pub may_write: bool,
     /// Whether it understands Chartroom's extension messages.
     pub extensions: bool,
+    /// The server that it is, where it is one.
+    pub link: Option<Link>,
     pub session: Session,
     /// Hashes that were refused and are neither taken nor asked for again.
     pub refused: BTreeSet<ChangeHash>,
@@ -36,6 +39,7 @@ impl Member {
             author,
             may_write,
             extensions,
+            link: None,
             session: Session::default(),
             refused: BTreeSet::new(),
             orphans: Vec::new(),
@@ -57,13 +61,13 @@ impl Member {
 
     /// Keeps changes until their dependencies come, and none longer because it was tried again; gives
     /// those that there is no room for.
-    pub fn keep(&mut self, now_ms: u64, changes: Vec<Change>) -> Vec<ChangeHash> {
+    pub fn keep(&mut self, now_ms: u64, changes: Vec<Change>) -> Vec<Change> {
         let deadlines = std::mem::take(&mut self.deadlines);
         let (mut held, mut over) = (0, Vec::new());
         for change in changes {
             held += change.raw_bytes().len();
             if held > limits::ORPHAN_BYTES_MAX {
-                over.push(change.hash());
+                over.push(change);
             } else {
                 let known = deadlines.get(&change.hash()).copied();
                 let deadline_ms = known.unwrap_or(now_ms + limits::ORPHAN_WAIT_MS);
@@ -81,11 +85,11 @@ impl Member {
         orphans.into_iter().map(|orphan| orphan.change).collect()
     }
 
-    /// Hashes of changes that waited too long; they are dropped.
-    pub fn expired(&mut self, now_ms: u64) -> Vec<ChangeHash> {
+    /// Changes that waited too long; they are dropped.
+    pub fn expired(&mut self, now_ms: u64) -> Vec<Change> {
         self.orphans
             .extract_if(.., |orphan| orphan.deadline_ms <= now_ms)
-            .map(|orphan| orphan.change.hash())
+            .map(|orphan| orphan.change)
             .collect()
     }
 

@@ -9,6 +9,7 @@ mod clinical;
 mod crowd;
 mod first_sync;
 mod harm;
+mod linked;
 mod server_writes;
 mod stock;
 mod world;

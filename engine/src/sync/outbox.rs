@@ -16,7 +16,7 @@ use automerge::{
 use super::{Session, answer};
 use crate::{
     document::{Document, Snapshot},
-    limits::SNAPSHOT_TAIL_BYTES_MAX,
+    limits::{SLICE_BYTES_MAX, SNAPSHOT_TAIL_BYTES_MAX},
 };
 
 /// Messages of one round, each encoded once, and what those are sent who have nothing.
@@ -112,7 +112,7 @@ impl Outbox {
         let Session { known, takes_chunks, .. } = session;
         let has_nothing = known.is_empty() || *known == [document.genesis()];
         // The browser module serves nobody, and is built without what serves newcomers.
-        let serves = cfg!(not(target_arch = "wasm32")) && !session.opens;
+        let serves = cfg!(not(target_arch = "wasm32")) && !session.trusts;
         let is_new = serves && has_nothing && session.told.is_none() && *takes_chunks;
         if is_new && !document.is_founded_only() {
             let first = self.first.get_or_insert_with(|| document.snapshot().into());
@@ -128,6 +128,15 @@ impl Outbox {
         let message = encode(session, heads, chunks);
         self.pushes(*takes_chunks).insert(known.clone(), Arc::clone(&message));
         message
+    }
+
+    /// Whether what a peer lacks that has everything up to these heads is at hand, and short.
+    pub(super) fn reaches(&self, known: &[ChangeHash]) -> bool {
+        let first = self.recent.iter().position(|batch| batch.to == known);
+        first.is_some_and(|first| {
+            let chunks = self.recent.iter().skip(first).flat_map(|batch| &batch.chunks);
+            chunks.map(|chunk| chunk.len()).sum::<usize>() <= SLICE_BYTES_MAX
+        })
     }
 
     fn pushes(&mut self, together: bool) -> &mut Pushes {

@@ -14,5 +14,6 @@
 )]
 
 pub mod backoff;
+pub mod deflate;
 pub mod dial;
 pub mod frame;

@@ -1,4 +1,4 @@
-//! What a person sees while files are imported: a bar on a terminal, a line per file elsewhere.
+//! What a person sees while files are imported, or rooms synced: a bar on a terminal, a line per file elsewhere.
 
 use std::{io::IsTerminal, path::Path, time::Duration};
 
@@ -24,6 +24,21 @@ impl Progress {
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar, terminal }
+    }
+
+    /// Rooms that are brought in step.
+    pub fn of_rooms() -> Self {
+        let progress = Self::start(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} rooms {elapsed}") {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
+    /// So many of so many are done.
+    pub fn at_of(&self, done: usize, all: usize) {
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
     }
 
     /// A file is begun.

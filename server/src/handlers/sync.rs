@@ -6,6 +6,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use axum::{
     extract::ws::{Message, WebSocketUpgrade},
+    http::{HeaderMap, header::AUTHORIZATION},
     response::Response,
 };
 use chartroom_engine::limits::{JOIN_WAIT_MS, WIRE_BYTES_MAX};
@@ -27,17 +28,25 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// Takes a socket.
 pub(crate) async fn upgrade(
     caller: Caller,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
     let place = Place::take_to_join(caller.hub()).map_err(ApiError::Crowded)?;
+    let token = bearer(&headers);
     Ok(socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
         let hub = Arc::clone(caller.hub());
-        let connection = Connection::new(Arc::clone(&hub));
+        let connection = Connection::new(Arc::clone(&hub), token);
         let outbox = connection.outbox().clone();
         let message = |bytes| Some(Message::Binary(bytes));
         let read = |stream| read(Paced::new(&hub, stream), connection, place);
         socket::run(socket, &outbox, message, read).await;
     }))
+}
+
+/// What stands in `Authorization: Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").map(str::to_owned)
 }
 
 async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Place) {

@@ -6,6 +6,7 @@
 
 mod follow;
 mod membership;
+mod server;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,7 +17,7 @@ use chartroom_engine::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Closing, Hub, Outbox, RoomError, RoomHandle, Socket,
+    Closing, Hub, Outbox, RoomError, RoomHandle, Said, Socket,
     ephemeral::Ephemeral,
     link::{Link, fail},
     room_task::Mail,
@@ -27,7 +28,9 @@ use crate::{
     wire::frame::{ChartroomMetadata, Envelope, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata},
 };
 use follow::Follows;
-use membership::Membership;
+pub(super) use membership::Membership;
+use server::OtherServer;
+pub(crate) use server::said_by_server;
 
 /// What is said of more rooms than that.
 const TOO_MANY_ROOMS: &str = "the connection has too many rooms";
@@ -37,6 +40,8 @@ const EXTENSIONS_VERSION: u64 = 1;
 /// The server's end of one socket.
 pub struct Connection {
     hub: Arc<Hub>,
+    /// What the upgrade brought as `Authorization: Bearer`.
+    token: Option<String>,
     socket: Socket,
     envelope: Envelope,
     session: Option<Session>,
@@ -46,6 +51,8 @@ pub struct Connection {
 struct Session {
     link: Arc<Link>,
     author: Author,
+    /// What is known of the peer where it is another server.
+    server: Option<OtherServer>,
     /// Rooms that the peer asked for by name, loaded and not yet synced.
     known: BTreeMap<DocumentId, Arc<RoomHandle>>,
     /// Rooms that it is in.
@@ -57,8 +64,9 @@ struct Session {
 
 impl Connection {
     /// A socket that was just accepted.
-    pub fn new(hub: Arc<Hub>) -> Self {
+    pub fn new(hub: Arc<Hub>, token: Option<String>) -> Self {
         Self {
+            token,
             socket: Socket::open(Arc::clone(&hub)),
             hub,
             envelope: Envelope::default(),
@@ -101,7 +109,13 @@ impl Connection {
         if let Some(session) = &mut self.session
             && let Some((document, message)) = self.envelope.open(&session.link.peer_id, bytes)
         {
-            return session.sync(&self.hub, document, message).await;
+            return match &session.server {
+                None => session.sync(&self.hub, document, message).await,
+                Some(other) => {
+                    other.received(bytes.len());
+                    session.say(&self.hub, document, Said::Sync(message.to_vec())).await
+                }
+            };
         }
         let frame = self.envelope.decode(bytes).map_err(|error| match error {
             FrameError::TooLong(_) => Closing::over(Limit::MessageLists, error.to_string()),
@@ -111,15 +125,18 @@ impl Connection {
             | FrameError::DocumentId => Closing::protocol(error.to_string()),
         })?;
         if let Frame::Join { sender, metadata, versions } = frame {
-            return self.join(sender, metadata, &versions);
+            return self.join(sender, metadata, &versions).await;
         }
         let Some(session) = &mut self.session else {
             return Err(Closing::protocol("the first message of a connection is join"));
         };
+        if let Some(other) = &session.server {
+            other.received(bytes.len());
+        }
         session.take(&self.hub, frame).await
     }
 
-    fn join(
+    async fn join(
         &mut self,
         sender: String,
         metadata: PeerMetadata,
@@ -135,7 +152,12 @@ impl Connection {
         if let Some(old) = self.session.take() {
             self.hub.leave(&old.link);
         }
-        let link = Arc::new(Link::new(sender, metadata.chartroom, Arc::clone(self.outbox())));
+        let (token, outbox) = (self.token.as_deref(), self.outbox());
+        let admitted = server::admit(&self.hub, &metadata, token, sender.clone(), outbox).await?;
+        let (link, server) = match admitted {
+            Some((link, server)) => (link, Some(server)),
+            None => (Arc::new(Link::new(sender, metadata.chartroom, Arc::clone(outbox))), None),
+        };
         self.hub.enter(&link);
         link.send(&Frame::Peer {
             sender: self.hub.peer_id.clone(),
@@ -149,7 +171,7 @@ impl Connection {
                     parts: true,
                 }),
                 person: None,
-                server: None,
+                server: server.as_ref().map(|_| self.hub.registry.name.clone()),
             },
             version: PROTOCOL_VERSION.to_owned(),
         });
@@ -157,6 +179,7 @@ impl Connection {
         self.session = Some(Session {
             link,
             author,
+            server,
             known: BTreeMap::new(),
             joined: BTreeMap::new(),
             follows: Follows::default(),
@@ -182,6 +205,9 @@ impl Session {
         if frame_sender(&frame).is_some_and(|sender| sender != self.link.peer_id) {
             hub.metrics.frames_foreign.inc();
             return self.link.mistake();
+        }
+        if self.server.is_some() {
+            return self.take_of_server(hub, frame).await;
         }
         match frame {
             Frame::Request { document, data, .. } | Frame::Sync { document, data, .. } => {

@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Closing, Outbox};
+use super::{Closing, Outbox, neighbours::ServerEnd};
 use crate::{
     limits::Patience,
     wire::frame::{ChartroomMetadata, Frame, encode},
@@ -25,6 +25,8 @@ pub(crate) struct Link {
     pub extensions: bool,
     /// Whether it takes long sync messages in parts.
     pub parts: bool,
+    /// What it is, where it is another server.
+    pub server: Option<ServerEnd>,
     /// What waits for its socket.
     pub outbox: Arc<Outbox>,
     heads_wanted: AtomicBool,
@@ -40,7 +42,14 @@ impl Link {
     ) -> Self {
         let (heads_wanted, patience) = (AtomicBool::new(false), Mutex::new(Patience::new()));
         let parts = extensions.is_some_and(|extensions| extensions.parts);
-        Self { peer_id, extensions: extensions.is_some(), parts, outbox, heads_wanted, patience }
+        let (extensions, server) = (extensions.is_some(), None);
+        Self { peer_id, extensions, parts, server, outbox, heads_wanted, patience }
+    }
+
+    /// Another server, at the far end of a link.
+    pub fn to_server(peer_id: String, server: ServerEnd, outbox: Arc<Outbox>) -> Self {
+        let extensions = server.chartroom;
+        Self { extensions, server: Some(server), ..Self::new(peer_id, None, outbox) }
     }
 
     /// Whether the peer wants to hear which heads this server's storage has.
@@ -53,8 +62,12 @@ impl Link {
         self.heads_wanted.store(wanted, Ordering::Relaxed);
     }
 
-    /// Changes of the peer were refused; it may be one too many.
+    /// Changes of the peer were refused; it may be one too many. Those of another server are kept aside
+    /// instead, which is bounded in its own way.
     pub fn refused(&self, count: usize) -> Result<(), Closing> {
+        if self.server.is_some() {
+            return Ok(());
+        }
         self.patience.lock().refused(count)
     }
 

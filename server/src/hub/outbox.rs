@@ -3,7 +3,13 @@
 //! Whoever pushes never waits. A queue that overflows is emptied and the connection is told to try
 //! again later; the peer then syncs anew, which costs less than everything it missed.
 
-use std::{borrow::Cow, collections::VecDeque, future::poll_fn, task::Poll};
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    future::poll_fn,
+    sync::atomic::{AtomicU64, Ordering},
+    task::Poll,
+};
 
 use bytes::Bytes;
 use chartroom_engine::limits::QUEUE_FRAMES_MAX;
@@ -74,6 +80,7 @@ pub struct Outbox {
     ready: AtomicWaker,
     taken: Notify,
     ended: Notify,
+    written: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +112,7 @@ impl Outbox {
             ready: AtomicWaker::new(),
             taken: Notify::new(),
             ended: Notify::new(),
+            written: AtomicU64::new(0),
         }
     }
 
@@ -133,6 +141,11 @@ impl Outbox {
     /// Whether frames of so many bytes together fit where nothing waits.
     pub fn holds(&self, bytes: usize) -> bool {
         bytes <= self.bytes_max / 2
+    }
+
+    /// Bytes that were taken to be written since this was last asked.
+    pub fn take_written(&self) -> u64 {
+        self.written.swap(0, Ordering::Relaxed)
     }
 
     /// Bytes that wait.
@@ -218,6 +231,7 @@ impl Outbox {
             frames.push(frame);
         }
         state.bytes -= bytes;
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
         let closing = state.frames.is_empty().then(|| state.closing.clone()).flatten();
         let ping = std::mem::take(&mut state.ping);
         let some = !frames.is_empty() || ping || closing.is_some();

@@ -14,7 +14,9 @@ mod summary;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use chartroom_engine::{Batch, CommandError, Input, Output, RoomId, Snapshot, change::Refusal};
+use chartroom_engine::{
+    Batch, CommandError, Input, Output, RoomId, Snapshot, change::Refusal, heads_digest,
+};
 use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
@@ -156,6 +158,7 @@ impl RoomTask {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
                     live.members.rest();
+                    live.members.count_what_servers_lack(&self.id, &live.room);
                     self.resident.measure(&live.room, live.members.count());
                 }
                 count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {
@@ -209,6 +212,7 @@ impl RoomTask {
             live.staged = Staged::default();
         }
         live.answer_reads();
+        live.members.tell_servers(&self.id, &live.room);
         if live.room.settled() && live.log.is_due(&live.room) {
             live.log.compact(&self.hub, &live.room, self.answer.clone());
         }
@@ -245,6 +249,9 @@ impl RoomTask {
                     }
                     live.members.send_refused(&self.hub.peer_id, &self.id, peer, &hashes, &reason);
                 }
+                Output::Quarantine { peer, change } => {
+                    live.members.keep_aside(&self.hub, &self.id, &live.room, peer, change);
+                }
                 Output::Introduce { peer, actors } => {
                     live.members.send_authors(&self.hub.peer_id, &self.id, peer, &actors);
                 }
@@ -268,12 +275,19 @@ impl RoomTask {
         let seq = batch.changes.last().map_or(live.log.seq(), |change| change.seq);
         self.hub.metrics.changes.inc_by(batch.changes.len() as u64);
         self.hub.metrics.batches.inc();
-        live.persisting = Some(Persisting { number, bytes, seq });
+        let (changes, heads) =
+            (batch.changes.len() as u64, heads_digest(&live.room.document().heads()));
+        live.persisting = Some(Persisting { number, bytes, seq, changes, heads });
         let summary = summary_of(&self.id, &live.room, &batch);
         let facts = batch.mirrors.iter().filter_map(|ticket| live.facts.remove(ticket));
-        let facts = facts.flatten().collect();
-        let batch =
-            RoomBatch { summary, facts, ..RoomBatch::new(self.id.clone(), batch, clock::now_ms()) };
+        let accepted = self.hub.quarantine.accepted(&self.id, &batch.changes);
+        let facts = facts.flatten().chain(accepted).collect();
+        let batch = RoomBatch {
+            summary,
+            facts,
+            heads: Some(heads),
+            ..RoomBatch::new(self.id.clone(), batch, clock::now_ms())
+        };
         let (answer, at) = (self.answer.clone(), Instant::now());
         self.hub.writer.commit(batch, move |result| {
             // The channel holds more than a room has under way; a task that ended needs no answer.

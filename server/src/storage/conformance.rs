@@ -95,7 +95,7 @@ pub(crate) fn change(seq: u64, bytes: &[u8]) -> LoggedChange {
     for (at, byte) in hash.iter_mut().zip(seq.to_be_bytes().iter().chain(bytes)) {
         *at = *byte;
     }
-    LoggedChange { seq, hash: ChangeHash(hash), bytes: Arc::from(bytes) }
+    LoggedChange { seq, hash: ChangeHash(hash), bytes: Arc::from(bytes), via: None }
 }
 
 /// Bytes that no compression or repetition hides a fault in.
@@ -128,6 +128,7 @@ pub(crate) fn event(room: &RoomId, seq: u64) -> Event {
         changes: vec!["ab".repeat(32)],
         import: seq.is_multiple_of(2),
         source: None,
+        via: None,
         details: if seq == 1 { Value::Null } else { json!({"severity": 1.50}) },
     }
 }

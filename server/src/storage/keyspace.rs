@@ -28,10 +28,10 @@ pub(super) use keys::{LOG_KEYS, log_of};
 pub use records::VALUE_BYTES_MAX;
 
 /// The version of keys and records. A store of another version is not opened.
-const FORMAT: u32 = 2;
-/// The version before, which is read as it stands: it had no packs (`sled/packs`), and would not find
-/// what is in one.
-const FORMAT_BEFORE: &[u8] = b"1";
+const FORMAT: u32 = 3;
+/// The versions before, which are read as they stand: the first had no packs (`sled/packs`), and would
+/// not find what is in one; neither had changes that came through another server, nor would read them.
+const FORMATS_BEFORE: [&[u8]; 2] = [b"1", b"2"];
 
 /// An ordered map of bytes, as [`Keyspace`] needs it.
 pub trait Tree: Send + Sync + 'static {
@@ -153,7 +153,7 @@ impl<T: Tree> Keyspace<T> {
         let found = records::read(&self.tree, &keys::VERSION)?;
         match found.as_deref() {
             Some(found) if found == expected.as_bytes() => return Ok(()),
-            Some(FORMAT_BEFORE) => {}
+            Some(found) if FORMATS_BEFORE.contains(&found) => {}
             None if self.is_empty()? => {}
             found => {
                 let found = found.map_or("none".into(), String::from_utf8_lossy).into_owned();

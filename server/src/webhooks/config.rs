@@ -16,9 +16,9 @@ use serde::Deserialize;
 
 use super::{
     retry::Retry,
-    rooms::RoomPattern,
     signature::{SecretError, Secrets},
 };
+use crate::patterns::RoomPattern;
 
 /// Longest name of a target.
 const NAME_BYTES_MAX: usize = 32;

@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use chartroom_engine::{RoomId, RoomName};
 use serde::{Deserialize, Serialize};
 
-use super::rooms::RoomPattern;
 use crate::{
     hub::{Hub, RoomError},
+    patterns::RoomPattern,
     storage::Fact,
 };
 

@@ -59,6 +59,7 @@ fn a_conflict_is_told_in_words() {
             author: None,
             authored_ms: 0,
             import: false,
+            via: None,
         };
         let room = "patient:1".parse().unwrap();
         let events = derive(&room, &change, &Rules::shipped(), NOW);

@@ -157,6 +157,7 @@ impl World {
                 Output::Answered { .. }
                 | Output::Saved { .. }
                 | Output::Adopted
+                | Output::Quarantine { .. }
                 | Output::GivenBack { .. } => {}
             }
         }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::hub::{Hub, RoomError, RoomHandle, answers::Answers, link::Link, room_task::Mail};
 
 /// Being in a room.
-pub(super) struct Membership {
+pub(in crate::hub) struct Membership {
     room: Arc<RoomHandle>,
     peer: Peer,
     turns: Arc<Semaphore>,

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::{Flow, Live, Mail, RoomTask, StorageAnswer};
 use crate::{
     clock,
-    hub::{Mirror, RoomError, handle::Edits},
+    hub::{Mirror, RoomError, handle::Edits, neighbours::ServerEnd},
 };
 
 impl RoomTask {
@@ -15,16 +15,23 @@ impl RoomTask {
         let input = match mail {
             Mail::Join { peer, link, author, answers, joined } => {
                 let extensions = link.extensions;
+                let server = link.server.as_ref().map(ServerEnd::linked);
                 live.members.enter(&self.hub.peer_id, &self.id, peer, link, answers);
                 // A connection that ended meanwhile says so with its next mail.
                 let _ = joined.send(Ok(()));
-                Input::Joined { peer, author: Some(author), may_write: true, extensions }
+                match server {
+                    Some(server) => Input::Linked { peer, server },
+                    None => {
+                        Input::Joined { peer, author: Some(author), may_write: true, extensions }
+                    }
+                }
             }
             Mail::Received { peer, message, turn } => {
                 live.staged.bytes += message.len();
                 live.staged.turns.push(turn);
                 Input::Received { peer, message }
             }
+            Mail::Vouched { peer, actors } => Input::Vouched { peer, actors },
             Mail::Left { peer } => {
                 live.members.leave(peer);
                 Input::Left { peer }
@@ -119,6 +126,7 @@ impl RoomTask {
                 live.log.appended(persisting.bytes, persisting.seq);
                 live.room.handle(clock::now_ms(), Input::Persisted { through: number });
                 let flow = self.drain(live);
+                self.hub.linked.tell(&self.id, persisting.heads, persisting.changes);
                 live.members.announce_heads(&self.hub, &self.id, &live.room);
                 flow
             }

@@ -55,6 +55,10 @@ pub(super) struct Persisting {
     pub bytes: u64,
     /// Its last change.
     pub seq: u64,
+    /// How many changes it has.
+    pub changes: u64,
+    /// A digest of the heads behind it.
+    pub heads: [u8; 16],
 }
 
 /// Commands that are answered together.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, Command, Peer, Plan, Room, RoomId};
+use chartroom_engine::{ActorId, Author, Command, Peer, Plan, Room, RoomId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::hub::{
@@ -29,6 +29,8 @@ pub(crate) enum Mail {
     },
     /// A sync message of a peer that entered; the peer's turn lasts until it is dealt with.
     Received { peer: Peer, message: Vec<u8>, turn: OwnedSemaphorePermit },
+    /// A server that entered says who is behind actors.
+    Vouched { peer: Peer, actors: Vec<(ActorId, Author)> },
     /// A message to relay.
     Ephemeral { peer: Peer, message: Ephemeral },
     /// A peer is gone.
@@ -68,6 +70,7 @@ impl Mail {
             }
             Self::Read(read) => read(Err(error.clone())),
             Self::Received { .. }
+            | Self::Vouched { .. }
             | Self::Ephemeral { .. }
             | Self::Left { .. }
             | Self::Unload

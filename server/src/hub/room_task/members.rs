@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use chartroom_client::deflate::deflate;
 use chartroom_engine::{
-    ActorId, Answer, Author, ChangeHash, CloseReason, Peer, Room, RoomId, change::Refusal,
-    limits::SYNC_PART_BYTES,
+    ActorId, Answer, Author, ChangeHash, CloseReason, Peer, Quarantined, Room, RoomId,
+    change::Refusal, heads_digest, limits::SYNC_PART_BYTES,
 };
 
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Members {
     links: BTreeMap<Peer, Member>,
+    /// Those that are servers, and whether each was last in step.
+    servers: BTreeMap<Peer, bool>,
     seen: Seen,
     /// The last long message that went out in parts, for all who are sent the same.
     parts: Option<(Arc<[u8]>, Vec<Bytes>)>,
@@ -63,11 +66,62 @@ impl Members {
         answers: Arc<Answers>,
     ) {
         let sync = SyncHead::new(us, &link.peer_id, &id.document_id());
+        if link.server.is_some() {
+            self.servers.insert(peer, false);
+        }
         self.links.insert(peer, Member { link, answers, sync });
     }
 
     pub fn leave(&mut self, peer: Peer) {
         self.links.remove(&peer);
+        self.servers.remove(&peer);
+    }
+
+    /// Tells links whether their servers have what the room has, where that changed.
+    pub fn tell_servers(&mut self, id: &RoomId, room: &Room) {
+        if self.servers.is_empty() || !room.settled() {
+            return;
+        }
+        for (peer, was) in &mut self.servers {
+            let is = room.is_in_step(*peer);
+            if std::mem::replace(was, is) != is
+                && let Some(server) = self.links.get(peer).and_then(|m| m.link.server.as_ref())
+            {
+                let heads = heads_digest(&room.document().heads());
+                server.news.tell(id, |news| {
+                    (news.in_step, news.heads) = (Some(is), Some(heads));
+                });
+            }
+        }
+    }
+
+    /// Tells links how many changes their servers lack, which costs more than whether any.
+    pub fn count_what_servers_lack(&self, id: &RoomId, room: &Room) {
+        for (peer, _) in self.servers.iter().filter(|(_, in_step)| !**in_step) {
+            if let Some(server) = self.links.get(peer).and_then(|m| m.link.server.as_ref()) {
+                let lacks = room.lacks(*peer);
+                server.news.tell(id, |news| news.lacks = Some(lacks));
+            }
+        }
+    }
+
+    /// Keeps a change aside that another server brought and this one's rules refuse.
+    pub fn keep_aside(
+        &self,
+        hub: &Arc<Hub>,
+        id: &RoomId,
+        room: &Room,
+        peer: Peer,
+        change: Quarantined,
+    ) {
+        let Some(Member { link, .. }) = self.links.get(&peer) else { return };
+        let Some(server) = &link.server else { return };
+        server.news.tell(id, |news| news.quarantined += 1);
+        if hub.keep_aside(id, room.people(), &server.name, change).is_err() {
+            let message =
+                "more changes are refused here than are kept aside; an operator has to look";
+            link.fail(&hub.peer_id, Closing::policy(message));
+        }
     }
 
     /// Ends the connection of one peer.
@@ -139,6 +193,17 @@ impl Members {
         // Before the peer can answer.
         answers.expect(answer);
         let in_parts = link.parts && message.len() > SYNC_PART_BYTES;
+        if link.server.as_ref().is_some_and(|server| server.chartroom)
+            && let Some(data) = deflate(message)
+        {
+            return link.send(&Frame::SyncDeflated {
+                sender: us.to_owned(),
+                target: link.peer_id.clone(),
+                document: id.document_id(),
+                size: message.len() as u64,
+                data,
+            });
+        }
         // What is larger than the queue goes as one frame or not at all.
         if !in_parts || !link.outbox.holds(message.len()) {
             return link.outbox.push(sync.frame(message).into());

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Batch, Peer, RoomId};
+use chartroom_engine::{Batch, Peer, RoomId, heads_digest};
 use tokio::sync::oneshot;
 
 use super::{Flow, Live, RoomTask, members::Members};
@@ -42,6 +42,7 @@ impl RoomTask {
         let batch = Batch { number: 1, changes: next.log(), ..Batch::default() };
         let first = RoomBatch {
             summary: record.map(|record| record.summary),
+            heads: Some(heads_digest(&next.heads())),
             ..RoomBatch::new(id.clone(), batch, now_ms)
         };
         let sealing = RoomBatch {

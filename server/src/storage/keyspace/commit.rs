@@ -70,6 +70,10 @@ impl<T: Tree> Plan<'_, T> {
         for (actor, author) in &batch.batch.bindings {
             self.binding(room, &mut entry, actor, author)?;
         }
+        let ends_the_log = batch.batch.changes.last().is_some_and(|last| last.seq == entry.seq);
+        if let (Some(heads), true) = (batch.heads, ends_the_log) {
+            entry.heads = Some(u128::from_be_bytes(heads));
+        }
         if let Some(summary) = &batch.summary {
             entry.summary = summary.clone();
         }

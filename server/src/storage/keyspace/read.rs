@@ -286,7 +286,8 @@ impl<T: Tree> Keyspace<T> {
 }
 
 fn listed(id: RoomId, entry: Entry) -> RoomRecord {
-    RoomRecord { id, summary: entry.summary, event_last: entry.event_seq }
+    let heads = entry.heads.map(u128::to_be_bytes);
+    RoomRecord { id, summary: entry.summary, event_last: entry.event_seq, heads }
 }
 
 fn latest_epochs(rooms: Vec<RoomRecord>) -> Vec<RoomRecord> {

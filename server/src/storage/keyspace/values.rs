@@ -35,6 +35,9 @@ pub(super) struct Entry {
     /// What the list shows.
     #[serde(default)]
     pub summary: RoomSummary,
+    /// A digest of the heads that the log leads to; a number, as its bytes are in big-endian order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<u128>,
 }
 
 impl Entry {
@@ -67,6 +70,8 @@ struct KeptEvent<'a> {
     details: Cow<'a, Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<Cow<'a, EventSource>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    via: Option<Arc<str>>,
 }
 
 /// Writes a small record.
@@ -82,16 +87,30 @@ pub(super) fn decode_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> 
     serde_json::from_slice(bytes).ok()
 }
 
-/// Writes a change: its hash, when it was received (8 bytes, little-endian), its chunk.
+/// Bytes of the time in a change's record: enough for nine thousand years.
+const TIME_BYTES: usize = 7;
+
+/// Writes a change: its hash; when it was received (7 bytes, little-endian); the length in one byte of
+/// the name of the server that it came through, 0 for none, and the name; its chunk.
 pub(super) fn encode_change(change: &LoggedChange, received_ms: u64) -> Vec<u8> {
-    [change.hash.0.as_slice(), &received_ms.to_le_bytes(), &change.bytes].concat()
+    let via = change.via.as_deref().unwrap_or_default();
+    let via = via.get(..via.floor_char_boundary(usize::from(u8::MAX))).unwrap_or_default();
+    let mut head = received_ms.to_le_bytes();
+    if let Some(last) = head.last_mut() {
+        *last = u8::try_from(via.len()).unwrap_or(u8::MAX);
+    }
+    [change.hash.0.as_slice(), &head, via.as_bytes(), &change.bytes].concat()
 }
 
 /// Reads a change.
 pub(super) fn decode_change(seq: u64, record: &[u8]) -> Option<LoggedChange> {
     let (hash, rest) = record.split_first_chunk()?;
-    let (_received_ms, bytes) = rest.split_first_chunk::<8>()?;
-    Some(LoggedChange { seq, hash: ChangeHash(*hash), bytes: Arc::from(bytes) })
+    let (_received_ms, rest) = rest.split_first_chunk::<TIME_BYTES>()?;
+    let (length, rest) = rest.split_first()?;
+    let (via, bytes) = rest.split_at_checked(usize::from(*length))?;
+    let via = str::from_utf8(via).ok()?;
+    let via = (!via.is_empty()).then(|| Arc::from(via));
+    Some(LoggedChange { seq, hash: ChangeHash(*hash), bytes: Arc::from(bytes), via })
 }
 
 /// Writes an event.
@@ -111,6 +130,7 @@ pub(super) fn encode_event(event: &Event) -> Vec<u8> {
         import: event.import,
         details: Cow::Borrowed(&event.details),
         source: event.source.as_ref().map(Cow::Borrowed),
+        via: event.via.clone(),
     })
 }
 
@@ -135,6 +155,7 @@ pub(super) fn decode_event(room: &RoomName, seq: u64, record: &[u8]) -> Option<E
         import: kept.import,
         details: kept.details.into_owned(),
         source: kept.source.map(Cow::into_owned),
+        via: kept.via,
     })
 }
 

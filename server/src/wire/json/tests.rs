@@ -40,6 +40,7 @@ fn event(name: &str, resource: Value) -> Event {
         import: false,
         details: json!({ "why": 1 }),
         source: None,
+        via: None,
     }
 }
 

@@ -131,6 +131,7 @@ mod tests {
             import: false,
             details: Value::Null,
             source: None,
+            via: None,
         }
     }
 
@@ -156,6 +157,7 @@ mod tests {
         let repeated = |seq, resource_type| Event {
             room: room("pharmacy:queue"),
             source: Some(EventSource { room: room(CHART), seq }),
+            via: None,
             ..event(1, resource_type)
         };
         assert!(subscription.has_original(&repeated(11, "MedicationRequest")));

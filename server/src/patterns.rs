@@ -1,4 +1,4 @@
-//! Which rooms a target hears.
+//! Which rooms are meant: by their name, their kind, or all of them.
 
 use std::{fmt, str::FromStr};
 

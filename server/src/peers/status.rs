@@ -1,0 +1,234 @@
+//! How each link to another server stands: what `GET /peers` and the metrics tell.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use chartroom_engine::time;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::agenda::Lag;
+use crate::{clock, hub::Rights, observe::PeerMetrics};
+
+/// Rooms about which nothing is done that are named one by one.
+const HELD_SHOWN: usize = 100;
+
+/// Whether a link stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// It is being dialled.
+    Connecting,
+    /// It stands.
+    Connected,
+    /// It broke, and is dialled again after a while.
+    Waiting,
+    /// The server that dials here is not there.
+    Away,
+}
+
+/// One link.
+pub(crate) struct Status {
+    name: Arc<str>,
+    /// Where it is dialled; `None` where it dials.
+    address: Option<String>,
+    rights: Rights,
+    received: AtomicU64,
+    sent: AtomicU64,
+    metrics: PeerMetrics,
+    standing: Mutex<Standing>,
+}
+
+struct Standing {
+    state: State,
+    since_ms: u64,
+    problem: Option<Problem>,
+    /// Whether it is a Chartroom server; `None` before it was met.
+    chartroom: Option<bool>,
+    lag: Lag,
+    held: Vec<Held>,
+    refused: u64,
+}
+
+/// Why a link broke last.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem {
+    message: String,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    try_again_at: Option<String>,
+}
+
+/// A room about which nothing is done.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Held {
+    /// The room's name.
+    pub room: String,
+    /// Why, as a stable code.
+    pub code: &'static str,
+}
+
+/// A link as it is told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    name: Arc<str>,
+    direction: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    software: Option<&'static str>,
+    patterns: Vec<String>,
+    read_only: bool,
+    state: State,
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+    rooms: Rooms,
+    lag: Behind,
+    bytes: Bytes,
+    /// Changes of it that this server's rules refuse, kept aside.
+    pub quarantined: usize,
+    /// Changes of this server that it said to refuse.
+    refused: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Rooms {
+    known: usize,
+    behind: usize,
+    held: Vec<Held>,
+}
+
+#[derive(Debug, Serialize)]
+struct Behind {
+    changes: u64,
+    seconds: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Bytes {
+    received: u64,
+    sent: u64,
+}
+
+impl Status {
+    pub fn new(
+        name: Arc<str>,
+        address: Option<String>,
+        rights: Rights,
+        metrics: PeerMetrics,
+    ) -> Self {
+        let standing = Standing {
+            state: if address.is_some() { State::Connecting } else { State::Away },
+            since_ms: clock::now_ms(),
+            problem: None,
+            chartroom: None,
+            lag: Lag::default(),
+            held: Vec::new(),
+            refused: 0,
+        };
+        let (received, sent) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { name, address, rights, received, sent, metrics, standing: Mutex::new(standing) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn enter(&self, state: State) {
+        let mut standing = self.standing.lock();
+        if standing.state != state {
+            (standing.state, standing.since_ms) = (state, clock::now_ms());
+        }
+        self.metrics.connected.set(i64::from(state == State::Connected));
+    }
+
+    /// It is being dialled.
+    pub fn connecting(&self) {
+        self.enter(State::Connecting);
+    }
+
+    /// It stands.
+    pub fn connected(&self, chartroom: bool) {
+        self.enter(State::Connected);
+        let mut standing = self.standing.lock();
+        (standing.chartroom, standing.problem) = (Some(chartroom), None);
+    }
+
+    /// It broke; `try_again_ms` is when it is dialled again, `None` where that is for the other end.
+    pub fn broke(&self, message: String, try_again_ms: Option<u64>) {
+        self.enter(if try_again_ms.is_some() { State::Waiting } else { State::Away });
+        self.metrics.failures.inc();
+        let instant = |ms: u64| time::rfc3339(i64::try_from(ms).unwrap_or(i64::MAX));
+        let (at, try_again_at) = (instant(clock::now_ms()), try_again_ms.map(instant));
+        self.standing.lock().problem = Some(Problem { message, at, try_again_at });
+    }
+
+    /// How far the two ends are apart.
+    pub fn lags(&self, lag: Lag, held: Vec<Held>) {
+        self.metrics.rooms_behind.set(i64::try_from(lag.behind).unwrap_or(i64::MAX));
+        self.metrics.lag_changes.set(i64::try_from(lag.changes).unwrap_or(i64::MAX));
+        self.metrics.lag_seconds.set(lag.ms as f64 / 1000.0);
+        let mut standing = self.standing.lock();
+        (standing.lag, standing.held) = (lag, held);
+    }
+
+    /// It refused changes of this server.
+    pub fn refused(&self, count: u64) {
+        self.standing.lock().refused += count;
+        self.metrics.refused.inc_by(count);
+    }
+
+    /// Bytes that came.
+    pub fn received(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics.received.inc_by(bytes);
+    }
+
+    /// Bytes that were written.
+    pub fn sent(&self, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics.sent.inc_by(bytes);
+    }
+
+    /// Bytes that came, and that were written.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
+
+    /// As it is told.
+    pub fn report(&self, quarantined: usize) -> Report {
+        let standing = self.standing.lock();
+        let instant = |ms: u64| time::rfc3339(i64::try_from(ms).unwrap_or(i64::MAX));
+        Report {
+            name: Arc::clone(&self.name),
+            direction: if self.address.is_some() { "dials" } else { "is-dialled" },
+            address: self.address.clone(),
+            software: standing
+                .chartroom
+                .map(|ours| if ours { "chartroom" } else { "automerge-repo" }),
+            patterns: self.rights.rooms.iter().map(ToString::to_string).collect(),
+            read_only: !self.rights.may_write,
+            state: standing.state,
+            since: instant(standing.since_ms),
+            problem: standing.problem.clone(),
+            rooms: Rooms {
+                known: standing.lag.rooms,
+                behind: standing.lag.behind,
+                held: standing.held.iter().take(HELD_SHOWN).cloned().collect(),
+            },
+            lag: Behind { changes: standing.lag.changes, seconds: standing.lag.ms / 1000 },
+            bytes: Bytes {
+                received: self.received.load(Ordering::Relaxed),
+                sent: self.sent.load(Ordering::Relaxed),
+            },
+            quarantined,
+            refused: standing.refused,
+        }
+    }
+}

@@ -23,6 +23,7 @@ const REQUESTS_MAX: usize = 64;
 pub struct Client {
     handle: Handle,
     status: watch::Receiver<Status>,
+    closing: oneshot::Sender<oneshot::Sender<()>>,
 }
 
 /// Where the connection stands.
@@ -67,15 +68,16 @@ impl Client {
     /// Begins to connect a person, and returns at once: [`status`](Self::status) tells what comes of
     /// it. Must be called within a tokio runtime.
     ///
-    /// Where the server knows the person by the target's token, what is said here does not count.
+    /// A server without sign-in takes the person for whom is named here.
     pub fn connect(target: Target, person: Author) -> Self {
         let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
         let (status, standing) = watch::channel(Status::Connecting);
         let drained = Arc::new(Notify::new());
         let (heard, line) = line::open(target, person.clone());
         let task = Task::new(person, waiting, heard, line, Arc::clone(&drained), status);
-        tokio::spawn(task.run());
-        Self { handle: Handle { requests, drained }, status: standing }
+        let (closing, close) = oneshot::channel();
+        tokio::spawn(task.run(close));
+        Self { handle: Handle { requests, drained }, status: standing, closing }
     }
 
     /// Where the connection stands, now and from now on.
@@ -88,8 +90,9 @@ impl Client {
     ///
     /// Returns when the room can be read: once the server has sent what it has, or, without a
     /// connection, at once with what is known, which for a room that was not open before is nothing.
-    /// [`OpenRoom::until_in_step`] waits for the server in any case. Before the first attempt to
-    /// connect has come to something this waits for it, 25 s at most.
+    /// [`OpenRoom::until_in_step`] waits for the server in any case. The first attempt to connect is
+    /// waited for, which is up to 25 s, and a first sync for as long as it goes on. May be dropped at
+    /// any time.
     pub async fn open(&self, name: &str) -> Result<OpenRoom, OpenError> {
         let name: RoomName = name.parse()?;
         let (reply, opened) = oneshot::channel();
@@ -106,15 +109,16 @@ impl Client {
         }
     }
 
-    /// Leaves all rooms, tells the server and closes the socket, in this order; takes 2 s at most.
+    /// Leaves all rooms, tells the server and closes the socket, in this order; takes 5 s at most.
     ///
     /// Edits that are unsaved by then are given up: wait for [`Edit::saved`](crate::Edit::saved) or
-    /// [`OpenRoom::until_in_step`] first where that matters.
+    /// [`OpenRoom::until_in_step`] first where that matters. What came from the client says from now
+    /// on that it is closed; rooms can still be read.
     pub async fn close(self) {
-        let (reply, closed) = oneshot::channel();
-        if self.handle.requests.send(Request::Close { reply }).await.is_ok() {
+        let (ending, ended) = oneshot::channel();
+        if self.closing.send(ending).is_ok() {
             // The task drops its end when it is done.
-            let _ = closed.await;
+            let _ = ended.await;
         }
     }
 }

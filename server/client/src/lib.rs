@@ -60,7 +60,9 @@ mod room;
 mod task;
 
 pub use chartroom_engine::{
-    Author, ChangeHash, Command, CommandError, Conflict, Event, RoomName, RoomNameError,
+    Action, Author, ChangeHash, Command, CommandError, Conflict, Event, EventSource, RoomName,
+    RoomNameError,
+    document::{ConflictKind, ConflictValue},
 };
 pub use client::{Client, OpenError, Status};
 pub use dial::Target;
@@ -69,3 +71,8 @@ pub use events::{Events, FollowError};
 pub use line::{JOIN_WAIT, LineError, SILENCE_MAX};
 pub use room::{EditError, OpenRoom, WaitError};
 pub use task::{UNSAVED_BYTES_MAX, UNSAVED_MAX};
+
+/// The example of docs/client-rust.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/client-rust.md")]
+struct Page;

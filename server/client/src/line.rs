@@ -30,7 +30,7 @@ pub const JOIN_WAIT: Duration = Duration::from_secs(10);
 /// So long without a word or a ping, and the connection counts as broken; a server pings every 5 s.
 pub const SILENCE_MAX: Duration = Duration::from_secs(20);
 /// How long a closing handshake may take.
-pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// A connection that stood so long was a good one: the next wait starts small again.
 const GOOD: Duration = Duration::from_secs(5);
 /// Frames that wait between the socket and the client's task, either way.

@@ -15,8 +15,8 @@ use crate::{
 
 /// An open room: a replica that every read is answered from, and that edits are made in at once.
 ///
-/// Dropping it leaves the room within a second, unless it is open elsewhere too; edits that are
-/// unsaved then still go out first.
+/// Dropping it leaves the room within a second, unless it is open elsewhere too; while there is a
+/// client, edits that are unsaved then still go out first.
 #[derive(Clone)]
 pub struct OpenRoom {
     pub(crate) name: RoomName,
@@ -95,8 +95,9 @@ impl OpenRoom {
     /// connection is back; [`Edit::saved`] says when it is safe.
     ///
     /// Waits while [`UNSAVED_MAX`](crate::UNSAVED_MAX) edits or
-    /// [`UNSAVED_BYTES_MAX`](crate::UNSAVED_BYTES_MAX) are unsaved, and else for no more than the
-    /// socket's turn. Where this future is dropped before it resolves, the edit may be made or not.
+    /// [`UNSAVED_BYTES_MAX`](crate::UNSAVED_BYTES_MAX) are unsaved, which without a connection is as
+    /// long as that is away, and while the socket is behind. Where this future is dropped before it
+    /// resolves, the edit may be made or not.
     pub async fn edit(&self, command: Command) -> Result<Edit, EditError> {
         let mut standing = self.standing.clone();
         let mut command = command;
@@ -142,8 +143,9 @@ impl OpenRoom {
         }
     }
 
-    /// Follows the room's numbered events: those behind number `after` first (0 gives the whole
-    /// log), then each as it becomes durable. Up to 64 streams of a client are served at once.
+    /// Follows the room's numbered events: those behind number `after` first, then each as it becomes
+    /// durable. 0 gives the whole log, and ends with [`FollowError::Gone`] where its beginning is not
+    /// kept. Up to 64 streams of a client are served at once.
     pub async fn follow(&self, after: u64) -> Result<Events, FollowError> {
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let request = Request::Follow { room: self.name.clone(), after, events };

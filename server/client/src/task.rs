@@ -27,34 +27,21 @@ use crate::{
     edit::EditState,
     events::FollowError,
     frame::Frame,
-    line::{CLOSE_WAIT, Heard, Wire},
+    line::{Heard, Wire},
 };
 use session::{Said, Session};
 pub use session::{UNSAVED_BYTES_MAX, UNSAVED_MAX};
 
 /// How often rooms are told that time passes.
 const TICK: Duration = Duration::from_secs(1);
+/// How long the end of a client may take, a closing handshake included.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// What handles ask of the task.
 pub(crate) enum Request {
-    Open {
-        name: RoomName,
-        reply: oneshot::Sender<Opened>,
-    },
-    Edit {
-        room: RoomName,
-        command: Command,
-        reply: oneshot::Sender<Result<EditState, NotMade>>,
-    },
-    Follow {
-        room: RoomName,
-        after: u64,
-        events: mpsc::Sender<Result<Event, FollowError>>,
-    },
-    /// `reply` is dropped at the end.
-    Close {
-        reply: oneshot::Sender<()>,
-    },
+    Open { name: RoomName, reply: oneshot::Sender<Opened> },
+    Edit { room: RoomName, command: Command, reply: oneshot::Sender<Result<EditState, NotMade>> },
+    Follow { room: RoomName, after: u64, events: mpsc::Sender<Result<Event, FollowError>> },
 }
 
 /// What an open room shares with the task.
@@ -124,28 +111,36 @@ impl Task {
         Self { person, requests, heard, line, drained, status, wire, rooms, follows: 0 }
     }
 
-    /// Works until the client is closed, or nobody has anything of it any more.
-    pub async fn run(mut self) {
+    /// Works until the client is closed, which whoever sent `closing` hears of by its drop, or nobody
+    /// has anything of the client any more.
+    pub async fn run(mut self, mut closing: oneshot::Receiver<oneshot::Sender<()>>) {
+        let closed = select! {
+            // Whatever is being done; a server that does not read must not keep the client.
+            Ok(closed) = &mut closing => Some(closed),
+            () = self.work() => None,
+        };
+        self.close().await;
+        drop(closed);
+    }
+
+    async fn work(&mut self) {
         let drained = Arc::clone(&self.drained);
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let closing = loop {
+        loop {
             select! {
                 request = self.requests.recv() => match request {
-                    Some(Request::Close { reply }) => break Some(reply),
                     Some(request) => self.take(request).await,
-                    None => break None,
+                    None => return,
                 },
                 heard = self.heard.recv() => match heard {
                     Some(heard) => self.hear(heard).await,
-                    None => break None,
+                    None => return,
                 },
                 () = drained.notified() => self.ask_for_events().await,
                 _ = tick.tick() => self.tick().await,
             }
-        };
-        self.close().await;
-        drop(closing);
+        }
     }
 
     async fn take(&mut self, request: Request) {
@@ -163,7 +158,6 @@ impl Task {
                 session.follows.add(after, events);
                 self.ask_for_events().await;
             }
-            Request::Close { .. } => {}
         }
     }
 
@@ -295,15 +289,20 @@ impl Task {
         }
     }
 
-    /// Leaves the rooms, and waits for the end of the line.
-    async fn close(mut self) {
-        if let Some(wire) = self.wire.take() {
-            let rooms = self.rooms.values();
-            let frames = rooms.filter_map(|session| session.leave(&wire)).collect();
-            let _ = timeout(CLOSE_WAIT, wire.send(frames)).await;
+    /// Leaves the rooms, and waits for the end of the line, though not for long.
+    async fn close(self) {
+        let Self { wire, rooms, heard, mut line, .. } = self;
+        let leaving = async {
+            if let Some(wire) = wire {
+                wire.send(rooms.values().filter_map(|session| session.leave(&wire)).collect())
+                    .await;
+            }
+            drop(heard);
+            (&mut line).await
+        };
+        if timeout(CLOSE_MAX, leaving).await.is_err() {
+            line.abort();
         }
-        drop(self.heard);
-        let _ = timeout(CLOSE_WAIT, self.line).await;
     }
 }
 

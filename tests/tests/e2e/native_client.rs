@@ -2,7 +2,7 @@
 
 mod relay;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
 use chartroom_client::{
     Author, Client, Command, EditError, Event, Events, FollowError, OpenError, OpenRoom, SaveError,
@@ -10,6 +10,7 @@ use chartroom_client::{
 };
 use chartroom_server::{config::ServerConfig, storage::Memory};
 use chartroom_tests::{client::PATIENCE, server::Server};
+use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tokio::time::timeout;
@@ -305,5 +306,58 @@ async fn events_that_are_not_there_end_the_stream() {
     let mut others = room.follow(0).await.unwrap();
     soon(client.close()).await;
     assert!(soon(others.next()).await.is_none());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn cut_after_cut_loses_and_repeats_nothing() {
+    let (_folder, server) = start().await;
+    let relay = Relay::before(server.address()).await;
+    let (_alice, room) = open(relay.target(), "alice").await;
+    let mut events = room.follow(0).await.unwrap();
+    for round in 0..3 {
+        for n in 0..50 {
+            room.edit(put(&format!("a{round}-{n}"))).await.unwrap();
+            if n == 25 {
+                // Some of these have arrived, some are on their way.
+                relay.lead_to(Some(server.address()));
+            }
+        }
+        // The first event of this round has come through.
+        let expected = round * 50 + 1;
+        assert_eq!(next(&mut events).await.seq, expected);
+        for number in expected + 1..=expected + 49 {
+            assert_eq!(next(&mut events).await.seq, number);
+        }
+    }
+    soon(room.until_in_step()).await.unwrap();
+    let stored = server.get(&format!("/rooms/{ROOM}")).await.unwrap();
+    assert_eq!(stored.body["seq"], 150);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_edit_waits_while_too_much_is_unsaved() {
+    let (_folder, server) = start().await;
+    let relay = Relay::before(server.address()).await;
+    relay.lead_to(None);
+    let (client, room) = open(relay.target(), "alice").await;
+    let long = |id: &str| {
+        let mut resource = allergy(id, "latex");
+        resource["note"] = json!([{ "text": "x".repeat(chartroom_client::UNSAVED_BYTES_MAX / 2) }]);
+        Command::Put { resource }
+    };
+    for id in ["a1", "a2"] {
+        soon(room.edit(long(id))).await.unwrap();
+    }
+    let mut third = pin!(room.edit(put("a3")));
+    assert!(third.as_mut().now_or_never().is_none());
+    // What is asked later is answered, so the third was not asked for.
+    soon(client.open("patient:p2")).await.unwrap();
+    assert!(third.as_mut().now_or_never().is_none());
+    assert_eq!(room.unsaved(), 2);
+
+    relay.lead_to(Some(server.address()));
+    soon(soon(third).await.unwrap().saved()).await.unwrap();
     server.stop().await.unwrap();
 }

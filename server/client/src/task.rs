@@ -7,6 +7,7 @@
 mod drive;
 mod follows;
 mod session;
+mod unsaved;
 
 use std::{
     collections::BTreeMap,
@@ -30,7 +31,7 @@ use crate::{
     line::{Heard, Wire},
 };
 use session::{Said, Session};
-pub use session::{UNSAVED_BYTES_MAX, UNSAVED_MAX};
+pub use unsaved::{UNSAVED_BYTES_MAX, UNSAVED_MAX};
 
 /// How often rooms are told that time passes.
 const TICK: Duration = Duration::from_secs(1);

@@ -276,6 +276,36 @@ async fn a_room_founded_anew_takes_its_people_and_their_edits_along() {
 }
 
 #[tokio::test]
+async fn an_edit_that_does_not_fit_the_new_epoch_comes_back() {
+    let (_folder, server) = start().await;
+    let relay = Relay::before(server.address()).await;
+    let (alice, room) = open(relay.target(), "alice").await;
+    for id in ["a1", "a2"] {
+        soon(room.edit(put(id)).await.unwrap().saved()).await.unwrap();
+    }
+    relay.lead_to(None);
+    until_offline(&alice).await;
+    let patch = |id: &str| Command::Patch {
+        resource_type: "AllergyIntolerance".to_owned(),
+        id: id.to_owned(),
+        elements: json!({ "criticality": "high" }).as_object().unwrap().clone(),
+    };
+    let (lost, kept) =
+        (room.edit(patch("a1")).await.unwrap(), room.edit(patch("a2")).await.unwrap());
+    let delete = json!({ "kind": "delete", "resourceType": "AllergyIntolerance", "id": "a1" });
+    assert_eq!(server.command(ROOM, &delete).await.unwrap().status, 200);
+    let answer = server.post_path(&format!("/rooms/{ROOM}/refound"), String::new()).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    relay.lead_to(Some(server.address()));
+    let error = soon(lost.saved()).await.unwrap_err();
+    assert!(matches!(error, SaveError::NotMadeAgain(_)), "{error}");
+    assert_eq!(lost.command(), &patch("a1"));
+    soon(kept.saved()).await.unwrap();
+    assert!(!there("a1")(&room));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_slow_reader_of_events_is_waited_for() {
     const EDITS: u64 = 1000;
     let (_folder, server) = start().await;
@@ -342,22 +372,21 @@ async fn an_edit_waits_while_too_much_is_unsaved() {
     let relay = Relay::before(server.address()).await;
     relay.lead_to(None);
     let (client, room) = open(relay.target(), "alice").await;
-    let long = |id: &str| {
-        let mut resource = allergy(id, "latex");
-        resource["note"] = json!([{ "text": "x".repeat(chartroom_client::UNSAVED_BYTES_MAX / 2) }]);
-        Command::Put { resource }
-    };
-    for id in ["a1", "a2"] {
-        soon(room.edit(long(id))).await.unwrap();
+    // Those that change nothing count as well.
+    let data = "x".repeat(chartroom_client::UNSAVED_BYTES_MAX / 8);
+    let resource = json!({ "resourceType": "Binary", "id": "b1", "data": data });
+    for _ in 0..8 {
+        let long = Command::Put { resource: resource.clone() };
+        soon(room.edit(long)).await.unwrap();
     }
-    let mut third = pin!(room.edit(put("a3")));
-    assert!(third.as_mut().now_or_never().is_none());
-    // What is asked later is answered, so the third was not asked for.
+    let mut another = pin!(room.edit(put("a3")));
+    assert!(another.as_mut().now_or_never().is_none());
+    // What is asked later is answered, so the other was not asked for.
     soon(client.open("patient:p2")).await.unwrap();
-    assert!(third.as_mut().now_or_never().is_none());
-    assert_eq!(room.unsaved(), 2);
+    assert!(another.as_mut().now_or_never().is_none());
+    assert_eq!(room.unsaved(), 8);
 
     relay.lead_to(Some(server.address()));
-    soon(soon(third).await.unwrap().saved()).await.unwrap();
+    soon(soon(another).await.unwrap().saved()).await.unwrap();
     server.stop().await.unwrap();
 }

@@ -4,10 +4,7 @@
 //! is and takes edits; with the first answer of the server the next one takes its place, and what is
 //! unsaved is made again in it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use chartroom_engine::{
     ActorId, Author, ChangeHash, Command, CommandError, Document, DocumentId, Input, Peer, Role,
@@ -19,6 +16,7 @@ use super::{
     NotMade, Opened, Refusal, Standing,
     drive::{Driven, drive},
     follows::Follows,
+    unsaved::{Entry, Unsaved, settle},
 };
 use crate::{
     clock::now_ms,
@@ -27,12 +25,6 @@ use crate::{
     line::Wire,
     room::lock,
 };
-
-/// Edits of a room that may be unsaved: half of the changes that one sync message brings.
-pub const UNSAVED_MAX: usize = 8 * 1024;
-/// Bytes of unsaved edits of a room, as JSON, beyond which no further one is made: what comes back
-/// after a night goes out in one message, of which a server takes 16 MiB.
-pub const UNSAVED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// One room.
 pub(super) struct Session {
@@ -57,21 +49,6 @@ struct Entered {
     head: SyncHead,
     /// What has arrived of a sync message that comes in parts.
     part: Vec<u8>,
-}
-
-/// Edits that the server does not hold, by their changes. One that changed nothing is with the last
-/// change before it, since what it found may depend on that.
-#[derive(Default)]
-struct Unsaved {
-    edits: BTreeMap<ChangeHash, Vec<Entry>>,
-    last: Option<ChangeHash>,
-    count: usize,
-    bytes: usize,
-}
-
-struct Entry {
-    fate: watch::Sender<Fate>,
-    bytes: usize,
 }
 
 /// What a room has to say.
@@ -126,7 +103,7 @@ impl Session {
 
     /// Whether nobody has the room open, and the server has all of it.
     pub fn is_unused(&self) -> bool {
-        self.standing.receiver_count() == 0 && self.follows.is_empty() && self.unsaved.count == 0
+        self.standing.receiver_count() == 0 && self.follows.is_empty() && self.unsaved.count() == 0
     }
 
     /// The server is to be asked again for a room that it refused; says whether it did.
@@ -155,7 +132,7 @@ impl Session {
         let made = match driven.answer.take() {
             Some(Ok(edit)) => {
                 let (fate, state) = watch::channel(Fate::default());
-                self.unsaved.add(edit.hash, Entry { fate, bytes });
+                self.unsaved.add(edit.hash, Entry::new(fate, bytes));
                 Ok(EditState { command: kept, fate: state })
             }
             Some(Err(error)) => Err(NotMade::Command(error)),
@@ -200,10 +177,9 @@ impl Session {
     pub fn left(&mut self) {
         self.follows.lost();
         self.leave_peer();
-        if self.next.take().is_some() {
-            self.id = lock(&self.shown).id().clone();
-            self.document = self.id.document_id();
-        }
+        self.next = None;
+        self.id = lock(&self.shown).id().clone();
+        self.document = self.id.document_id();
         self.tell(|room| (room.answered, room.synced, room.refused) = (true, false, None));
     }
 
@@ -284,27 +260,30 @@ impl Session {
         let Driven { messages, saved, given_back, fault, is_untrusted, is_news, .. } = driven;
         let head = self.wire.as_ref().map(|entered| &entered.head);
         let frames = head.map(|head| messages.iter().map(|message| head.frame(message)).collect());
-        saved.iter().for_each(|hash| self.unsaved.settle(hash, &Ok(())));
-        let back: Vec<ChangeHash> = given_back.iter().filter_map(|edit| edit.hash).collect();
-        back.iter().for_each(|hash| self.unsaved.settle(hash, &Err(refused.clone())));
-        if is_untrusted {
-            self.unsaved.settle_all(&Err(SaveError::Dropped));
-            self.next = None;
+        let saved = self.unsaved.take(saved);
+        let refusals = self.unsaved.take(given_back.iter().filter_map(|edit| edit.hash));
+        let mut dropped = Vec::new();
+        if is_untrusted && self.next.take().is_none() {
+            dropped = self.unsaved.take_all();
             *lock(&self.shown) = found(&self.id, &self.person);
         }
         if is_news {
             self.tell(|_| ());
         }
+        // Who hears of an edit finds the room's standing as it is now.
+        settle(saved, &Ok(()));
+        settle(refusals, &Err(refused));
+        settle(dropped, &Err(SaveError::Dropped));
         Said { frames: frames.unwrap_or_default(), fault }
     }
 
     /// Shows the room's next epoch, and makes what is unsaved again in it.
     fn move_on(&mut self, mut next: Room) -> Said {
         let edits = lock(&self.shown).take_pending();
-        let mut before = std::mem::take(&mut self.unsaved).edits;
+        let mut before = std::mem::take(&mut self.unsaved);
         let mut all = Said::default();
         for edit in edits {
-            let entries = edit.hash.and_then(|hash| before.remove(&hash)).unwrap_or_default();
+            let entries = before.take(edit.hash);
             let input = self.command(edit.command);
             let mut driven = drive(&mut next, input);
             match driven.answer.take() {
@@ -329,46 +308,9 @@ impl Session {
     fn tell(&self, change: impl FnOnce(&mut Standing)) {
         self.standing.send_modify(|room| {
             change(room);
-            room.unsaved = self.unsaved.count;
+            room.unsaved = self.unsaved.count();
             room.is_full = self.unsaved.is_full();
         });
-    }
-}
-
-impl Unsaved {
-    fn is_full(&self) -> bool {
-        self.count >= UNSAVED_MAX || self.bytes >= UNSAVED_BYTES_MAX
-    }
-
-    /// Enters an edit that made a change, or found that nothing differed.
-    fn add(&mut self, hash: Option<ChangeHash>, entry: Entry) {
-        entry.fate.send_modify(|fate| fate.hash = hash);
-        self.last = hash.or(self.last);
-        match self.last.filter(|last| hash.is_some() || self.edits.contains_key(last)) {
-            Some(last) => {
-                self.count += 1;
-                self.bytes += entry.bytes;
-                self.edits.entry(last).or_default().push(entry);
-            }
-            None => settle(vec![entry], &Ok(())),
-        }
-    }
-
-    fn settle(&mut self, hash: &ChangeHash, outcome: &Result<(), SaveError>) {
-        let entries = self.edits.remove(hash).unwrap_or_default();
-        self.count -= entries.len();
-        self.bytes -= entries.iter().map(|entry| entry.bytes).sum::<usize>();
-        settle(entries, outcome);
-    }
-
-    fn settle_all(&mut self, outcome: &Result<(), SaveError>) {
-        std::mem::take(self).edits.into_values().for_each(|entries| settle(entries, outcome));
-    }
-}
-
-fn settle(entries: Vec<Entry>, outcome: &Result<(), SaveError>) {
-    for entry in entries {
-        entry.fate.send_modify(|fate| fate.outcome = Some(outcome.clone()));
     }
 }
 

@@ -265,8 +265,8 @@ impl Task {
         let mut unused = Vec::new();
         for (name, session) in &mut self.rooms {
             all.append(session.tick());
+            let gone = session.follows.forget_readers();
             if let Some(wire) = &self.wire {
-                let gone = session.follows.forget_readers();
                 all.frames.extend(gone.into_iter().map(|id| wire.unfollow(id)));
             }
             if session.is_unused() {

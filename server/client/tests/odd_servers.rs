@@ -9,7 +9,8 @@
 use std::{future::Future, time::Duration};
 
 use chartroom_client::{
-    Author, Client, Command, LineError, OpenError, OpenRoom, SaveError, Status, Target,
+    Author, Client, Command, FollowError, LineError, OpenError, OpenRoom, SaveError, Status,
+    Target,
     backoff::Trouble,
     frame::{ChartroomMetadata, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode},
 };
@@ -240,4 +241,32 @@ async fn a_room_that_nobody_has_open_is_left() {
     // All is gone that came from the client, and so is its task.
     drop(client);
     assert!(matches!(line.next().await, Frame::Leave { .. }));
+}
+
+#[tokio::test]
+async fn what_ends_a_stream_of_events_is_its_last_word() {
+    let (fake, client) = Fake::start().await;
+    drop(fake.accept().await);
+    until_offline(&client).await;
+    let room = soon(client.open(ROOM)).await.unwrap();
+    let mut line = fake.welcome().await;
+    line.found().await;
+    for expected in [FollowError::Gone { first: 5, last: 9 }, FollowError::Unreadable { after: 3 }]
+    {
+        let mut events = room.follow(3).await.unwrap();
+        let Frame::Follow { id, .. } = line.next().await else { panic!("no follow") };
+        let (sender, target) = line.parties();
+        let (code, message) = ("events-gone".to_owned(), "gone".to_owned());
+        let (first, last) = (Some(5), Some(9));
+        line.say(match expected {
+            FollowError::Gone { .. } => {
+                Frame::FollowEnded { sender, target, id, code, message, first, last }
+            }
+            _ => Frame::Events { sender, target, id, events: vec!["{}".to_owned()] },
+        })
+        .await;
+        assert_eq!(soon(events.next()).await.unwrap().unwrap_err(), expected);
+        assert!(soon(events.next()).await.is_none());
+    }
+    assert!(matches!(line.next().await, Frame::Unfollow { .. }));
 }

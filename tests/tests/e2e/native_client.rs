@@ -55,7 +55,7 @@ async fn next(events: &mut Events) -> Event {
     soon(events.next()).await.unwrap().unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_shows_at_once_and_is_saved() {
     let (_folder, server) = start().await;
     let (client, room) = open(target(&server), "alice").await;
@@ -75,7 +75,7 @@ async fn an_edit_shows_at_once_and_is_saved() {
     server.stop().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_clients_converge_in_two_rooms() {
     let (_folder, server) = start().await;
     let (alice, of_alice) = open(target(&server), "alice").await;
@@ -339,7 +339,7 @@ async fn events_that_are_not_there_end_the_stream() {
     server.stop().await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_after_cut_loses_and_repeats_nothing() {
     let (_folder, server) = start().await;
     let relay = Relay::before(server.address()).await;

@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod json_wire;
 mod limits;
+mod native_client;
 mod people;
 mod pharmacy;
 mod refound;

@@ -71,6 +71,7 @@ fn grown(
         seq,
         hash: change.hash(),
         bytes: Arc::from(change.raw_bytes()),
+        via: None,
     });
     let logged: Vec<LoggedChange> = logged.collect();
     for (some, number) in logged.chunks(STORED_AT_ONCE).zip(1..) {

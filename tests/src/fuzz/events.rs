@@ -80,6 +80,7 @@ fn reader(ward: &Ward, portion: usize) -> Vec<Event> {
                     Output::Send { .. }
                     | Output::Answered { .. }
                     | Output::Refused { .. }
+                    | Output::Quarantine { .. }
                     | Output::Introduce { .. }
                     | Output::Adopted
                     | Output::Saved { .. }

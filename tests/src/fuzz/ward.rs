@@ -97,6 +97,7 @@ impl Ward {
                     Output::Send { .. }
                     | Output::Events(_)
                     | Output::Refused { .. }
+                    | Output::Quarantine { .. }
                     | Output::Introduce { .. }
                     | Output::Adopted
                     | Output::Saved { .. }

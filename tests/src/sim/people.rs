@@ -202,6 +202,7 @@ impl Person {
                         Output::Reload { reason } => panic!("a client reloads: {reason}"),
                         Output::Events(_)
                         | Output::Refused { .. }
+                        | Output::Quarantine { .. }
                         | Output::Introduce { .. }
                         | Output::Adopted
                         | Output::GivenBack { .. } => {}

@@ -146,6 +146,7 @@ impl Server {
                         | Output::Close { peer, .. } => said.push(Said::To(peer, output)),
                         Output::Reload { reason } => panic!("a room is reloaded: {reason}"),
                         Output::Events(_)
+                        | Output::Quarantine { .. }
                         | Output::Adopted
                         | Output::Saved { .. }
                         | Output::GivenBack { .. } => {}

@@ -17,6 +17,7 @@ mod import;
 mod json_wire;
 mod limits;
 mod native_client;
+mod peers;
 mod people;
 mod pharmacy;
 mod refound;

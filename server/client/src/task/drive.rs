@@ -64,7 +64,11 @@ impl Driven {
                     self.fault = Some(reason);
                     self.is_untrusted = true;
                 }
-                Output::Events(_) | Output::Adopted | Output::Introduce { .. } => {}
+                // A client has no other servers.
+                Output::Events(_)
+                | Output::Adopted
+                | Output::Introduce { .. }
+                | Output::Quarantine { .. } => {}
             }
         }
         persist

@@ -1,0 +1,97 @@
+//! Servers that keep rooms in step: real sockets, real stores.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::Context;
+use chartroom_server::config::ServerConfig;
+use chartroom_tests::{
+    client::{Client, PATIENCE},
+    server::Server,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+/// A server that dials others.
+async fn start_linked(folder: &Path, name: &str, peers: &[SocketAddr]) -> Server {
+    let mut config = ServerConfig::new(folder);
+    config.hub.servers.name = Some(name.to_owned());
+    for peer in peers {
+        let url = format!("ws://{peer}");
+        config.hub.servers.add(&url, None, &["*".parse().unwrap()]).unwrap();
+    }
+    Server::start_with(config).await.unwrap()
+}
+
+fn folders(count: usize) -> Vec<TempDir> {
+    (0..count).map(|_| tempfile::tempdir().unwrap()).collect()
+}
+
+fn condition(id: &str, text: &str) -> Value {
+    json!({ "resourceType": "Condition", "id": id, "code": { "text": text } })
+}
+
+async fn put(server: &Server, room: &str, resource: Value) {
+    let body = json!({ "kind": "put", "resource": resource });
+    let answer = server.command(room, &body).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+/// Waits until a request's answer is as wanted.
+async fn until(
+    server: &Server,
+    path: &str,
+    what: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> anyhow::Result<Value> {
+    let deadline = Instant::now() + 3 * PATIENCE;
+    loop {
+        let answer = server.get(path).await?;
+        if holds(&answer.body) {
+            return Ok(answer.body);
+        }
+        if Instant::now() > deadline {
+            anyhow::bail!("{what} did not come about at {path}: {}", answer.text);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn heads(server: &Server, room: &str) -> anyhow::Result<Value> {
+    let answer = server.get(&format!("/rooms/{room}")).await?;
+    answer.body.get("heads").cloned().context("a room has heads")
+}
+
+/// Waits until all have the same of a room.
+async fn same(servers: &[&Server], room: &str) -> anyhow::Result<()> {
+    let first = heads(servers[0], room).await?;
+    for server in &servers[1..] {
+        until(server, &format!("/rooms/{room}"), "the same heads", |body| body["heads"] == first)
+            .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_edit_at_one_server_reaches_a_browser_at_another() {
+    let folders = folders(2);
+    let hospital = start_linked(folders[0].path(), "hospital", &[]).await;
+    let clinic = start_linked(folders[1].path(), "clinic", &[hospital.address()]).await;
+    let mut bob = Client::connect(clinic.address(), "bob").await.unwrap();
+    let room = bob.open("patient:p1").await.unwrap();
+    put(&hospital, "patient:p1", condition("c1", "Asthma")).await;
+    let seen = |me: &Client| me.resource(room, "Condition", "c1").is_some();
+    bob.until_within(3 * PATIENCE, "the edit arrives", seen).await.unwrap();
+    bob.put(room, condition("c2", "Gout")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    same(&[&clinic, &hospital], "patient:p1").await.unwrap();
+    // Who wrote it stays who it was, and the way it came is noted.
+    let events = hospital.get("/rooms/patient:p1/events").await.unwrap().body;
+    let last = events["events"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["author"]["id"], &last["via"]), (&json!("bob"), &json!("clinic")));
+    let peers =
+        until(&clinic, "/peers", "in step", |peers| peers["peers"][0]["rooms"]["behind"] == 0);
+    let peers = peers.await.unwrap();
+    assert_eq!(peers["peers"][0]["state"], "connected");
+    assert_eq!(peers["peers"][0]["software"], "chartroom");
+}

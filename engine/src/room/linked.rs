@@ -56,8 +56,7 @@ impl Member {
     /// through another server, whom that vouches for, who is known here, or the server itself.
     pub fn author_of(&self, actor: &ActorId, people: &People) -> Option<Author> {
         let vouched = self
-            .link
-            .as_ref()
+            .server()
             .and_then(|link| link.vouched.get(actor).or_else(|| people.of(actor)).cloned());
         vouched.or_else(|| self.author.clone())
     }

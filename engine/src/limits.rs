@@ -163,6 +163,9 @@ pub const SLICE_CHANGES_MAX: usize = 256;
 /// Ticks, of about a second, after which a slice that is not answered is taken for refused, and the
 /// next one goes.
 pub const SLICE_WAIT_TICKS: u8 = 10;
+/// How many times the messages and bytes of a client's connection another server's may have: it speaks
+/// for everybody behind it.
+pub const SERVER_RATE_FACTOR: u64 = 32;
 /// Rooms that another server may have open on one connection; it enters and leaves them as they change.
 pub const SERVER_ROOMS_MAX: usize = 2048;
 /// Changes of other servers that are kept aside, over all rooms; the link that brings more is closed.

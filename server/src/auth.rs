@@ -17,7 +17,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{Author, RoomId, RoomName, limits::PERSON_BYTES_MAX};
+use chartroom_engine::{Author, RoomId, RoomName, document::People, limits::PERSON_BYTES_MAX};
 
 use crate::{
     error::ApiError,
@@ -132,10 +132,16 @@ fn person(headers: &HeaderMap) -> Result<Author, ApiError> {
     let text = std::str::from_utf8(header.as_bytes()).map_err(|_| ApiError::Person)?;
     let (id, name) = text.split_once(';').ok_or(ApiError::Person)?;
     let (id, name) = (id.trim(), name.trim());
-    if id.is_empty() || name.is_empty() || text.len() > PERSON_BYTES_MAX {
+    let is_wrong = id.is_empty() || name.is_empty() || text.len() > PERSON_BYTES_MAX;
+    if is_wrong || is_reserved(id) {
         return Err(ApiError::Person);
     }
     Ok(Author::new(id, name))
+}
+
+/// Whether a person id is one that the server gives itself: what is written under it is believed.
+pub(crate) fn is_reserved(id: &str) -> bool {
+    id == People::SERVER || id.starts_with("server:")
 }
 
 /// Whether `host` or `host:port` means this machine.

@@ -38,7 +38,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 pub enum Task {
     /// Serve rooms over WebSocket and HTTP
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Import FHIR Bundles, .json or .json.gz: each patient into a room of its own
     Import {
         /// The bundles

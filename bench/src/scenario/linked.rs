@@ -135,12 +135,9 @@ async fn night(hospital: &Ward, clinic: &Ward, link: &Link, edits: usize) -> any
 
 async fn until_in_step(clinic: &Ward) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut quiet = 0;
-    // In step for a moment, so that what waits to be told has been.
-    while quiet < 5 {
+    while !clinic.is_in_step().await? {
         ensure!(began.elapsed() < WAIT_MAX, "it is not in step after {} s", WAIT_MAX.as_secs());
-        sleep(Duration::from_millis(100)).await;
-        quiet = if clinic.is_in_step(LIVE).await? { quiet + 1 } else { 0 };
+        sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ pub(super) struct Harm {
     /// Whose changes were in it.
     pub peers: BTreeSet<Peer>,
     /// The one change in it, where it was alone.
-    pub change: Option<Change>,
+    pub change: Option<Box<Change>>,
 }
 
 /// What any change adds to a room at least. How much a command adds shows only when it is written, so
@@ -197,7 +197,7 @@ impl Room {
         if !intact.unwrap_or(false) {
             let peers = group.iter().map(|grouped| grouped.peer).collect();
             let change = match group.as_slice() {
-                [alone] => Some(alone.checked.change.clone()),
+                [alone] => Some(Box::new(alone.checked.change.clone())),
                 _ => None,
             };
             applied.harmed = Some(Harm { peers, change });
@@ -221,10 +221,10 @@ impl Room {
         let actor = change.actor_id().clone();
         let member = self.members.get(&peer);
         let author = member.and_then(|member| member.author_of(&actor, &self.people));
-        if let (true, Some(author)) = (self.serves(), author) {
-            if self.people.bind(actor.clone(), author.clone()) {
-                applied.bindings.push((actor, author));
-            }
+        if let (true, Some(author)) = (self.serves(), author)
+            && self.people.bind(actor.clone(), author.clone())
+        {
+            applied.bindings.push((actor, author));
         }
     }
 

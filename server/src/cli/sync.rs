@@ -57,9 +57,8 @@ async fn run(hub: &Arc<Hub>, known: KnownServer, patience: Duration) -> anyhow::
         }
     };
     drop(running);
-    match end {
-        End::Done => {}
-        end => bail!("{end}"),
+    if !matches!(end, End::Done) {
+        bail!("{end}");
     }
     let (held, kept_aside) = (link.held(), hub.quarantine().list());
     for room in &held {

@@ -8,6 +8,7 @@ use axum::{
     body::Bytes,
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
 };
+use chartroom_engine::limits::SERVER_RATE_FACTOR;
 use futures_util::{Sink, SinkExt, StreamExt, stream::SplitStream};
 use tokio::{
     task::JoinSet,
@@ -71,13 +72,15 @@ pub(super) struct Paced<'a> {
     messages: Bucket,
     bytes: Bucket,
     resume_at: Option<Instant>,
+    /// How many times the usual rates the peer has.
+    factor: u64,
 }
 
 impl<'a> Paced<'a> {
     pub fn new(hub: &'a Hub, stream: SplitStream<WebSocket>) -> Self {
         let now = Instant::now();
         let (messages, bytes) = (Bucket::full(now), Bucket::full(now));
-        Self { hub, stream, messages, bytes, resume_at: None }
+        Self { hub, stream, messages, bytes, resume_at: None, factor: 1 }
     }
 
     /// The next message, pings included. Safe to cancel.
@@ -93,6 +96,11 @@ impl<'a> Paced<'a> {
         Some(message)
     }
 
+    /// The peer is another server, which speaks for many.
+    pub fn is_server(&mut self) {
+        self.factor = SERVER_RATE_FACTOR;
+    }
+
     /// Whether the peer may have sent something that was not read.
     pub fn is_waiting(&self) -> bool {
         self.resume_at.is_some()
@@ -100,13 +108,17 @@ impl<'a> Paced<'a> {
 
     fn pay(&mut self, now: Instant, bytes: usize) {
         let limits = self.hub.limits();
-        let waits = [
-            (Limit::MessageRate, self.messages.take(now, 1, limits.message_rate())),
-            (Limit::ByteRate, self.bytes.take(now, bytes, limits.byte_rate())),
+        let factor = self.factor;
+        let paid = [
+            (Limit::MessageRate, limits.message_rate(), &mut self.messages, 1),
+            (Limit::ByteRate, limits.byte_rate(), &mut self.bytes, bytes),
         ];
-        for (limit, wait) in waits.into_iter().filter(|(_, wait)| !wait.is_zero()) {
-            self.hub.exceeded(limit);
-            self.resume_at = self.resume_at.max(Some(now + wait));
+        for (limit, rate, bucket, amount) in paid {
+            let wait = bucket.take(now, amount, rate.times(factor));
+            if !wait.is_zero() {
+                self.hub.exceeded(limit);
+                self.resume_at = self.resume_at.max(Some(now + wait));
+            }
         }
     }
 }

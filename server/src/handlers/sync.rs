@@ -70,6 +70,9 @@ async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Pl
                         }
                         if connection.has_joined() {
                             place.joined();
+                            if connection.is_server() {
+                                messages.is_server();
+                            }
                         }
                     }
                 }

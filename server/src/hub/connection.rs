@@ -84,6 +84,11 @@ impl Connection {
         self.session.is_some()
     }
 
+    /// Whether the peer is another server.
+    pub fn is_server(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.server.is_some())
+    }
+
     /// Takes one binary frame; waits while its room is behind.
     pub async fn receive(&mut self, bytes: &[u8]) {
         if self.outbox().is_closing() {
@@ -176,6 +181,9 @@ impl Connection {
             version: PROTOCOL_VERSION.to_owned(),
         });
         let author = metadata.person.unwrap_or_else(auth::anonymous);
+        if auth::is_reserved(&author.id) {
+            return Err(Closing::policy("this person id is the server's own"));
+        }
         self.session = Some(Session {
             link,
             author,

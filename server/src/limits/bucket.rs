@@ -13,6 +13,13 @@ pub(crate) struct Rate {
     pub burst: Duration,
 }
 
+impl Rate {
+    /// So many times as many.
+    pub fn times(self, factor: u64) -> Self {
+        Self { per_second: self.per_second.saturating_mul(factor), ..self }
+    }
+}
+
 /// What one connection took of a rate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bucket {

@@ -17,7 +17,7 @@ pub(crate) enum End {
     #[error("it is silent")]
     Silent,
     /// It closed the connection (peer).
-    #[error("it closed the connection with {code}: {reason}")]
+    #[error("it closed the connection with {code}: {}", short(reason))]
     Closed {
         /// The close code.
         code: u16,
@@ -25,7 +25,7 @@ pub(crate) enum End {
         reason: String,
     },
     /// It does not take this server (peer).
-    #[error("it does not take this server: {0}")]
+    #[error("it does not take this server: {}", short(.0))]
     Refused(String),
     /// It is no sync server (peer).
     #[error("what answers there is no sync server")]
@@ -66,6 +66,11 @@ pub(crate) enum End {
     /// Everything is in step, and that was all.
     #[error("everything is in step")]
     Done,
+}
+
+/// What a peer says, cut to what a log line bears.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 impl End {

@@ -255,6 +255,7 @@ impl Link {
         standing.far.send(&Frame::Interest { sender, target, rooms });
     }
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "what else a server says is for clients")]
     async fn take(&mut self, standing: &mut Standing, bytes: &[u8]) -> Result<(), End> {
         let frame = decode(bytes).map_err(End::Garbage)?;
         let frame = match said_by_server(frame).map_err(End::Closing)? {

@@ -52,6 +52,7 @@ pub(super) async fn join(hub: &Hub, socket: &mut Socket) -> Result<Met, End> {
     answered.unwrap_or(Err(End::Silent))
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "a server answers a join in one way")]
 async fn answer(socket: &mut Socket) -> Result<Met, End> {
     loop {
         let Some(bytes) = next(socket).await? else { continue };

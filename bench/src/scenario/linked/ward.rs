@@ -1,4 +1,5 @@
 //! One server of several, with the sample patients as often as are wanted.
+#![allow(clippy::indexing_slicing, reason = "of a JSON value, which answers null")]
 
 use std::{
     fs,
@@ -122,14 +123,13 @@ impl Ward {
         Ok(self.get("/rooms").await?["rooms"].as_array().map_or(0, Vec::len))
     }
 
-    /// Whether every room but one is the same at its peer, and the link stands.
-    pub async fn is_in_step(&self, but: &str) -> anyhow::Result<bool> {
+    /// Whether every room is the same at its peer, and the link stands.
+    pub async fn is_in_step(&self) -> anyhow::Result<bool> {
         let peers = self.get("/peers").await?;
         let peer = &peers["peers"][0];
         let behind = peer["rooms"]["behind"].as_u64().unwrap_or(u64::MAX);
-        ensure!(peer["rooms"]["held"] == json!([]), "rooms of {but} and others are held: {peer}");
-        // The room in which people write just now may be on its way.
-        Ok(peer["state"] == "connected" && behind <= 1 && peer["rooms"]["known"] != 0)
+        ensure!(peer["rooms"]["held"] == json!([]), "rooms are held: {peer}");
+        Ok(peer["state"] == "connected" && behind == 0 && peer["rooms"]["known"] != 0)
     }
 
     /// The heads of a room.
@@ -205,12 +205,15 @@ fn samples(data: &Path) -> anyhow::Result<Vec<(String, String, String)>> {
     for entry in fs::read_dir(data).with_context(|| format!("{} has patients", data.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(id) = name.strip_suffix(".json.gz").and_then(|name| name.rsplit_once('_')) else {
-            continue;
-        };
         let mut text = String::new();
         GzDecoder::new(fs::File::open(&path)?).read_to_string(&mut text)?;
-        samples.push((name.clone(), id.1.to_owned(), text));
+        let bundle: Value = serde_json::from_str(&text)?;
+        let resources = bundle["entry"].as_array().into_iter().flatten();
+        let mut resources = resources.map(|entry| &entry["resource"]);
+        let patient = resources.find(|resource| resource["resourceType"] == "Patient");
+        if let Some(id) = patient.and_then(|patient| patient["id"].as_str()) {
+            samples.push((name, id.to_owned(), text.clone()));
+        }
     }
     samples.sort();
     Ok(samples)

@@ -147,7 +147,7 @@ impl Ring {
             assert_eq!(hashes.len(), log.len(), "a change is logged once");
             assert_eq!(log.len() as u64, room.document().change_count() - 1);
         }
-        for ((server, peer), _) in &self.ends {
+        for (server, peer) in self.ends.keys() {
             assert!(self.rooms[*server].is_in_step(*peer));
             assert_eq!(self.rooms[*server].lacks(*peer), 0);
         }

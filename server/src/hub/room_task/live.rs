@@ -35,10 +35,13 @@ pub(super) struct Live {
     /// What the room took in of peers' messages since nothing waited in it.
     pub staged: Staged,
     /// Who asked for the room to be founded anew, and where another server has.
-    pub refounding: Option<(Option<RoomId>, oneshot::Sender<Result<RoomId, RefoundingError>>)>,
+    pub refounding: Option<(Option<RoomId>, Refounded)>,
     /// The batch at the storage thread.
     pub persisting: Option<Persisting>,
 }
+
+/// Who waits for the next epoch.
+pub(super) type Refounded = oneshot::Sender<Result<RoomId, RefoundingError>>;
 
 /// Messages of peers that a room took in and has not dealt with.
 #[derive(Default)]

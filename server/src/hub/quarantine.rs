@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chartroom_engine::{
-    Author, LoggedChange, Quarantined, RoomId,
+    Author, LoggedChange, Quarantined, RoomId, RoomName,
     document::People,
     limits::{QUARANTINE_BYTES_MAX, QUARANTINE_MAX},
 };
@@ -66,6 +66,11 @@ impl Quarantine {
     /// All of them, by room.
     pub fn list(&self) -> Vec<Kept> {
         self.0.lock().values().cloned().collect()
+    }
+
+    /// Whether there are any of a room.
+    pub fn has_of(&self, room: &RoomName) -> bool {
+        self.0.lock().keys().any(|(id, _)| id.name == *room)
     }
 
     /// How many a server brought.

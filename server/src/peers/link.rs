@@ -5,17 +5,13 @@
 
 mod rooms;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chartroom_client::{
     dial::{Target, dial},
     frame::{Frame, decode},
 };
-use chartroom_engine::{DocumentId, RoomId, RoomName};
+use chartroom_engine::{DocumentId, RoomId};
 use futures_util::StreamExt;
 use tokio::{
     sync::watch,
@@ -288,7 +284,8 @@ impl Link {
                 self.status.refused(count as u64);
                 Ok(())
             }
-            Frame::Error { message, .. } => Err(End::Refused(message)),
+            // The close frame that follows says the same with a code.
+            Frame::Error { .. } => Ok(()),
             Frame::Leave { .. } => Err(End::Lost),
             // What else a server says is for clients.
             _ => Ok(()),
@@ -297,18 +294,15 @@ impl Link {
 
     fn tick(&mut self) -> Result<(), End> {
         self.report();
-        let kept_aside: BTreeSet<RoomName> =
-            self.hub.quarantine().list().into_iter().map(|kept| kept.room.name).collect();
-        match self.agenda.broken_promise(clock::now_ms()) {
-            // What it brought is kept aside, and so its heads stay unknown.
-            Some(name) if kept_aside.contains(name) => {
-                let name = name.clone();
-                self.agenda.hold(&name, "quarantined");
-                Ok(())
-            }
-            Some(_) => Err(End::BrokenPromise),
-            None => Ok(()),
+        let Some(name) = self.agenda.broken_promise(clock::now_ms()).cloned() else {
+            return Ok(());
+        };
+        // What it brought may be kept aside, and so its heads stay unknown.
+        if !self.hub.quarantine().has_of(&name) {
+            return Err(End::BrokenPromise);
         }
+        self.agenda.hold(&name, "quarantined");
+        Ok(())
     }
 
     fn report(&self) {

@@ -50,6 +50,8 @@ struct Standing {
     lag: Lag,
     held: Vec<Held>,
     refused: u64,
+    /// Connections that the server made: a new one may come before the end of the last is noticed.
+    connections: usize,
 }
 
 /// Why a link broke last.
@@ -130,6 +132,7 @@ impl Status {
             lag: Lag::default(),
             held: Vec::new(),
             refused: 0,
+            connections: 0,
         };
         let (received, sent) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { name, address, rights, received, sent, metrics, standing: Mutex::new(standing) }
@@ -158,6 +161,24 @@ impl Status {
         self.enter(State::Connected);
         let mut standing = self.standing.lock();
         (standing.chartroom, standing.problem) = (Some(chartroom), None);
+    }
+
+    /// The server has dialled this one.
+    pub fn joined(&self, chartroom: bool) {
+        self.standing.lock().connections += 1;
+        self.connected(chartroom);
+    }
+
+    /// A connection that the server made has ended.
+    pub fn left(&self) {
+        let left = {
+            let mut standing = self.standing.lock();
+            standing.connections = standing.connections.saturating_sub(1);
+            standing.connections
+        };
+        if left == 0 {
+            self.broke("it left".to_owned(), None);
+        }
     }
 
     /// It broke; `try_again_ms` is when it is dialled again, `None` where that is for the other end.

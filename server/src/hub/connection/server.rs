@@ -52,7 +52,7 @@ pub(super) struct OtherServer {
 
 impl Drop for OtherServer {
     fn drop(&mut self) {
-        self.status.broke("it left".to_owned(), None);
+        self.status.left();
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn admit(
         news: Arc::clone(&news),
     };
     let link = Arc::new(Link::to_server(peer_id, end, Arc::clone(outbox)));
-    status.connected(chartroom);
+    status.joined(chartroom);
     tracing::info!(peer = %name, "a server dialled this one");
     let mut other = OtherServer {
         status,

@@ -1,0 +1,45 @@
+// What the tests of several servers share: edits and what is read of them, and how links stand.
+import { until } from "../support/server.mjs";
+
+export const condition = (id, text) => ({ resourceType: "Condition", id, code: { text } });
+
+/** Writes a condition at a server. */
+export const put = (server, room, id, text, person) => server.command(room, { kind: "put", resource: condition(id, text) }, person);
+
+/** Whether a server shows a condition with this text. */
+export async function shows(server, room, id, text) {
+  const answer = await fetch(`${server.http}/rooms/${room}/document`);
+  const body = await answer.json();
+  return answer.ok && body.resources.Condition?.[id]?.code?.text === text;
+}
+
+/** A server's link to another, by its name. */
+export async function link(server, name) {
+  const { peers } = await server.json("/peers");
+  return peers.find((peer) => peer.name === name);
+}
+
+/** Waits until a server's link stands and nothing is left to be done on it. */
+export const inStep = (server, name) =>
+  until(`${name} is in step`, async () => {
+    const found = await link(server, name);
+    return found?.state === "connected" && found.rooms.known > 0 && found.rooms.behind === 0;
+  }, { within: 60_000 });
+
+/** Waits until all servers have the same of a room. */
+export const same = (servers, room) =>
+  until(`the servers have the same of ${room}`, async () => {
+    const heads = await Promise.all(servers.map(async (server) => (await server.room(room)).heads.join()));
+    return new Set(heads).size === 1;
+  }, { within: 60_000 });
+
+/** All events of a room, page by page. */
+export async function events(server, room, limit = 100) {
+  const all = [];
+  for (;;) {
+    const after = all.at(-1)?.seq ?? 0;
+    const page = await server.json(`/rooms/${room}/events?after=${after}&limit=${limit}`);
+    if (page.events.length === 0) return all;
+    all.push(...page.events);
+  }
+}

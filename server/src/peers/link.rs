@@ -320,15 +320,6 @@ impl Link {
                 self.agenda.ours(now_ms, &record.id.name, at, 0);
             }
         }
-        for pattern in &self.known.rights.rooms {
-            if let RoomPattern::Room(name) = pattern
-                && self.known.rights.covers(name)
-            {
-                let id = RoomId::first(name.clone());
-                self.names.entry(id.document_id()).or_insert(id);
-                self.agenda.wanted(now_ms, name);
-            }
-        }
         let (peer, rooms) = (&self.known.name, self.agenda.lag(now_ms).rooms);
         tracing::info!(%peer, address = self.target.address(), rooms, "link to a server stands");
         if standing.chartroom {
@@ -337,6 +328,16 @@ impl Link {
             standing.far.send(&Frame::Interest { sender, target, rooms });
         } else {
             self.agenda.all_are_told(now_ms);
+            // It names no rooms: what is not here is asked for by its name.
+            for pattern in &self.known.rights.rooms {
+                if let RoomPattern::Room(name) = pattern
+                    && self.known.rights.covers(name)
+                {
+                    let id = RoomId::first(name.clone());
+                    self.names.entry(id.document_id()).or_insert(id);
+                    self.agenda.wanted(now_ms, name);
+                }
+            }
         }
         Ok(())
     }

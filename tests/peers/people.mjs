@@ -20,11 +20,14 @@ export async function link(server, name) {
 }
 
 /** Waits until a server's link stands and nothing is left to be done on it. */
-export const inStep = (server, name) =>
-  until(`${name} is in step`, async () => {
-    const found = await link(server, name);
+export async function inStep(server, name) {
+  let found;
+  const holds = async () => {
+    found = await link(server, name);
     return found?.state === "connected" && found.rooms.known > 0 && found.rooms.behind === 0;
-  }, { within: 60_000 });
+  };
+  await until(`${name} is in step`, holds, { within: 60_000, standing: () => JSON.stringify(found, null, 1) });
+}
 
 /** Waits until all servers have the same of a room. */
 export const same = (servers, room) =>

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    agenda::{Agenda, Lag, Step},
+    agenda::{Agenda, Lag, Step, UNAVAILABLE},
     config::KnownServer,
     socket::{self, Met},
     status::{Held, Status},
@@ -362,7 +362,7 @@ impl Link {
             Frame::DocUnavailable { document, .. } => {
                 let held = standing.open.remove(&document);
                 if let Some((id, _)) = held {
-                    self.agenda.hold(&id.name, "unavailable");
+                    self.agenda.hold(&id.name, UNAVAILABLE);
                 }
                 Ok(())
             }

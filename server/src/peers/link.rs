@@ -355,6 +355,7 @@ impl Link {
             }
             Frame::RoomRefused { name, .. } => {
                 if let Ok(name) = name.parse() {
+                    standing.open.retain(|_, (id, _)| id.name != name);
                     self.agenda.hold(&name, "refused");
                 }
                 Ok(())

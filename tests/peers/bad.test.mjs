@@ -71,6 +71,7 @@ const BAD = {
 class Bad {
   joins = 0;
   #listener;
+  #promised = new Set();
   #heads = randomBytes(32).toString("hex");
 
   static async start({ answers, hears = () => {} }) {
@@ -106,8 +107,8 @@ class Bad {
 
   /** Heads that nobody has ever seen, and never a change. */
   promise(documentId) {
-    if (this.promised) return;
-    this.promised = true;
+    if (this.#promised.has(documentId)) return;
+    this.#promised.add(documentId);
     this.send({ type: "sync", documentId, data: encodeSyncMessage({ heads: [this.#heads], need: [], have: [{ lastSync: [], bloom: new Uint8Array() }], changes: [] }) });
   }
 

@@ -113,6 +113,11 @@ export class Server {
     return (await fetch(this.http + path)).text();
   }
 
+  /** What it wrote to its log so far. */
+  logged() {
+    return readFile(this.log, "utf8");
+  }
+
   room(name) {
     return this.json(`/rooms/${encodeURIComponent(name)}`);
   }

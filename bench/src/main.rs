@@ -16,14 +16,14 @@ mod report;
 mod scenario;
 mod voice;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use chartroom_engine::RoomId;
 use clap::{Parser, Subcommand};
 
 use chart::Chart;
 use peer::Peer;
-use scenario::{Outcome, away, fan_out, history, joining, killed, presence, rooms};
+use scenario::{Outcome, away, fan_out, history, joining, killed, linked, presence, rooms};
 
 #[derive(Parser)]
 struct Options {
@@ -108,6 +108,23 @@ enum Task {
         #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
         changes: Vec<usize>,
     },
+    /// Two servers over a thin link: a bulk first sync, live edits meanwhile, a night's catch-up
+    Linked {
+        /// Folder of patients as FHIR Bundles
+        #[arg(long, default_value = "../shared/data/synthea")]
+        data: PathBuf,
+        #[arg(long, default_value_t = 1000)]
+        patients: usize,
+        /// What the link carries each way, in Mbit/s
+        #[arg(long, default_value_t = 10)]
+        mbits: u64,
+        /// What it takes each way, in milliseconds
+        #[arg(long, default_value_t = 10)]
+        delay: u64,
+        /// Edits of the night
+        #[arg(long, default_value_t = 200)]
+        edits: usize,
+    },
     /// SIGKILL in the moment of the acknowledgement
     Killed {
         #[arg(long, value_delimiter = ',')]
@@ -177,6 +194,11 @@ async fn run(task: Task) -> anyhow::Result<()> {
             for changes in changes {
                 print(&history::run(changes).await?);
             }
+        }
+        Task::Linked { data, patients, mbits, delay, edits } => {
+            let (bits_per_second, delay) = (mbits * 1_000_000, Duration::from_millis(delay));
+            let setting = linked::Setting { patients, bits_per_second, delay, edits };
+            linked::run(&data, setting).await?;
         }
         Task::Killed { peers, trials } => {
             for peer in peers {

@@ -5,6 +5,7 @@ pub mod fan_out;
 pub mod history;
 pub mod joining;
 pub mod killed;
+pub mod linked;
 pub mod presence;
 pub mod rooms;
 

@@ -93,7 +93,8 @@ impl Drained {
                 }
                 Output::Close { reason, .. } => self.report.closed = Some(reason.to_string()),
                 Output::Reload { reason } => self.report.reload = Some(reason),
-                Output::Introduce { .. } => {}
+                // A browser has no other servers.
+                Output::Introduce { .. } | Output::Quarantine { .. } => {}
             }
         }
     }

@@ -284,8 +284,8 @@ impl Room {
         let mut expired = Vec::new();
         for (peer, member) in &mut self.members {
             expired.extend(member.expired(now_ms).into_iter().map(|change| (*peer, change)));
-            member.session.rest();
-            if member.link.is_some() {
+            if member.server().is_some() {
+                member.session.rest();
                 self.stirred.insert(*peer);
             }
         }
@@ -415,8 +415,7 @@ impl Room {
         bytes: &[u8],
         reason: Refusal,
     ) {
-        let is_linked = |member: &Member| member.link.is_some();
-        if self.serves() && self.members.get(&peer).is_some_and(is_linked) {
+        if self.members.get(&peer).is_some_and(|member| member.server().is_some()) {
             let change = Quarantined { hash, actor, bytes: bytes.into(), reason: reason.clone() };
             self.outputs.push_back(Output::Quarantine { peer, change });
         }

@@ -91,6 +91,11 @@ impl Session {
         self.heads_known = false;
     }
 
+    /// The browser module has one server, and is built without what is between servers.
+    fn slices(&self) -> Option<&Slices> {
+        self.slices.as_ref().filter(|_| cfg!(not(target_arch = "wasm32")))
+    }
+
     /// Time has passed.
     pub fn rest(&mut self) {
         if let Some(slices) = &mut self.slices {
@@ -111,7 +116,7 @@ impl Session {
 
     /// Whether the peer has said what it was told, and asks for nothing.
     pub fn is_settled(&self) -> bool {
-        let slices_done = self.slices.as_ref().is_none_or(Slices::is_done);
+        let slices_done = self.slices().is_none_or(Slices::is_done);
         slices_done && self.told.as_ref().is_some_and(|t| *t == self.known && self.is_quiet(t))
     }
 
@@ -154,8 +159,7 @@ impl Session {
         if self.known == *heads && self.told.as_deref() == Some(heads) && self.is_quiet(heads) {
             return None;
         }
-        // The browser module has one server, and is built without what is between servers.
-        if cfg!(not(target_arch = "wasm32")) && self.slices.is_some() && !self.is_plain(outbox) {
+        if self.slices().is_some() && !self.is_plain(outbox) {
             return self.poll_slice(context);
         }
         let missing = self.look_up_heads(context);

@@ -34,8 +34,9 @@ use std::{
     time::Duration,
 };
 
+use chartroom_client::frame::RoomStanding;
 use chartroom_engine::{
-    ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules,
+    ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules, heads_digest,
     limits::{MAILBOX_MAX, MEMORY_BUDGET, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX},
     mint_actor,
 };
@@ -239,7 +240,39 @@ impl Hub {
     /// Founds a room anew: its next epoch says what stands now and has none of its history; the old
     /// one is sealed and stays readable. Members are told, and events are numbered on.
     pub async fn refound(self: &Arc<Self>, name: &RoomName) -> Result<RoomId, RefoundingError> {
-        self.open_latest(name).await?.refound().await
+        self.open_latest(name).await?.refound(None).await
+    }
+
+    /// Goes on in an epoch that another server founded, where nothing is here that it does not hold:
+    /// `sealed` is a digest of the heads that the epoch before had there. False where something is.
+    pub(crate) async fn follow_epoch(
+        self: &Arc<Self>,
+        id: &RoomId,
+        sealed: Option<[u8; 16]>,
+    ) -> Result<bool, RefoundingError> {
+        let Some(record) = self.stored(&id.name).await? else { return Ok(true) };
+        if record.id.epoch >= id.epoch {
+            return Ok(true);
+        }
+        let room = self.open(&record.id)?;
+        let heads = room.read(|room| heads_digest(&room.document().heads())).await?;
+        if sealed != Some(heads) || record.id.epoch + 1 != id.epoch {
+            return Ok(false);
+        }
+        room.refound(Some(id.clone())).await?;
+        Ok(true)
+    }
+
+    /// A room as another server is told of it.
+    pub(crate) async fn standing(&self, record: RoomRecord) -> Result<RoomStanding, RoomError> {
+        let RoomRecord { id, heads, .. } = record;
+        let mut before = None;
+        if id.epoch > 1 {
+            let epochs = self.epochs(&id.name).await?;
+            let sealed = epochs.iter().rev().find(|epoch| epoch.id.epoch < id.epoch);
+            before = sealed.and_then(|sealed| sealed.heads);
+        }
+        Ok(RoomStanding { name: id.name.to_string(), epoch: id.epoch, heads, before })
     }
 
     /// Hears from now on which rooms have new events.

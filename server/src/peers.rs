@@ -7,6 +7,7 @@
 
 pub mod agenda;
 pub mod config;
+pub(crate) mod end;
 pub(crate) mod link;
 mod socket;
 pub(crate) mod status;
@@ -27,7 +28,8 @@ use crate::{
     storage::{Fact, Storage, StorageError},
 };
 use config::{KnownServer, Servers};
-use link::{End, Link};
+use end::End;
+use link::Link;
 use status::Status;
 
 /// When this server first met another, by its name: milliseconds since 1970.

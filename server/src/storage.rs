@@ -171,6 +171,8 @@ pub struct Epoch {
     pub event_first: u64,
     /// Number of the last event, or of the last one of the epochs before.
     pub event_last: u64,
+    /// As in [`RoomRecord::heads`].
+    pub heads: Option<[u8; 16]>,
 }
 
 /// The little that a list of rooms shows without loading them.

@@ -66,6 +66,7 @@ pub fn run(room: &mut Room) -> Said {
             Output::Introduce { .. }
             | Output::Adopted
             | Output::Saved { .. }
+            | Output::Quarantine { .. }
             | Output::GivenBack { .. } => {}
         }
         room.advance(NOW);

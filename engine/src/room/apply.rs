@@ -209,7 +209,7 @@ impl Room {
             let mut through = None;
             if let Some(member) = self.members.get_mut(&peer) {
                 member.session.has(&checked.change);
-                through = member.link.as_ref().map(|link| link.through(&checked.change));
+                through = member.server().map(|link| link.through(&checked.change));
             }
             self.bind(peer, &checked.change, applied);
             self.log(now_ms, &checked, effects, through, applied);

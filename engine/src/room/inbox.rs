@@ -57,7 +57,7 @@ impl Room {
     }
 
     fn is_linked(&self, harm: &Harm) -> bool {
-        let linked = |peer| self.members.get(peer).is_some_and(|member| member.link.is_some());
+        let linked = |peer| self.members.get(peer).is_some_and(|member| member.server().is_some());
         harm.peers.iter().any(linked)
     }
 

@@ -38,7 +38,8 @@ impl Link {
     pub fn through(&self, change: &Change) -> Through {
         let made_ms = time::claimed_ms(change.timestamp());
         let since_ms = i64::try_from(self.since_ms).unwrap_or(i64::MAX);
-        let history = (CLOCK_SET_MS..since_ms).contains(&made_ms);
+        // Changes tell the second in which they were made, so the last one before that counts as after.
+        let history = (CLOCK_SET_MS..=since_ms - 1000).contains(&made_ms);
         Through { server: Arc::clone(&self.server), history }
     }
 }
@@ -56,8 +57,7 @@ impl Member {
     /// through another server, whom that vouches for, who is known here, or the server itself.
     pub fn author_of(&self, actor: &ActorId, people: &People) -> Option<Author> {
         let vouched = self
-            .link
-            .as_ref()
+            .server()
             .and_then(|link| link.vouched.get(actor).or_else(|| people.of(actor)).cloned());
         vouched.or_else(|| self.author.clone())
     }

@@ -47,6 +47,12 @@ impl Member {
         }
     }
 
+    /// What it has where it is another server. The browser module has no such members, and is built
+    /// without what is done for them.
+    pub fn server(&self) -> Option<&Link> {
+        self.link.as_ref().filter(|_| cfg!(not(target_arch = "wasm32")))
+    }
+
     /// This side dialled, so its session opens the exchange.
     pub fn dialled(&mut self) {
         self.session = Session::opening();

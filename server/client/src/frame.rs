@@ -330,6 +330,8 @@ pub struct RoomStanding {
     pub epoch: u32,
     /// [`heads_digest`](chartroom_engine::heads_digest) of its heads; `None` where that is not known.
     pub heads: Option<[u8; 16]>,
+    /// The same of the epoch before, as it was sealed.
+    pub before: Option<[u8; 16]>,
 }
 
 /// Which extensions a peer understands.

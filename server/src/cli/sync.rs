@@ -14,7 +14,8 @@ use crate::{
     patterns::RoomPattern,
     peers::{
         config::{KnownServer, Servers},
-        link::{End, Link},
+        end::End,
+        link::Link,
     },
 };
 

@@ -153,10 +153,10 @@ impl RoomHandle {
         answered.await.map_err(|_| RoomError::Ended)?
     }
 
-    /// Has the next epoch founded and this one sealed; gives the next one.
-    pub(super) async fn refound(&self) -> Result<RoomId, RefoundingError> {
+    /// Has the next epoch founded and this one sealed, or sealed for `to`; gives the next one.
+    pub(super) async fn refound(&self, to: Option<RoomId>) -> Result<RoomId, RefoundingError> {
         let (done, answered) = oneshot::channel();
-        self.send(Mail::Refound { done }).await?;
+        self.send(Mail::Refound { to, done }).await?;
         answered.await.map_err(|_| RoomError::Ended)?
     }
 

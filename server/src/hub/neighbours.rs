@@ -84,8 +84,9 @@ pub(crate) struct RoomNews {
     pub heads: Option<[u8; 16]>,
     /// Changes that became durable.
     pub changes: u64,
-    /// Whether the far end has exactly what the room has, where that changed.
-    pub in_step: Option<bool>,
+    /// Whether the far end has exactly what the room has, where that changed, and a digest of the
+    /// heads that the room had then.
+    pub in_step: Option<(bool, [u8; 16])>,
     /// Changes that the far end has not said to have, as counted last.
     pub lacks: Option<u64>,
     /// Changes of the far end that were kept aside.

@@ -24,6 +24,8 @@ const PROMISE_MS: u64 = 60_000;
 
 /// Why a room is held that the far end does not have: until either end says something in it.
 pub const UNAVAILABLE: &str = "unavailable";
+/// A room that the two ends have in different epochs.
+pub const EPOCH_DIFFERS: &str = "epoch-differs";
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +103,10 @@ impl Room {
         self.theirs.or(self.ours).map_or(1, |at| at.epoch)
     }
 
+    fn epochs_differ(&self) -> bool {
+        self.ours.zip(self.theirs).is_some_and(|(ours, theirs)| ours.epoch != theirs.epoch)
+    }
+
     fn is_in_step(&self) -> bool {
         matches!(self.place, Place::Open { in_step: true, .. })
     }
@@ -151,6 +157,9 @@ impl Agenda {
     fn consider(&mut self, now_ms: u64, name: &RoomName, live: bool) {
         let complete = self.complete;
         let Some(room) = self.rooms.get_mut(name) else { return };
+        if room.place == Place::Held(EPOCH_DIFFERS) && !room.epochs_differ() {
+            room.place = Place::Resting;
+        }
         if !room.differs(complete) {
             if room.place == Place::Waiting {
                 room.place = Place::Resting;
@@ -186,16 +195,21 @@ impl Agenda {
         }
     }
 
-    /// Whether the far end is in step in a room that is open, with these heads.
-    pub fn in_step(&mut self, now_ms: u64, name: &RoomName, is: bool, heads: Option<[u8; 16]>) {
+    /// Whether the far end is in step in a room that is open, which has these heads. Where there are
+    /// newer ones by now, it is not.
+    pub fn in_step(&mut self, now_ms: u64, name: &RoomName, is: bool, heads: [u8; 16]) {
         let Some(room) = self.rooms.get_mut(name) else { return };
         let Place::Open { epoch, bulk, in_step, moved_ms } = &mut room.place else { return };
-        (*in_step, *moved_ms) = (is, now_ms);
+        let at = RoomAt { epoch: *epoch, heads: Some(heads) };
         if is {
+            room.theirs = Some(at);
+            room.ours.take_if(|ours| ours.heads.is_none());
+        }
+        *in_step = is && *room.ours.get_or_insert(at) == at;
+        *moved_ms = now_ms;
+        if *in_step {
             *bulk = false;
             (room.lacks, room.behind_since_ms) = (0, None);
-            let at = RoomAt { epoch: *epoch, heads };
-            (room.ours, room.theirs) = (Some(at), Some(at));
         } else {
             room.behind_since_ms.get_or_insert(now_ms);
         }
@@ -225,10 +239,21 @@ impl Agenda {
         })
     }
 
+    /// The epoch that a room has here.
+    pub fn our_epoch(&self, name: &RoomName) -> Option<u32> {
+        self.rooms.get(name).and_then(|room| room.ours).map(|ours| ours.epoch)
+    }
+
+    /// A room goes on here in another epoch.
+    pub fn moved(&mut self, now_ms: u64, name: &RoomName, to: RoomAt) {
+        let room = self.rooms.entry(name.clone()).or_default();
+        (room.ours, room.place) = (Some(to), Place::Resting);
+        self.consider(now_ms, name, false);
+    }
+
     /// Whether the two ends are in different epochs of a room.
     pub fn epochs_differ(&self, name: &RoomName) -> bool {
-        let Some(room) = self.rooms.get(name) else { return false };
-        room.ours.zip(room.theirs).is_some_and(|(ours, theirs)| ours.epoch != theirs.epoch)
+        self.rooms.get(name).is_some_and(Room::epochs_differ)
     }
 
     /// Whether a room is open.
@@ -354,8 +379,8 @@ mod tests {
         let mut agenda = met();
         assert_eq!(steps(&mut agenda, 1), ["+mine", "+yours"]);
         assert_eq!(agenda.lag(5), Lag { rooms: 3, behind: 2, changes: 0, ms: 5 });
-        agenda.in_step(2, &name("mine"), true, Some([2; 16]));
-        agenda.in_step(2, &name("yours"), true, Some([3; 16]));
+        agenda.in_step(2, &name("mine"), true, [2; 16]);
+        agenda.in_step(2, &name("yours"), true, [3; 16]);
         assert!(agenda.is_done());
         assert_eq!(steps(&mut agenda, 3), ["-mine", "-yours"]);
         assert!(agenda.is_done());
@@ -379,7 +404,7 @@ mod tests {
         agenda.ours(2, &name("a"), at(7), 1);
         assert_eq!(steps(&mut agenda, 2), ["+a"]);
         // It stays open while people may go on.
-        agenda.in_step(3, &name("a"), true, Some([7; 16]));
+        agenda.in_step(3, &name("a"), true, [7; 16]);
         assert!(steps(&mut agenda, 4).is_empty());
         assert_eq!(steps(&mut agenda, 3 + LINGER_MS), ["-a", "+mine", "+n2"]);
     }
@@ -401,7 +426,7 @@ mod tests {
         let mut agenda = met();
         assert!(agenda.heard(1, &name("a"), 1));
         assert!(!agenda.heard(2, &name("a"), 1));
-        agenda.hold(&name("mine"), "epoch-differs");
+        agenda.hold(&name("mine"), "refused");
         assert_eq!(steps(&mut agenda, 3), ["+yours"]);
         assert_eq!(agenda.held().count(), 1);
     }

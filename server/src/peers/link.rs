@@ -3,6 +3,8 @@
 //! What the other end does wrong ends the link with a named reason and touches nothing else. In each
 //! room it is a member like any other, whose changes pass the same checks.
 
+mod rooms;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,9 +12,8 @@ use std::{
 };
 
 use chartroom_client::{
-    backoff::Trouble,
-    dial::{DialError, Target, dial},
-    frame::{Frame, FrameError, RoomStanding, decode},
+    dial::{Target, dial},
+    frame::{Frame, decode},
 };
 use chartroom_engine::{DocumentId, RoomId, RoomName};
 use futures_util::StreamExt;
@@ -23,17 +24,15 @@ use tokio::{
 };
 
 use super::{
-    agenda::{Agenda, Lag, Step, UNAVAILABLE},
+    agenda::{Agenda, Lag, UNAVAILABLE},
     config::KnownServer,
+    end::End,
     socket::{self, Met},
     status::{Held, Status},
 };
 use crate::{
     clock,
-    hub::{
-        Closing, Hub, Link as Far, News, Relayed, RoomAt, RoomError, RoomNews, Said, ServerEnd,
-        Socket, said_by_server,
-    },
+    hub::{Closing, Hub, Link as Far, News, Relayed, RoomAt, ServerEnd, Socket, said_by_server},
     patterns::RoomPattern,
 };
 
@@ -45,96 +44,6 @@ const SILENCE: Duration = Duration::from_secs(20);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often the agenda is looked at though nothing happened.
 const TICK: Duration = Duration::from_millis(500);
-
-/// Why a link ended.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum End {
-    /// There was no socket.
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    /// The socket broke (environment).
-    #[error("the connection broke")]
-    Lost,
-    /// Nothing came for a while (environment).
-    #[error("it is silent")]
-    Silent,
-    /// It closed the connection (peer).
-    #[error("it closed the connection with {code}: {reason}")]
-    Closed {
-        /// The close code.
-        code: u16,
-        /// What it gives as the reason.
-        reason: String,
-    },
-    /// It does not take this server (peer).
-    #[error("it does not take this server: {0}")]
-    Refused(String),
-    /// It is no sync server (peer).
-    #[error("what answers there is no sync server")]
-    NoServer,
-    /// It speaks another version (peer).
-    #[error("it speaks version {0:?} of the protocol, and this server version 1")]
-    Version(String),
-    /// It is this server (caller).
-    #[error("the address leads to this server itself")]
-    Myself,
-    /// It sends what is no frame (peer).
-    #[error("it sends garbage: {0}")]
-    Garbage(FrameError),
-    /// It sends more than a frame may have (peer).
-    #[error("it sends a frame over the limit")]
-    TooLong,
-    /// It names rooms that it may not have (peer).
-    #[error("it names a room outside of what it may have")]
-    OutsideItsRooms,
-    /// It names what is no room, or a document that is not the room's (peer).
-    #[error("it names a room that cannot be")]
-    NoRoom,
-    /// It names heads that it does not bring (peer).
-    #[error("it names heads that it does not bring")]
-    BrokenPromise,
-    /// A room here ended the link: the other end did wrong, or the room is loaded again.
-    #[error("this server closed it: {}", .0.message)]
-    Closing(Closing),
-    /// The store here failed (environment).
-    #[error(transparent)]
-    Room(#[from] RoomError),
-    /// This server goes down.
-    #[error("this server is shutting down")]
-    Stopping,
-    /// Everything is in step, and that was all.
-    #[error("everything is in step")]
-    Done,
-}
-
-impl End {
-    /// Whether dialling again soon may help.
-    pub fn trouble(&self) -> Trouble {
-        match self {
-            Self::Dial(error) => error.trouble(),
-            Self::Closed { code: 1002 | 1003 | 1007..=1009, .. } => Trouble::Lasting,
-            Self::Closing(closing) if matches!(closing.code, 1002 | 1008 | 1009) => {
-                Trouble::Lasting
-            }
-            Self::Lost
-            | Self::Silent
-            | Self::Closed { .. }
-            | Self::Closing(_)
-            | Self::Room(_)
-            | Self::Stopping
-            | Self::Done => Trouble::Passing,
-            Self::Refused(_)
-            | Self::NoServer
-            | Self::Version(_)
-            | Self::Myself
-            | Self::Garbage(_)
-            | Self::TooLong
-            | Self::OutsideItsRooms
-            | Self::NoRoom
-            | Self::BrokenPromise => Trouble::Lasting,
-        }
-    }
-}
 
 /// A link, over all its connections.
 pub(crate) struct Link {
@@ -306,7 +215,7 @@ impl Link {
                     }
                 }
             }
-            self.take_steps(&mut standing)?;
+            self.take_steps(&mut standing).await?;
         }
     }
 
@@ -323,9 +232,7 @@ impl Link {
         let (peer, rooms) = (&self.known.name, self.agenda.lag(now_ms).rooms);
         tracing::info!(%peer, address = self.target.address(), rooms, "link to a server stands");
         if standing.chartroom {
-            let (sender, target) = self.parties(standing);
-            let rooms = self.known.rights.rooms.iter().map(ToString::to_string).collect();
-            standing.far.send(&Frame::Interest { sender, target, rooms });
+            self.ask_for_rooms(standing);
         } else {
             self.agenda.all_are_told(now_ms);
             // It names no rooms: what is not here is asked for by its name.
@@ -342,6 +249,13 @@ impl Link {
         Ok(())
     }
 
+    /// Asks which rooms are there, and to be told of what changes in them.
+    fn ask_for_rooms(&self, standing: &Standing) {
+        let (sender, target) = self.parties(standing);
+        let rooms = self.known.rights.rooms.iter().map(ToString::to_string).collect();
+        standing.far.send(&Frame::Interest { sender, target, rooms });
+    }
+
     async fn take(&mut self, standing: &mut Standing, bytes: &[u8]) -> Result<(), End> {
         let frame = decode(bytes).map_err(End::Garbage)?;
         let frame = match said_by_server(frame).map_err(End::Closing)? {
@@ -349,7 +263,9 @@ impl Link {
             Err(frame) => frame,
         };
         match *frame {
-            Frame::Rooms { rooms, complete, .. } => self.take_rooms(rooms, complete),
+            Frame::Rooms { rooms, complete, .. } => {
+                self.take_rooms(standing, rooms, complete).await
+            }
             Frame::RoomFound { name, epoch, document, .. } => {
                 self.found(standing, &name, epoch, document)
             }
@@ -378,150 +294,6 @@ impl Link {
             // What else a server says is for clients.
             _ => Ok(()),
         }
-    }
-
-    /// The other end has these rooms.
-    fn take_rooms(&mut self, rooms: Vec<RoomStanding>, complete: bool) -> Result<(), End> {
-        let now_ms = clock::now_ms();
-        for RoomStanding { name, epoch, heads } in rooms {
-            let name: RoomName = name.parse().map_err(|_| End::NoRoom)?;
-            if epoch == 0 {
-                return Err(End::NoRoom);
-            }
-            if !self.known.rights.covers(&name) {
-                return Err(End::OutsideItsRooms);
-            }
-            let id = RoomId { name, epoch };
-            self.agenda.theirs(now_ms, &id.name, RoomAt { epoch, heads });
-            self.names.insert(id.document_id(), id);
-        }
-        if complete {
-            self.agenda.all_are_told(now_ms);
-            let (peer, lag) = (&self.known.name, self.agenda.lag(now_ms));
-            tracing::info!(%peer, rooms = lag.rooms, differ = lag.behind, "a server told its rooms");
-        }
-        Ok(())
-    }
-
-    /// The other end says which epoch of a room it has.
-    fn found(
-        &mut self,
-        standing: &mut Standing,
-        name: &str,
-        epoch: u32,
-        document: DocumentId,
-    ) -> Result<(), End> {
-        let name: RoomName = name.parse().map_err(|_| End::NoRoom)?;
-        let id = RoomId { name, epoch };
-        if epoch == 0 || id.document_id() != document {
-            return Err(End::NoRoom);
-        }
-        if !self.known.rights.covers(&id.name) {
-            return Err(End::OutsideItsRooms);
-        }
-        self.names.insert(document, id.clone());
-        let stale = standing.open.iter().find(|(_, (open, _))| open.name == id.name && *open != id);
-        if let Some(stale) = stale.map(|(document, _)| *document) {
-            standing.open.remove(&stale);
-            self.agenda.hold(&id.name, "epoch-differs");
-        }
-        Ok(())
-    }
-
-    /// Hands on what is said in a room, which is entered for it.
-    async fn hand(
-        &mut self,
-        standing: &mut Standing,
-        document: DocumentId,
-        said: Said,
-    ) -> Result<(), End> {
-        let Some(id) = self.names.get(&document).cloned() else {
-            let (sender, target) = self.parties(standing);
-            standing.far.send(&Frame::DocUnavailable { sender, target, document });
-            return Ok(());
-        };
-        if self.agenda.heard(clock::now_ms(), &id.name, id.epoch) {
-            self.enter(standing, &id)?;
-        }
-        if let Some((_, relayed)) = standing.open.get(&document) {
-            relayed.hand(said).await;
-        }
-        Ok(())
-    }
-
-    fn take_steps(&mut self, standing: &mut Standing) -> Result<(), End> {
-        while let Some(step) = self.agenda.next(clock::now_ms()) {
-            match step {
-                Step::Enter(id) => self.enter(standing, &id)?,
-                Step::Leave(id) => self.leave(standing, &id),
-            }
-        }
-        Ok(())
-    }
-
-    fn enter(&mut self, standing: &mut Standing, id: &RoomId) -> Result<(), End> {
-        if self.agenda.epochs_differ(&id.name) {
-            self.agenda.hold(&id.name, "epoch-differs");
-            return Ok(());
-        }
-        let document = id.document_id();
-        self.names.insert(document, id.clone());
-        if standing.chartroom {
-            let (sender, target) = self.parties(standing);
-            standing.far.send(&Frame::Room { sender, target, name: id.name.to_string() });
-        }
-        let relayed = Relayed::enter(&self.hub, id, &standing.far)?;
-        standing.open.insert(document, (id.clone(), relayed));
-        Ok(())
-    }
-
-    fn leave(&mut self, standing: &mut Standing, id: &RoomId) {
-        let document = id.document_id();
-        if standing.open.remove(&document).is_some() && standing.chartroom {
-            let (sender, target) = self.parties(standing);
-            standing.far.send(&Frame::LeaveRoom { sender, target, document });
-        }
-    }
-
-    /// Notes what changed in a room here.
-    fn take_changes(&mut self, id: &RoomId, news: &RoomNews) {
-        if news.heads.is_some() && self.known.rights.covers(&id.name) {
-            self.names.entry(id.document_id()).or_insert_with(|| id.clone());
-            let at = RoomAt { epoch: id.epoch, heads: news.heads };
-            self.agenda.ours(clock::now_ms(), &id.name, at, news.changes);
-        }
-    }
-
-    /// Takes what rooms say of the other end.
-    fn take_news(
-        &mut self,
-        standing: &mut Standing,
-        id: &RoomId,
-        news: RoomNews,
-    ) -> Result<(), End> {
-        let now_ms = clock::now_ms();
-        if !standing.open.contains_key(&id.document_id()) {
-            return Ok(());
-        }
-        match news.lost {
-            None => {}
-            Some(RoomError::Unreadable { .. }) => {
-                standing.open.remove(&id.document_id());
-                self.agenda.hold(&id.name, "unreadable-here");
-            }
-            Some(RoomError::Refounded) => {
-                standing.open.remove(&id.document_id());
-                self.agenda.hold(&id.name, "epoch-differs");
-            }
-            Some(error) => return Err(error.into()),
-        }
-        if let Some(is) = news.in_step {
-            self.agenda.in_step(now_ms, &id.name, is, news.heads);
-        }
-        if let Some(changes) = news.lacks {
-            self.agenda.lacks(now_ms, &id.name, changes);
-        }
-        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), End> {

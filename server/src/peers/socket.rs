@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::{link::End, status::Status};
+use super::{end::End, status::Status};
 use crate::hub::{Hub, Outbox, Outgoing};
 
 /// How long the other end may take to answer a join.

@@ -95,3 +95,78 @@ async fn an_edit_at_one_server_reaches_a_browser_at_another() {
     assert_eq!(peers["peers"][0]["state"], "connected");
     assert_eq!(peers["peers"][0]["software"], "chartroom");
 }
+
+#[tokio::test]
+async fn a_room_founded_anew_at_one_server_goes_on_there_at_the_other() {
+    let folders = folders(2);
+    let hospital = start_linked(folders[0].path(), "hospital", &[]).await;
+    let clinic = start_linked(folders[1].path(), "clinic", &[hospital.address()]).await;
+    put(&hospital, "patient:p1", condition("c1", "Asthma")).await;
+    put(&clinic, "patient:p2", condition("c1", "Asthma")).await;
+    for room in ["patient:p1", "patient:p2"] {
+        until(&clinic, &format!("/rooms/{room}"), "the room", |room| room["epoch"] == 1)
+            .await
+            .unwrap();
+        same(&[&hospital, &clinic], room).await.unwrap();
+    }
+    // By the server that is dialled, and by the one that dials.
+    for (first, other, room) in
+        [(&hospital, &clinic, "patient:p1"), (&clinic, &hospital, "patient:p2")]
+    {
+        let answer =
+            first.post_path(&format!("/rooms/{room}/refound"), String::new()).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        put(first, room, condition("c2", "Gout")).await;
+        let path = format!("/rooms/{room}");
+        until(other, &path, "the next epoch", |room| room["epoch"] == 2).await.unwrap();
+        same(&[first, other], room).await.unwrap();
+        put(other, room, condition("c3", "Angina")).await;
+        same(&[other, first], room).await.unwrap();
+        // The numbers of events go on, and the log has each event once.
+        let events = other.get(&format!("/rooms/{room}/events")).await.unwrap().body;
+        let numbers =
+            events["events"].as_array().unwrap().iter().map(|e| e["seq"].as_u64().unwrap());
+        let numbers: Vec<u64> = numbers.collect();
+        assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_catches_up_and_nothing_comes_round() {
+    let folders = folders(3);
+    let mut servers = Vec::new();
+    for (number, folder) in folders.iter().enumerate() {
+        let before: Vec<_> = servers.iter().map(Server::address).collect();
+        servers.push(start_linked(folder.path(), &format!("s{number}"), &before).await);
+    }
+    let [first, second, third] = &servers[..] else { panic!("three were started") };
+    for number in 0..20 {
+        let room = format!("patient:r{number}");
+        put([first, second, third][number % 3], &room, condition("c1", "Asthma")).await;
+    }
+    for number in 0..20 {
+        let room = format!("patient:r{number}");
+        for server in [first, second, third] {
+            until(server, &format!("/rooms/{room}"), "the room", |room| room["heads"].is_array())
+                .await
+                .unwrap();
+        }
+        same(&[first, second, third], &room).await.unwrap();
+        // Each server has the same events once, whatever way they came.
+        let mut logs = Vec::new();
+        for server in [first, second, third] {
+            let log = server.get(&format!("/rooms/{room}/events")).await.unwrap().body;
+            let events = log["events"].as_array().unwrap();
+            logs.push(
+                events.iter().map(|e| (e["seq"].clone(), e["event"].clone())).collect::<Vec<_>>(),
+            );
+        }
+        assert!(logs.windows(2).all(|pair| pair[0] == pair[1]), "{logs:?}");
+    }
+    // Once everything is told, the links say nothing more.
+    until(third, "/peers", "in step", |peers| {
+        peers["peers"].as_array().unwrap().iter().all(|peer| peer["rooms"]["behind"] == 0)
+    })
+    .await
+    .unwrap();
+}

@@ -290,12 +290,16 @@ fn rooms(fields: &Fields<'_>) -> Result<Frame, FrameError> {
     let mut rooms = Vec::new();
     fields.required("rooms")?.each("rooms", WIRE_LIST_MAX, |item| {
         let inner = item.fields("rooms")?;
-        let heads = inner.optional("heads", |v| v.bytes("heads"))?;
-        let heads = heads.map(TryInto::try_into).transpose();
+        let digest = |field| {
+            let bytes = inner.optional(field, |v| v.bytes(field))?;
+            let digest = bytes.map(TryInto::try_into).transpose();
+            digest.map_err(|_| FrameError::Shape(field))
+        };
         rooms.push(RoomStanding {
             name: inner.text("name", ID_BYTES_MAX)?,
             epoch: epoch(&inner)?,
-            heads: heads.map_err(|_| FrameError::Shape("heads"))?,
+            heads: digest("heads")?,
+            before: digest("before")?,
         });
         Ok(())
     })?;

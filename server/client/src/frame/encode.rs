@@ -313,10 +313,15 @@ impl MapWriter {
     }
 
     fn room_standing(&mut self, room: &RoomStanding) -> Written {
-        let RoomStanding { name, epoch, heads } = room;
-        self.out.map(if heads.is_some() { 3 } else { 2 })?.str("name")?.str(name)?;
+        let RoomStanding { name, epoch, heads, before } = room;
+        let digests = [("heads", heads), ("before", before)];
+        let there = digests.iter().filter(|(_, digest)| digest.is_some()).count();
+        self.out.map(2 + length(there))?.str("name")?.str(name)?;
         self.out.str("epoch")?.u32(*epoch)?;
-        heads.map_or(Ok(()), |heads| self.out.str("heads")?.bytes(&heads)?.ok())
+        for (field, digest) in digests {
+            digest.map_or(Ok(()), |digest| self.out.str(field)?.bytes(&digest)?.ok())?;
+        }
+        Ok(())
     }
 
     fn remote_heads(&mut self, storage: &str, at: &RemoteHeads) -> Written {

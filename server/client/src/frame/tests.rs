@@ -210,7 +210,8 @@ fn what_is_written_is_read_back() {
 #[test]
 fn frames_between_servers_are_read_back() {
     let (sender, target) = (|| ALICE.to_owned(), || SERVER.to_owned());
-    let standing = |heads| RoomStanding { name: "patient:1".to_owned(), epoch: 2, heads };
+    let standing =
+        |heads| RoomStanding { name: "patient:1".to_owned(), epoch: 2, heads, before: heads };
     let frames = [
         Frame::Join {
             sender: sender(),

@@ -98,7 +98,7 @@ pub(super) async fn admit(
     let link = Arc::new(Link::to_server(peer_id, end, Arc::clone(outbox)));
     status.connected(chartroom);
     tracing::info!(peer = %name, "a server dialled this one");
-    let other = OtherServer {
+    let mut other = OtherServer {
         status,
         news,
         rooms: BTreeMap::new(),
@@ -106,7 +106,6 @@ pub(super) async fn admit(
         open: Arc::default(),
         teller: JoinSet::new(),
     };
-    let mut other = other;
     other.tell(hub, &link, Vec::new());
     Ok(Some((link, other)))
 }
@@ -141,10 +140,11 @@ impl OtherServer {
     }
 
     fn leave(&mut self, document: &DocumentId) {
-        self.rooms.remove(document);
+        // First of all, so that nothing that happens between is told by neither.
         if let Some(id) = self.known.get(document) {
             self.open.lock().remove(id);
         }
+        self.rooms.remove(document);
     }
 
     /// Has it told of rooms like these from now on, all that are there first.
@@ -215,6 +215,28 @@ impl Session {
                 other.tell(hub, &self.link, patterns);
                 Ok(())
             }
+            Frame::Rooms { rooms, .. } => {
+                for RoomStanding { name, epoch, before, .. } in rooms {
+                    let name: RoomName = name
+                        .parse()
+                        .map_err(|_| Closing::protocol("it names a room that cannot be"))?;
+                    if !may_have(&self.link, &name) {
+                        let message = "the room is outside of what this server may have";
+                        return Err(Closing::policy(message));
+                    }
+                    let id = RoomId { name, epoch };
+                    if matches!(hub.follow_epoch(&id, before).await, Ok(true)) {
+                        let (peer, document) = (other.status.name(), id.document_id());
+                        tracing::info!(%peer, %document, epoch, "a room goes on where a server founded it anew");
+                        let name = id.name.to_string();
+                        let here = RoomStanding { name, epoch, heads: None, before: None };
+                        let (sender, target) = (hub.peer_id.clone(), self.link.peer_id.clone());
+                        let (rooms, complete) = (vec![here], false);
+                        self.link.send(&Frame::Rooms { sender, target, rooms, complete });
+                    }
+                }
+                Ok(())
+            }
             Frame::Refused { hashes, code, document, .. } => {
                 let (peer, count) = (other.status.name(), hashes.len());
                 tracing::warn!(%peer, %document, code, count, "a server refused changes of this one");
@@ -225,8 +247,8 @@ impl Session {
                 self.link.outbox.close(Closing::normal());
                 Ok(())
             }
-            Frame::Error { message, .. } => {
-                tracing::info!(peer = %other.status.name(), message, "a server reported an error");
+            Frame::Error { .. } => {
+                tracing::info!(peer = %other.status.name(), "a server reported an error");
                 Ok(())
             }
             _ => self.link.mistake(),
@@ -309,13 +331,10 @@ impl Teller {
     async fn tell_all(&mut self) -> Result<(), RoomError> {
         let records = self.hub.list().await?;
         let wanted = records.into_iter().filter(|record| self.wants(&record.id.name));
-        let rooms: Vec<RoomStanding> = wanted
-            .map(|record| RoomStanding {
-                name: record.id.name.to_string(),
-                epoch: record.id.epoch,
-                heads: record.heads,
-            })
-            .collect();
+        let mut rooms = Vec::new();
+        for record in wanted {
+            rooms.push(self.hub.standing(record).await?);
+        }
         self.rooms = rooms.len();
         let mut parts = rooms.chunks(WIRE_LIST_MAX).peekable();
         if parts.peek().is_none() {
@@ -335,9 +354,10 @@ impl Teller {
             if let Some(RoomError::Unreadable { .. } | RoomError::Refounded) = news.lost {
                 self.open.lock().remove(&id);
             }
-            if news.in_step == Some(true) {
+            let in_step = news.in_step.map(|(is, _)| is);
+            if in_step == Some(true) {
                 self.behind.remove(&id);
-            } else if news.in_step == Some(false) || (news.changes > 0 && self.wants(&id.name)) {
+            } else if in_step == Some(false) || (news.changes > 0 && self.wants(&id.name)) {
                 let behind = self.behind.entry(id.clone()).or_insert((0, clock::now_ms()));
                 behind.0 = news.lacks.unwrap_or(behind.0 + news.changes);
             } else if let (Some(lacks), Some(behind)) = (news.lacks, self.behind.get_mut(&id)) {
@@ -345,7 +365,7 @@ impl Teller {
             }
             if let Some(heads) = news.heads.filter(|_| !is_open && self.wants(&id.name)) {
                 let (name, epoch) = (id.name.to_string(), id.epoch);
-                changed.push(RoomStanding { name, epoch, heads: Some(heads) });
+                changed.push(RoomStanding { name, epoch, heads: Some(heads), before: None });
             }
         }
         for part in changed.chunks(WIRE_LIST_MAX) {

@@ -62,8 +62,8 @@ impl RoomTask {
                 let _ = listening.send(Ok((live.feed.listen(), live.event_seq)));
                 return Flow::Go;
             }
-            Mail::Refound { done } => {
-                live.refounding = Some(done);
+            Mail::Refound { to, done } => {
+                live.refounding = Some((to, done));
                 return Flow::Go;
             }
             Mail::Unload => {

@@ -34,8 +34,8 @@ pub(super) struct Live {
     pub reads: Vec<Read>,
     /// What the room took in of peers' messages since nothing waited in it.
     pub staged: Staged,
-    /// Who asked for the room to be founded anew.
-    pub refounding: Option<oneshot::Sender<Result<RoomId, RefoundingError>>>,
+    /// Who asked for the room to be founded anew, and where another server has.
+    pub refounding: Option<(Option<RoomId>, oneshot::Sender<Result<RoomId, RefoundingError>>)>,
     /// The batch at the storage thread.
     pub persisting: Option<Persisting>,
 }

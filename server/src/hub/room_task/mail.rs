@@ -49,8 +49,8 @@ pub(crate) enum Mail {
     Read(Read),
     /// Hear of events from now on; answered with the number of the last one before.
     Listen { listening: oneshot::Sender<Result<(Arc<Queue>, u64), RoomError>> },
-    /// Found the next epoch, and seal this one.
-    Refound { done: oneshot::Sender<Result<RoomId, RefoundingError>> },
+    /// Found the next epoch, and seal this one; or seal it for an epoch that another server founded.
+    Refound { to: Option<RoomId>, done: oneshot::Sender<Result<RoomId, RefoundingError>> },
     /// Go as soon as nobody is here, rather than after a while.
     Unload,
     /// End when everything is durable.
@@ -63,7 +63,7 @@ impl Mail {
         match self {
             // Who no longer waits needs no answer.
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
-            Self::Refound { done } => drop(done.send(Err(error.clone().into()))),
+            Self::Refound { done, .. } => drop(done.send(Err(error.clone().into()))),
             Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
             Self::Commands { done, .. } | Self::Plan { done, .. } | Self::Mirror { done, .. } => {
                 drop(done.send(Err(error.clone())))

@@ -89,7 +89,7 @@ impl Members {
             {
                 let heads = heads_digest(&room.document().heads());
                 server.news.tell(id, |news| {
-                    (news.in_step, news.heads) = (Some(is), Some(heads));
+                    (news.in_step, news.heads) = (Some((is, heads)), Some(heads));
                 });
             }
         }

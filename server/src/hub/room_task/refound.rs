@@ -20,8 +20,8 @@ impl RoomTask {
     /// Founds the next epoch if that was asked for and nothing is under way.
     pub(super) async fn refound_if_asked(&self, live: &mut Live) -> Flow {
         let quiet = live.room.settled() && !live.room.has_work() && !live.log.is_busy();
-        let Some(done) = live.refounding.take_if(|_| quiet) else { return Flow::Go };
-        let outcome = self.refound(live).await;
+        let Some((to, done)) = live.refounding.take_if(|_| quiet) else { return Flow::Go };
+        let outcome = self.refound(live, to).await;
         let flow = match &outcome {
             Ok(_) => Flow::Sealed,
             Err(RefoundingError::Refused(_)) => Flow::Go,
@@ -33,16 +33,27 @@ impl RoomTask {
         flow
     }
 
-    async fn refound(&self, live: &mut Live) -> Result<RoomId, RefoundingError> {
+    /// Writes the next epoch, or, where another server has founded it, nothing but that it is there:
+    /// what it holds comes over the link.
+    async fn refound(
+        &self,
+        live: &mut Live,
+        to: Option<RoomId>,
+    ) -> Result<RoomId, RefoundingError> {
         let (document, now_ms) = (live.room.document().clone(), clock::now_ms());
-        let founding = tokio::task::spawn_blocking(move || document.refound(now_ms)).await;
-        let next = founding.map_err(|_| RoomError::Ended)??;
-        let id = next.room().clone();
+        let (id, changes, heads) = match to {
+            Some(id) => (id, Vec::new(), None),
+            None => {
+                let founding = tokio::task::spawn_blocking(move || document.refound(now_ms)).await;
+                let next = founding.map_err(|_| RoomError::Ended)??;
+                (next.room().clone(), next.log(), Some(heads_digest(&next.heads())))
+            }
+        };
         let record = self.hub.stored(&id.name).await?;
-        let batch = Batch { number: 1, changes: next.log(), ..Batch::default() };
+        let batch = Batch { number: 1, changes, ..Batch::default() };
         let first = RoomBatch {
             summary: record.map(|record| record.summary),
-            heads: Some(heads_digest(&next.heads())),
+            heads,
             ..RoomBatch::new(id.clone(), batch, now_ms)
         };
         let sealing = RoomBatch {
@@ -58,6 +69,9 @@ impl RoomTask {
         let document = self.id.document_id();
         tracing::info!(%document, epoch = id.epoch, next = %id.document_id(), "a room was founded anew");
         live.members.send_away(&self.hub.peer_id, &self.id, &id);
+        if let Some(heads) = heads {
+            self.hub.linked.tell(&id, heads, 0);
+        }
         Ok(id)
     }
 

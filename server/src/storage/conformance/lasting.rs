@@ -24,7 +24,7 @@ fn next_epoch(room: &RoomId) -> RoomId {
 }
 
 fn epoch(id: &RoomId, sealed: bool, event_first: u64, event_last: u64) -> Epoch {
-    Epoch { id: id.clone(), sealed, event_first, event_last }
+    Epoch { id: id.clone(), sealed, event_first, event_last, heads: None }
 }
 
 pub(crate) fn facts_are_written_with_their_batch<S: Subject>() {

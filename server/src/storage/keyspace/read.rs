@@ -38,7 +38,8 @@ impl<T: Tree> Keyspace<T> {
         let epoch = |(id, entry): (RoomId, Option<Entry>)| {
             let entry = entry?;
             let (event_first, event_last) = (entry.event_first(), entry.event_seq);
-            Some(Epoch { id, sealed: entry.sealed, event_first, event_last })
+            let heads = entry.heads.map(u128::to_be_bytes);
+            Some(Epoch { id, sealed: entry.sealed, event_first, event_last, heads })
         };
         Ok(page.into_iter().filter_map(epoch).collect())
     }

@@ -32,6 +32,11 @@ export class Relay {
     this.#isCut = false;
   }
 
+  /** Lets nothing more through of what is open now, and breaks nothing: as when a cable is pulled. */
+  stall() {
+    for (const socket of this.#sockets) socket.removeAllListeners("data").unpipe().pause();
+  }
+
   close() {
     this.cut();
     this.#listener.close();

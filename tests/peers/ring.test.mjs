@@ -116,10 +116,11 @@ test("three servers agree behind cuts, a kill and a lost store, and lose nothing
 
   // What the van alone has would be gone with its store: nobody promised more.
   await writers[2].stop();
-  await until("the others have what the van acknowledged", async () => (await missing(servers[0], (edit) => edit.at === 2)).length === 0, {
-    within: 60_000,
-    standing,
-  });
+  await until("the hospital has what the van acknowledged", async () => {
+    const lost = await missing(servers[0], (edit) => edit.at === 2);
+    await noteStanding(lost);
+    return lost.length === 0;
+  }, { within: 60_000, standing });
   await van.end();
   await rm(van.data, { recursive: true });
   await van.start();
@@ -140,12 +141,16 @@ test("three servers agree behind cuts, a kill and a lost store, and lose nothing
 let standings = "";
 const standing = () => standings;
 
+async function noteStanding(left) {
+  const links = await Promise.all(servers.map((server) => server.json("/peers")));
+  standings = `${JSON.stringify(left)}\n${JSON.stringify(links, null, 1)}`;
+}
+
 async function agreed() {
   await until("all servers have the same heads of every room", async () => {
     const found = await Promise.all(servers.map((server) => Promise.all(ROOMS.map((room) => heads(server, room)))));
     const differ = ROOMS.filter((_, number) => new Set(found.map((of) => of[number])).size > 1);
-    const links = await Promise.all(servers.map((server) => server.json("/peers")));
-    standings = `${differ.join(", ")}\n${JSON.stringify(links, null, 1)}`;
+    await noteStanding(differ);
     return differ.length === 0;
   }, { within: 90_000, standing });
 }

@@ -135,6 +135,7 @@ test("three servers agree behind cuts, a kill and a lost store, and lose nothing
   for (const server of servers) {
     assert.deepEqual(await missing(server, () => true), [], "every acknowledged edit is there");
     await logIsWhole(server);
+    assert.deepEqual(await server.json("/quarantine"), { changes: [] }, "nothing of an honest server is refused");
   }
 });
 
@@ -142,8 +143,8 @@ let standings = "";
 const standing = () => standings;
 
 async function noteStanding(left) {
-  const links = await Promise.all(servers.map((server) => server.json("/peers")));
-  standings = `${JSON.stringify(left)}\n${JSON.stringify(links, null, 1)}`;
+  const [links, kept] = await Promise.all(["/peers", "/quarantine"].map((path) => Promise.all(servers.map((server) => server.json(path)))));
+  standings = `${JSON.stringify(left)}\n${JSON.stringify(kept)}\n${JSON.stringify(links, null, 1)}`;
 }
 
 async function agreed() {

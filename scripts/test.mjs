@@ -32,6 +32,7 @@ const STAGES = [
   { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
   { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
+  { name: "peers", about: "servers in step: a ring of three, automerge-repo's and samod's, bad ones, `chartroom sync`", counts: "node", run: peers },
   { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "speed", about: "what the engine's scenarios cost in instructions, against the table", counts: "node", run: (onOutput) => run("node", ["scripts/instructions.mjs"], { onOutput }) },
   { name: "release", about: "the release server unwinds: a panic in one room leaves the others served", counts: "node", run: release },
@@ -140,6 +141,12 @@ async function events(onOutput) {
 async function foreign(onOutput) {
   await buildModule();
   await endToEnd("foreign", onOutput);
+}
+
+async function peers(onOutput) {
+  say("building samod as a server");
+  await run("cargo", ["build", "--locked", "--manifest-path", "bench/peers/Cargo.toml", "-p", "peer-samod", "--target-dir", "target/peers"]);
+  await endToEnd("peers", onOutput);
 }
 
 async function durability(onOutput) {

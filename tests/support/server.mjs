@@ -46,10 +46,11 @@ export class Server {
   #child;
   #ended;
 
-  constructor(data, port, { prefix = [], web } = {}) {
+  constructor(data, port, { prefix = [], args = [], web } = {}) {
     this.data = data;
     this.port = port;
     this.prefix = prefix;
+    this.args = args;
     this.web = web;
     this.log = `${data}.log`;
   }
@@ -75,7 +76,7 @@ export class Server {
 
   async start() {
     const log = createWriteStream(this.log, { flags: "a" });
-    const [command, ...args] = [...this.prefix, BINARY, "--data", this.data, "serve", "--listen", `127.0.0.1:${this.port}`];
+    const [command, ...args] = [...this.prefix, BINARY, "--data", this.data, "serve", "--listen", `127.0.0.1:${this.port}`, ...this.args];
     this.#child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stdout.pipe(log, { end: false });
     this.#child.stderr.pipe(log, { end: false });
@@ -110,6 +111,11 @@ export class Server {
 
   async text(path) {
     return (await fetch(this.http + path)).text();
+  }
+
+  /** What it wrote to its log so far. */
+  logged() {
+    return readFile(this.log, "utf8");
   }
 
   room(name) {

@@ -97,6 +97,8 @@ impl Room {
             return 0;
         };
         let known = member.session.their_known(&self.document);
-        self.document.metas_since(&known).len() as u64
+        // Who has said nothing that is known here has the genesis, as everybody has.
+        let genesis = usize::from(known.is_empty());
+        self.document.metas_since(&known).len().saturating_sub(genesis) as u64
     }
 }

@@ -8,6 +8,7 @@ use tokio_tungstenite::{
     tungstenite::{
         self,
         client::IntoClientRequest,
+        error::ProtocolError,
         http::{HeaderValue, Uri, header::AUTHORIZATION},
         protocol::WebSocketConfig,
     },
@@ -147,12 +148,18 @@ async fn open(target: &Target) -> Result<Socket, DialError> {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(answer)) => Err(DialError::Refused(answer.status().as_u16())),
         Err(tungstenite::Error::Io(error)) => Err(DialError::Unreachable(error)),
+        // It went while it was spoken to, as a server does that is being started again.
+        Err(tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete)) => {
+            Err(DialError::Unreachable(std::io::ErrorKind::UnexpectedEof.into()))
+        }
         Err(error) => Err(no_web_socket(error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[test]
@@ -177,5 +184,22 @@ mod tests {
         let target = Target::new("ws://x").unwrap().with_token("secret").unwrap();
         assert!(!format!("{target:?}").contains("secret"));
         assert!(Target::new("ws://x").unwrap().with_token("a\nb").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_goes_while_it_is_spoken_to_is_dialled_again_soon() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::new(&format!("ws://{}", listener.local_addr().unwrap())).unwrap();
+        let goes = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // All of the request is read, so that closing resets nothing.
+            let mut request = [0; 4096];
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut request).await.unwrap();
+                request.rotate_left(read);
+            }
+        };
+        let (opened, ()) = tokio::join!(dial(&target), goes);
+        assert_eq!(opened.unwrap_err().trouble(), Trouble::Passing);
     }
 }

@@ -22,6 +22,8 @@ const STUCK_MS: u64 = 10_000;
 /// After so long a server that names heads has had the time to bring them.
 const PROMISE_MS: u64 = 60_000;
 
+/// Why a room is held that the far end does not have: until either end says something in it.
+pub const UNAVAILABLE: &str = "unavailable";
 /// A room that the two ends have in different epochs.
 pub const EPOCH_DIFFERS: &str = "epoch-differs";
 
@@ -170,6 +172,7 @@ impl Agenda {
         room.behind_since_ms.get_or_insert(now_ms);
         match room.place {
             Place::Resting => (room.place, room.live) = (Place::Waiting, live),
+            Place::Held(UNAVAILABLE) if live => (room.place, room.live) = (Place::Waiting, true),
             Place::Waiting => room.live |= live,
             Place::Open { .. } | Place::Held(_) => {}
         }
@@ -183,12 +186,12 @@ impl Agenda {
                 *moved_ms = now_ms;
                 false
             }
-            Place::Held(_) => false,
-            Place::Resting | Place::Waiting => {
+            Place::Resting | Place::Waiting | Place::Held(UNAVAILABLE) => {
                 room.place = Place::Open { epoch, bulk: false, in_step: false, moved_ms: now_ms };
                 room.behind_since_ms.get_or_insert(now_ms);
                 true
             }
+            Place::Held(_) => false,
         }
     }
 
@@ -426,5 +429,22 @@ mod tests {
         agenda.hold(&name("mine"), "refused");
         assert_eq!(steps(&mut agenda, 3), ["+yours"]);
         assert_eq!(agenda.held().count(), 1);
+    }
+
+    #[test]
+    fn a_room_that_the_far_end_lacks_is_offered_when_something_happens_in_it() {
+        let mut agenda = Agenda::default();
+        agenda.all_are_told(0);
+        for room in ["a", "b"] {
+            agenda.wanted(0, &name(room));
+        }
+        assert_eq!(steps(&mut agenda, 0), ["+a", "+b"]);
+        for room in ["a", "b"] {
+            agenda.hold(&name(room), UNAVAILABLE);
+        }
+        assert!(steps(&mut agenda, 1).is_empty());
+        agenda.ours(2, &name("a"), at(1), 1);
+        assert_eq!(steps(&mut agenda, 2), ["+a"]);
+        assert!(agenda.heard(3, &name("b"), 1));
     }
 }

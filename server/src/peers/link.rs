@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    agenda::{Agenda, Lag},
+    agenda::{Agenda, Lag, UNAVAILABLE},
     config::KnownServer,
     end::End,
     socket::{self, Met},
@@ -225,21 +225,22 @@ impl Link {
                 self.agenda.ours(now_ms, &record.id.name, at, 0);
             }
         }
-        for pattern in &self.known.rights.rooms {
-            if let RoomPattern::Room(name) = pattern
-                && self.known.rights.covers(name)
-            {
-                let id = RoomId::first(name.clone());
-                self.names.entry(id.document_id()).or_insert(id);
-                self.agenda.wanted(now_ms, name);
-            }
-        }
         let (peer, rooms) = (&self.known.name, self.agenda.lag(now_ms).rooms);
         tracing::info!(%peer, address = self.target.address(), rooms, "link to a server stands");
         if standing.chartroom {
             self.ask_for_rooms(standing);
         } else {
             self.agenda.all_are_told(now_ms);
+            // It names no rooms: what is not here is asked for by its name.
+            for pattern in &self.known.rights.rooms {
+                if let RoomPattern::Room(name) = pattern
+                    && self.known.rights.covers(name)
+                {
+                    let id = RoomId::first(name.clone());
+                    self.names.entry(id.document_id()).or_insert(id);
+                    self.agenda.wanted(now_ms, name);
+                }
+            }
         }
         Ok(())
     }
@@ -267,6 +268,7 @@ impl Link {
             }
             Frame::RoomRefused { name, .. } => {
                 if let Ok(name) = name.parse() {
+                    standing.open.retain(|_, (id, _)| id.name != name);
                     self.agenda.hold(&name, "refused");
                 }
                 Ok(())
@@ -274,7 +276,7 @@ impl Link {
             Frame::DocUnavailable { document, .. } => {
                 let held = standing.open.remove(&document);
                 if let Some((id, _)) = held {
-                    self.agenda.hold(&id.name, "unavailable");
+                    self.agenda.hold(&id.name, UNAVAILABLE);
                 }
                 Ok(())
             }

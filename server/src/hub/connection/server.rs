@@ -69,7 +69,8 @@ pub(super) async fn admit(
     let (name, rights) = match (known, &metadata.server) {
         (Some(known), _) => (Arc::clone(&known.name), known.rights.clone()),
         (None, None) => return Ok(None),
-        (None, Some(_)) if registry.servers.wants_tokens() => {
+        (None, Some(name)) if registry.servers.wants_tokens() => {
+            tracing::warn!(name, "a server was refused, which brings no token of the list");
             return Err(Closing::policy("this server takes no server without a token of its list"));
         }
         (None, Some(name)) => {
@@ -185,7 +186,16 @@ impl Session {
                 let name: RoomName = name
                     .parse()
                     .map_err(|_| Closing::protocol("it names a room that cannot be"))?;
-                check(&self.link, &name)?;
+                if !may_have(&self.link, &name) {
+                    self.link.send(&Frame::RoomRefused {
+                        sender: hub.peer_id.clone(),
+                        target: self.link.peer_id.clone(),
+                        name: name.to_string(),
+                        code: "room-outside".to_owned(),
+                        message: "the room is outside of what this server may have".to_owned(),
+                    });
+                    return Ok(());
+                }
                 let stored = hub.stored(&name).await.map_err(|error| closing_for(&error))?;
                 let id = stored.map_or_else(|| RoomId::first(name), |record| record.id);
                 self.link.send(&Frame::RoomFound {
@@ -215,7 +225,10 @@ impl Session {
                     let name: RoomName = name
                         .parse()
                         .map_err(|_| Closing::protocol("it names a room that cannot be"))?;
-                    check(&self.link, &name)?;
+                    if !may_have(&self.link, &name) {
+                        let message = "the room is outside of what this server may have";
+                        return Err(Closing::policy(message));
+                    }
                     let id = RoomId { name, epoch };
                     if matches!(hub.follow_epoch(&id, before).await, Ok(true)) {
                         let (peer, document) = (other.status.name(), id.document_id());
@@ -260,12 +273,12 @@ impl Session {
                 Some(id) => Some(id.clone()),
                 None => hub.room_of_document(document).await.map_err(|e| closing_for(&e))?,
             };
-            let Some(id) = found else {
+            // Of a room that it may not have it does not hear whether it is there.
+            let Some(id) = found.filter(|id| may_have(&self.link, &id.name)) else {
                 let (sender, target) = (hub.peer_id.clone(), self.link.peer_id.clone());
                 self.link.send(&Frame::DocUnavailable { sender, target, document });
                 return self.link.mistake();
             };
-            check(&self.link, &id.name)?;
             if other.rooms.len() >= SERVER_ROOMS_MAX {
                 let message = "the server has too many rooms open";
                 return Err(Closing::over(Limit::ConnectionRooms, message));
@@ -282,13 +295,8 @@ impl Session {
     }
 }
 
-fn check(link: &Link, room: &RoomName) -> Result<(), Closing> {
-    let may = link.server.as_ref().is_some_and(|server| server.rights.covers(room));
-    if may {
-        Ok(())
-    } else {
-        Err(Closing::policy("the room is outside of what this server may have"))
-    }
+fn may_have(link: &Link, room: &RoomName) -> bool {
+    link.server.as_ref().is_some_and(|server| server.rights.covers(room))
 }
 
 /// Tells the other server of rooms, and the operator of the other server.
@@ -322,8 +330,7 @@ impl Teller {
     }
 
     fn wants(&self, room: &RoomName) -> bool {
-        let may = self.link.server.as_ref().is_some_and(|server| server.rights.covers(room));
-        may && self.patterns.iter().any(|pattern| pattern.matches(room))
+        may_have(&self.link, room) && self.patterns.iter().any(|pattern| pattern.matches(room))
     }
 
     async fn tell_all(&mut self) -> Result<(), RoomError> {

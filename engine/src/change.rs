@@ -86,6 +86,9 @@ pub enum Refusal {
     /// It depends on changes that this room does not have and nobody sent.
     #[error("the change depends on changes that are not this room's")]
     MissingDependencies,
+    /// The server that brought it does not say who made it.
+    #[error("the server that brought the change does not say who made it")]
+    UnknownAuthor,
     /// It depends on a change that was refused.
     #[error("the change depends on one that was refused")]
     DependsOnRefused,
@@ -122,6 +125,7 @@ impl Refusal {
             Self::Sequence { .. } => "bad-sequence",
             Self::Counter => "bad-counter",
             Self::MissingDependencies => "missing-dependencies",
+            Self::UnknownAuthor => "unknown-author",
             Self::DependsOnRefused => "depends-on-refused",
             Self::OutsideCollections => "outside-collections",
             Self::BadId => "bad-id",

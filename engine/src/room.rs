@@ -290,7 +290,10 @@ impl Room {
             }
         }
         for (peer, change) in expired {
-            self.refuse(peer, &change, Refusal::MissingDependencies);
+            let depends = change.deps().iter().any(|dep| !self.document.has(dep));
+            let reason =
+                if depends { Refusal::MissingDependencies } else { Refusal::UnknownAuthor };
+            self.refuse(peer, &change, reason);
         }
         if self.in_flight.is_none() && self.inbox.is_empty() {
             self.poll_sessions(false);

@@ -141,7 +141,7 @@ fn person(headers: &HeaderMap) -> Result<Author, ApiError> {
 
 /// Whether a person id is one that the server gives itself: what is written under it is believed.
 pub(crate) fn is_reserved(id: &str) -> bool {
-    id == People::SERVER || id.starts_with("server:")
+    id == People::SERVER || id.starts_with(People::SOMEBODY_AT)
 }
 
 /// Whether `host` or `host:port` means this machine.

@@ -35,6 +35,9 @@ use status::Status;
 /// When this server first met another, by its name: milliseconds since 1970.
 const MET: &str = "server";
 
+/// A link that stood for so long was well.
+const STOOD: Duration = Duration::from_secs(10);
+
 /// All other servers, as the hub knows them.
 pub(crate) struct Registry {
     /// The operator's list.
@@ -123,7 +126,7 @@ async fn keep_in_step(hub: Arc<Hub>, known: KnownServer) {
     loop {
         let began = Instant::now();
         let end = link.run(false).await;
-        if link.stood() && began.elapsed() > Duration::from_secs(60) {
+        if link.stood() && began.elapsed() > STOOD {
             backoff.succeeded();
         }
         if matches!(end, End::Stopping) {

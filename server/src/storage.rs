@@ -42,7 +42,7 @@ pub use sled::{Sled, SledTree};
 /// - **Facts go along.** The [facts](Fact) of a batch are written in its step, and shown as its
 ///   changes are.
 /// - **Bound once.** An actor that is bound to a person is never bound to another; such a commit is
-///   refused in the same way. The person's display name may change.
+///   refused in the same way. Somebody at a server whom nobody named is no person yet. The person's display name may change.
 /// - **Strict.** [`load`](Storage::load) and [`events`](Storage::events) give all that was
 ///   committed, in order, byte by byte, or [`StorageError::Unreadable`] with room and key: a record
 ///   that is missing, torn, altered or out of place is an error, at the end of the log too. One

@@ -41,6 +41,15 @@ impl People {
     /// The author id that the server's own actor is bound to.
     pub const SERVER: &'static str = "chartroom:server";
 
+    /// How the ids of authors begin that stand for a whole server, where nobody says which of its people
+    /// made a change.
+    pub const SOMEBODY_AT: &'static str = "server:";
+
+    /// Whether an author stands for somebody at a server.
+    pub fn is_somebody_at(author: &Author) -> bool {
+        author.id.starts_with(Self::SOMEBODY_AT)
+    }
+
     /// The person that an actor is bound to.
     pub fn of(&self, actor: &ActorId) -> Option<&Author> {
         self.by_actor.get(actor)
@@ -56,9 +65,17 @@ impl People {
         self.by_actor.remove(actor);
     }
 
-    /// Binds an actor for good; a second binding is ignored. Says whether it is new.
+    /// Binds an actor for good; a second binding is ignored, but where the first was somebody at a
+    /// server. Says whether it is new.
     pub fn bind(&mut self, actor: ActorId, author: Author) -> bool {
         match self.by_actor.entry(actor) {
+            // Who it is was not known; now it is.
+            std::collections::btree_map::Entry::Occupied(mut entry)
+                if Self::is_somebody_at(entry.get()) && !Self::is_somebody_at(&author) =>
+            {
+                entry.insert(author);
+                true
+            }
             std::collections::btree_map::Entry::Occupied(_) => false,
             std::collections::btree_map::Entry::Vacant(entry) => {
                 entry.insert(author);

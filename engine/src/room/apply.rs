@@ -12,7 +12,10 @@ use std::{
 
 use automerge::{ActorId, Change, ChangeHash};
 
-use super::{Ask, Room, Work, linked::Through};
+use super::{
+    Ask, Room, Work,
+    linked::{Through, Whose},
+};
 use crate::{
     Action, Author, Command, CommandError, Event, Peer, RoomSize,
     change::{Checked, Touched, operations},
@@ -220,8 +223,8 @@ impl Room {
     fn bind(&mut self, peer: Peer, change: &Change, applied: &mut Applied) {
         let actor = change.actor_id().clone();
         let member = self.members.get(&peer);
-        let author = member.and_then(|member| member.author_of(&actor, &self.people));
-        if let (true, Some(author)) = (self.serves(), author)
+        let author = member.map(|member| member.author_of(&actor, &self.people));
+        if let (true, Some(Whose::Of(author))) = (self.serves(), author)
             && self.people.bind(actor.clone(), author.clone())
         {
             applied.bindings.push((actor, author));

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use automerge::{ActorId, Change};
 
-use super::{Room, io::Linked, member::Member};
+use super::{Room, inbox::Work, io::Linked, member::Member};
 use crate::{Author, Peer, document::People, event::ResourceChange, limits, sync::Session, time};
 
 /// Claims of a time before this, in milliseconds since 1970, are those of a clock that was never
@@ -52,21 +52,39 @@ impl Through {
     }
 }
 
+/// Who is responsible for what an actor writes.
+#[derive(Debug)]
+pub(super) enum Whose {
+    /// This person.
+    Of(Author),
+    /// Nobody: it comes from the server that a client trusts.
+    Nobodys,
+    /// Another server has yet to say: it does so ahead of the changes, but what was on its way when this
+    /// side entered the room anew comes before that.
+    Untold,
+}
+
 impl Member {
     /// The person responsible for what an actor writes over this connection: who is signed in, or,
-    /// through another server, whom that vouches for, who is known here, or the server itself.
-    pub fn author_of(&self, actor: &ActorId, people: &People) -> Option<Author> {
-        let vouched = self
-            .server()
-            .and_then(|link| link.vouched.get(actor).or_else(|| people.of(actor)).cloned());
-        vouched.or_else(|| self.author.clone())
+    /// through another server, whom that vouches for, who is known here, or somebody at that server
+    /// where it names nobody.
+    pub fn author_of(&self, actor: &ActorId, people: &People) -> Whose {
+        let author = || self.author.clone().map_or(Whose::Nobodys, Whose::Of);
+        let Some(link) = self.server() else { return author() };
+        let known = people.of(actor);
+        let known_person = known.filter(|known| !People::is_somebody_at(known));
+        match link.vouched.get(actor).or(known_person).or(known) {
+            Some(person) => Whose::Of(person.clone()),
+            None if self.extensions => Whose::Untold,
+            None => author(),
+        }
     }
 }
 
 impl Room {
     pub(super) fn link(&mut self, peer: Peer, server: Linked) {
         let Linked { name, opens, may_write, extensions, since_ms } = server;
-        let itself = Author::new(format!("server:{name}"), &*name);
+        let itself = Author::new(format!("{}{name}", People::SOMEBODY_AT), &*name);
         let mut member = Member::new(Some(itself), may_write, extensions);
         member.session = Session::between_servers(opens);
         member.link = Some(Link { server: name, since_ms, vouched: BTreeMap::new() });
@@ -74,13 +92,20 @@ impl Room {
     }
 
     pub(super) fn vouched(&mut self, peer: Peer, actors: Vec<(ActorId, Author)>) {
-        let member = self.members.get_mut(&peer);
-        let Some(link) = member.and_then(|member| member.link.as_mut()) else { return };
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        let Some(link) = &mut member.link else { return };
         for (actor, author) in actors {
-            let known = self.people.of(&actor).is_some_and(|known| known.id == author.id);
-            if !known && link.vouched.len() < limits::VOUCHED_MAX {
+            // Somebody at a server is nobody that is not known better.
+            let known = self.people.of(&actor);
+            let is_known =
+                known.is_some_and(|known| known.id == author.id || People::is_somebody_at(&author));
+            if !is_known && link.vouched.len() < limits::VOUCHED_MAX {
                 link.vouched.insert(actor, author);
             }
+        }
+        if !member.orphans.is_empty() {
+            // What waited for it can be taken now.
+            self.inbox.push_back(Work::Changes { peer, chunks: Vec::new() });
         }
     }
 

@@ -41,8 +41,10 @@ pub enum Step {
 pub struct Lag {
     /// Rooms that either end has.
     pub rooms: usize,
-    /// Those that are not known to be the same at both.
+    /// Those that are not known to be the same at both, and for which something is done.
     pub behind: usize,
+    /// Those of these that differed before anything happened in them while the link stood.
+    pub from_before: usize,
     /// Changes here that the far end has not said to have, as far as they are counted.
     pub changes: u64,
     /// For how long the longest of these rooms differs, in milliseconds.
@@ -320,11 +322,14 @@ impl Agenda {
 
     /// How far the two ends are apart.
     pub fn lag(&self, now_ms: u64) -> Lag {
-        let behind = || self.rooms.values().filter(|room| room.behind_since_ms.is_some());
+        let is_behind =
+            |room: &&Room| room.behind_since_ms.is_some() && !matches!(room.place, Place::Held(_));
+        let behind = || self.rooms.values().filter(is_behind);
         let since = behind().filter_map(|room| room.behind_since_ms).min();
         Lag {
             rooms: self.rooms.len(),
             behind: behind().count(),
+            from_before: behind().filter(|room| !room.live).count(),
             changes: behind().map(|room| room.lacks).sum(),
             ms: since.map_or(0, |since| now_ms.saturating_sub(since)),
         }
@@ -378,7 +383,7 @@ mod tests {
     fn only_what_differs_is_entered_and_then_left() {
         let mut agenda = met();
         assert_eq!(steps(&mut agenda, 1), ["+mine", "+yours"]);
-        assert_eq!(agenda.lag(5), Lag { rooms: 3, behind: 2, changes: 0, ms: 5 });
+        assert_eq!(agenda.lag(5), Lag { rooms: 3, behind: 2, from_before: 2, changes: 0, ms: 5 });
         agenda.in_step(2, &name("mine"), true, [2; 16]);
         agenda.in_step(2, &name("yours"), true, [3; 16]);
         assert!(agenda.is_done());

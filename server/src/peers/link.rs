@@ -284,6 +284,9 @@ impl Link {
                 let (peer, count) = (&self.known.name, hashes.len());
                 tracing::warn!(%peer, %document, code, count, "a server refused changes of this one");
                 self.status.refused(count as u64);
+                if let Some((id, _)) = standing.open.get(&document) {
+                    self.agenda.hold(&id.name, "refused-there");
+                }
                 Ok(())
             }
             // The close frame that follows says the same with a code.

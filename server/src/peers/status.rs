@@ -99,9 +99,12 @@ pub(crate) struct Report {
 }
 
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Rooms {
     known: usize,
     behind: usize,
+    /// Told by the side that dials.
+    from_before: usize,
     held: Vec<Held>,
 }
 
@@ -241,6 +244,7 @@ impl Status {
             rooms: Rooms {
                 known: standing.lag.rooms,
                 behind: standing.lag.behind,
+                from_before: standing.lag.from_before,
                 held: standing.held.iter().take(HELD_SHOWN).cloned().collect(),
             },
             lag: Behind { changes: standing.lag.changes, seconds: standing.lag.ms / 1000 },

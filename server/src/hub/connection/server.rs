@@ -389,6 +389,7 @@ impl Teller {
         let lag = Lag {
             rooms: self.rooms.max(self.open.lock().len()),
             behind: self.behind.len(),
+            from_before: 0,
             changes: self.behind.values().map(|(lacks, _)| lacks).sum(),
             ms: since.map_or(0, |since| clock::now_ms().saturating_sub(since)),
         };

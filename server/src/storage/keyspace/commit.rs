@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry as Slot};
 
-use chartroom_engine::{ActorId, Author, Event, LoggedChange, RoomId};
+use chartroom_engine::{ActorId, Author, Event, LoggedChange, RoomId, document::People};
 
 use super::{
     Before, Keyspace, Tree, Write,
@@ -173,7 +173,7 @@ impl<T: Tree> Plan<'_, T> {
             Some(there) => {
                 let there: Author = values::decode_json(&there)
                     .ok_or_else(|| unreadable(&stem, "is not an author"))?;
-                if there.id != author.id {
+                if there.id != author.id && !People::is_somebody_at(&there) {
                     return Err(refused(room, "it binds an actor of another person"));
                 }
             }

@@ -201,7 +201,7 @@ impl World {
         // What only a tick brings about was brought about, and was nothing.
         while !(self.go_on()? && self.is_quiet()) {
             if self.now_ms > deadline_ms {
-                return Err(self.failure("liveness", "it does not become quiet"));
+                return Err(self.failure("liveness", self.what_is_not_quiet()));
             }
         }
         Ok(())
@@ -230,6 +230,35 @@ impl World {
             && self.ends.values().all(|end| end.news.is_empty() && end.hearing == 0)
             && self.ends.len() == 2 * self.lines.len()
             && self.connections.values().all(|connection| connection.under_way == 0)
+    }
+
+    /// Why it is not quiet, for whoever looks into it.
+    fn what_is_not_quiet(&self) -> String {
+        let (mut told, now_ms) = (Vec::new(), self.now_ms);
+        for (number, host) in self.hosts.iter().enumerate() {
+            if !host.server.as_ref().is_some_and(Server::is_quiet) {
+                told.push(format!("server {number} is busy or down"));
+            }
+        }
+        for line in &self.lines {
+            let Line { dials, dialled, connection, agenda, news, .. } = line;
+            if connection.is_none() || !agenda.is_done() || !news.is_empty() {
+                let lag = agenda.lag(now_ms);
+                let news: Vec<_> = news.keys().collect();
+                told.push(format!("{dials} to {dialled}: {connection:?}, {lag:?}, news {news:?}"));
+            }
+        }
+        for (id, end) in self.ends.iter().filter(|(_, end)| !end.news.is_empty() || end.hearing > 0)
+        {
+            let news: Vec<_> = end.news.keys().collect();
+            told.push(format!("end {id:?} hears {} and has news {news:?}", end.hearing));
+        }
+        for (number, connection) in &self.connections {
+            if connection.under_way > 0 {
+                told.push(format!("{} frames are under way on {number}", connection.under_way));
+            }
+        }
+        format!("it does not become quiet: {}", told.join("; "))
     }
 
     /// A failure that is found now.

@@ -227,6 +227,9 @@ fn a_long_history_goes_in_slices_and_resumes_where_the_link_broke() {
         turns.next().expect("it arrives");
         ring.drive(0);
         ring.drive(1);
+        let here = ring.ends.keys().find(|(server, _)| *server == 1).map(|(_, peer)| *peer);
+        let in_step = ring.rooms[1].is_in_step(here.unwrap());
+        assert!(!in_step, "with {} of 700 changes", ring.log[1].len());
         if let Some((to, input)) = ring.under_way.pop_front() {
             if let Input::Received { message, .. } = &input {
                 assert!(message.len() < 2 * limits::SLICE_BYTES_MAX, "{}", message.len());

@@ -22,6 +22,8 @@ pub(super) struct Link {
     since_ms: u64,
     /// Who is behind actors, as it says.
     vouched: BTreeMap<ActorId, Author>,
+    /// Whether it has still to say so: what comes before is the rest of an earlier exchange.
+    unheard: bool,
 }
 
 /// The way that a change came.
@@ -54,12 +56,14 @@ impl Through {
 impl Member {
     /// The person responsible for what an actor writes over this connection: who is signed in, or,
     /// through another server, whom that vouches for, who is known here, or the server itself.
+    /// `None` while the server has still to say who it is: the change is asked for again.
     pub fn author_of(&self, actor: &ActorId, people: &People) -> Option<Author> {
         let vouched = self
             .link
             .as_ref()
             .and_then(|link| link.vouched.get(actor).or_else(|| people.of(actor)).cloned());
-        vouched.or_else(|| self.author.clone())
+        let unheard = self.link.as_ref().is_some_and(|link| link.unheard);
+        vouched.or_else(|| self.author.clone().filter(|_| !unheard))
     }
 }
 
@@ -69,13 +73,15 @@ impl Room {
         let itself = Author::new(format!("server:{name}"), &*name);
         let mut member = Member::new(Some(itself), may_write, extensions);
         member.session = Session::between_servers(opens);
-        member.link = Some(Link { server: name, since_ms, vouched: BTreeMap::new() });
+        let (vouched, unheard) = (BTreeMap::new(), extensions);
+        member.link = Some(Link { server: name, since_ms, vouched, unheard });
         self.enter_member(peer, member);
     }
 
     pub(super) fn vouched(&mut self, peer: Peer, actors: Vec<(ActorId, Author)>) {
         let member = self.members.get_mut(&peer);
         let Some(link) = member.and_then(|member| member.link.as_mut()) else { return };
+        link.unheard = false;
         for (actor, author) in actors {
             let known = self.people.of(&actor).is_some_and(|known| known.id == author.id);
             if !known && link.vouched.len() < limits::VOUCHED_MAX {

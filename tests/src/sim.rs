@@ -110,7 +110,8 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
         let plans: Vec<_> = std::fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
         assert!(!plans.is_empty());
-        for plan in plans {
+        // The folder in it is `ring`'s.
+        for plan in plans.iter().filter(|plan| plan.path().is_file()) {
             let text = std::fs::read_to_string(plan.path()).unwrap();
             if let Err(failure) = run(&text.parse().unwrap()) {
                 panic!("{}: {failure}", plan.path().display());

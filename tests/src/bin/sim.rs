@@ -170,9 +170,11 @@ fn seeds<P: Run>(first: u64, most: u64, steps: usize, time: Duration) -> anyhow:
         return Ok(());
     };
     println!("seed {seed}: {failure}");
-    let small = plan.shrunk(failure.check);
     let path = format!("tests/artifacts/failed-{seed}.plan");
     fs::create_dir_all("tests/artifacts")?;
+    // Shrinking may take minutes.
+    fs::write(&path, format!("# {}\n{plan}", failure.check))?;
+    let small = plan.shrunk(failure.check);
     fs::write(&path, format!("# {}\n{small}", failure.check))?;
     bail!("{} steps of it fail in the same way: {path}", small.steps());
 }

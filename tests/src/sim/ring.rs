@@ -302,6 +302,7 @@ mod tests {
 
     /// Seeds of every run of the tests; `SEED` and `SEEDS` take others.
     const SEEDS: u64 = 12;
+    const STEPS: usize = 60;
 
     #[test]
     fn servers_in_step_have_the_same_and_nothing_promised_is_lost() {
@@ -310,9 +311,22 @@ mod tests {
         };
         let first: u64 = number("SEED", 1);
         for seed in first..first + number("SEEDS", SEEDS) {
-            let plan = Plan::of_seed(seed, 120);
+            let plan = Plan::of_seed(seed, STEPS);
             if let Err(failure) = run(&plan) {
                 panic!("seed {seed}: {failure}\n{plan}");
+            }
+        }
+    }
+
+    #[test]
+    fn plans_of_servers_that_failed_once_hold() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/plans/servers");
+        let plans: Vec<_> = std::fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+        assert!(!plans.is_empty());
+        for plan in plans {
+            let text = std::fs::read_to_string(plan.path()).unwrap();
+            if let Err(failure) = run(&text.parse().unwrap()) {
+                panic!("{}: {failure}", plan.path().display());
             }
         }
     }

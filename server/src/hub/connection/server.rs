@@ -140,10 +140,11 @@ impl OtherServer {
     }
 
     fn leave(&mut self, document: &DocumentId) {
-        self.rooms.remove(document);
         if let Some(id) = self.known.get(document) {
             self.open.lock().remove(id);
         }
+        // Behind that, so that what the room tells of its leaving is passed on.
+        self.rooms.remove(document);
     }
 
     /// Has it told of rooms like these from now on, all that are there first.

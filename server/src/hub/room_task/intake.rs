@@ -33,7 +33,7 @@ impl RoomTask {
             }
             Mail::Vouched { peer, actors } => Input::Vouched { peer, actors },
             Mail::Left { peer } => {
-                live.members.leave(peer);
+                live.members.leave(&self.id, peer, &live.room);
                 Input::Left { peer }
             }
             Mail::Ephemeral { peer, message } => {

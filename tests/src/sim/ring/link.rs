@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use chartroom_engine::{ActorId, Author, Input, Linked, Peer};
+use chartroom_engine::{ActorId, Author, Input, Linked, Peer, heads_digest};
 use chartroom_server::{
     hub::RoomAt,
     peers::agenda::{Agenda, Step},
@@ -192,6 +192,16 @@ impl World {
         self.stirred.insert(server);
     }
 
+    /// An end whose far end left without being in step hears how the room stands.
+    fn tell_of_leaving(&mut self, at: EndId, room: usize, was_in_step: bool) {
+        let server = self.end_at(at).server;
+        let of = self.server(server).and_then(|host| host.loaded(room));
+        if let Some(of) = of.filter(|of| !was_in_step && of.settled()) {
+            let heads = Some(heads_digest(&of.document().heads()));
+            self.tell(None, Some(at), room, |news| news.heads = heads);
+        }
+    }
+
     /// Sends a frame from an end: behind those before it.
     pub(super) fn send(&mut self, from: EndId, frame: Frame) {
         let (now_ms, to) = (self.now_ms, (from.0, !from.1));
@@ -247,9 +257,10 @@ impl World {
             Frame::Leave(room) => {
                 let end = self.end_at(at);
                 let (server, peer) = (end.server, end.open.remove(&room));
-                end.in_step.remove(&room);
+                let was_in_step = end.in_step.remove(&room);
                 if let Some(peer) = peer {
                     self.leave_room(server, room, peer);
+                    self.tell_of_leaving(at, room, was_in_step);
                 }
             }
         }

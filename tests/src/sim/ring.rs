@@ -154,7 +154,7 @@ impl World {
     fn run(&mut self, plan: &Plan) -> Result<Outcome, Failure> {
         let last_ms = BEGIN_MS + plan.steps.iter().map(|step| step.after_ms).sum::<u64>();
         self.go_on_until(last_ms)?;
-        self.faults_stop();
+        self.faults_stop()?;
         self.become_quiet()?;
         checkers::when_quiet(self)?;
         self.rest()?;

@@ -240,6 +240,21 @@ impl Server {
         self.names.get(number).expect("the rooms of a run are numbered").clone()
     }
 
+    /// Opens the store again, and gives up rooms of which it has more than they know: a batch that
+    /// failed was written. The hub finds that out with the room's next write, which is refused.
+    pub fn give_up_what_is_in_doubt(&mut self) -> Vec<Said> {
+        let _ = self.storage.reopen();
+        let differs = |(number, live): (&usize, &Live)| {
+            let stored = self.stored(*number).expect("a stored room loads");
+            let differs = stored.document().heads() != live.room.document().heads();
+            (live.room.settled() && differs).then_some(*number)
+        };
+        let numbers: Vec<usize> = self.rooms.iter().filter_map(differs).collect();
+        let gone =
+            numbers.into_iter().filter_map(|number| Some((number, self.rooms.remove(&number)?)));
+        gone.map(|(number, live)| Said::GaveUp(number, live.members)).collect()
+    }
+
     /// Makes a snapshot of a room's log, if the room is settled; says whether it is there.
     pub fn compact(&mut self, number: usize) -> bool {
         let live = self.live(number);

@@ -9,6 +9,7 @@ use super::{
     plan::{Act, PERSONS},
 };
 use crate::sim::{
+    Failure,
     disk::Disk,
     model,
     plan::{Edit, Verb},
@@ -126,15 +127,18 @@ impl World {
     }
 
     /// From now on everything is sound.
-    pub(super) fn faults_stop(&mut self) {
+    pub(super) fn faults_stop(&mut self) -> Result<(), Failure> {
         self.note(|| "faults stop".to_owned());
-        for host in &self.hosts {
-            host.disk.mend();
+        for server in 0..self.hosts.len() {
+            self.host(server).disk.mend();
+            let gone = self.server(server).map(Server::give_up_what_is_in_doubt);
+            self.take(server, gone.unwrap_or_default())?;
         }
         for line in 0..self.lines.len() {
             let of = self.line(line);
             (of.away_until_ms, of.slow_ms) = (0, 0);
             self.enter(self.now_ms, Happening::Dial(line));
         }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Output, Peer};
+use chartroom_engine::{Output, Peer, heads_digest};
 
 use super::{
     Happening, RETURN_MS, TICK_MS, World, checkers,
@@ -39,7 +39,7 @@ impl World {
         self.take(server, said.unwrap_or_default())
     }
 
-    fn take(&mut self, server: usize, said: Vec<Told>) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, server: usize, said: Vec<Told>) -> Result<(), Failure> {
         for said in said {
             match said {
                 Told::To(peer, output) => self.say(server, peer, output)?,
@@ -54,6 +54,10 @@ impl World {
                     for member in members {
                         self.close(server, member);
                     }
+                    let Some(host) = self.server(server) else { continue };
+                    let heads = heads_digest(&host.room(room).document().heads());
+                    self.tell_of_changes(server, room, heads, 0);
+                    self.stirred.insert(server);
                 }
             }
         }
@@ -117,7 +121,7 @@ impl World {
             let was = &mut self.end_at(id).in_step;
             let changed = if is { was.insert(room) } else { was.remove(&room) };
             if changed {
-                let heads = Some(chartroom_engine::heads_digest(&heads));
+                let heads = Some(heads_digest(&heads));
                 let line = self.line_of(id);
                 self.tell(line, Some(id), room, |news| {
                     (news.in_step, news.heads) = (Some(is), heads);

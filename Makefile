@@ -7,6 +7,7 @@ STAGES ?=
 SECONDS ?= 60
 SEED ?= 1
 MINUTES ?= 20
+SERVERS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test sim load-hostile fuzz-smoke bench bench-micro bench-client format deny clean
@@ -26,8 +27,8 @@ build: ## Builds server, browser module and workspace, and starts nothing.
 test: ## Runs everything, from format to browser; the last line counts what passed and failed.
 	@node scripts/test.mjs $(STAGES)
 
-sim: ## Simulates people, links and a store that fail, from SEED on for MINUTES; `tests/artifacts` keeps a plan that fails.
-	@cargo run --release -q -p chartroom-tests --bin sim -- --seed $(SEED) --minutes $(MINUTES)
+sim: ## Simulates people, links and a store that fail, or with SERVERS=1 servers in a ring, from SEED on for MINUTES; `tests/artifacts` keeps a plan that fails.
+	@cargo run --release -q -p chartroom-tests --bin sim -- $(if $(SERVERS),--ring) --seed $(SEED) --minutes $(MINUTES)
 
 load-hostile: ## Measures what 200 hostile connections do to 50 honest people.
 	@cargo build --release -p chartroom-server

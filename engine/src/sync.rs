@@ -48,6 +48,8 @@ pub(crate) struct Session {
     trusts: bool,
     /// Between servers a long difference goes in slices.
     slices: Option<Slices>,
+    /// Whether the last one that came is not the end.
+    more_comes: bool,
 }
 
 /// What the room adds to a session's own state when it polls it.
@@ -83,6 +85,7 @@ impl Session {
             self.known.clear();
             self.told = None;
         }
+        self.more_comes = message.have.is_empty() && !message.changes.is_empty();
         self.their_have = message.have.pop();
         // A need stands until it is answered, though messages behind it name none.
         self.their_need.append(&mut message.need);
@@ -106,7 +109,8 @@ impl Session {
     /// Whether the peer has said that it has exactly what we have.
     pub fn is_in_step(&self, heads: &[ChangeHash]) -> bool {
         let slices_done = self.slices.as_ref().is_none_or(Slices::is_done);
-        slices_done && self.told.as_deref() == Some(heads) && self.is_quiet(heads)
+        let all_came = self.slices.is_none() || !self.more_comes;
+        slices_done && all_came && self.told.as_deref() == Some(heads) && self.is_quiet(heads)
     }
 
     /// The heads that the peer has said to have, those that are in the document.

@@ -2,7 +2,8 @@
 //!
 //! A slice is an ordinary sync message: the sender speaks the heads that its document had when it
 //! ended there. So each is small, what is in the way of other rooms on the same link is one of them,
-//! and a link that breaks resumes from the last that was answered.
+//! and a link that breaks resumes from the last that was answered. One behind which others come has
+//! no summary, by which the receiver knows that it is not in step with these heads.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -109,7 +110,7 @@ impl Session {
         }
         let deep = need.iter().any(|hash| !missing.contains(hash));
         let have = match &filter {
-            _ if deep => Vec::new(),
+            _ if deep || left => Vec::new(),
             Some(filter) => vec![our_filter(document, filter)],
             None => vec![Have { last_sync: self.known.clone(), bloom: BloomFilter::default() }],
         };

@@ -62,6 +62,8 @@ pub(super) struct RoomTask {
     idle_ticks: u32,
     /// Whether the memory is wanted for other rooms.
     unwanted: bool,
+    /// Whether the room was given up and is loaded again.
+    again: bool,
     resident: Arc<Resident>,
     closing: Option<bool>,
 }
@@ -83,8 +85,8 @@ impl RoomTask {
         resident: Arc<Resident>,
     ) -> Self {
         let (answer, answers) = mpsc::channel(STORAGE_ANSWERS);
-        let (idle_ticks, unwanted, closing) = (0, false, None);
-        Self { hub, id, mailbox, answers, answer, idle_ticks, unwanted, resident, closing }
+        let (idle_ticks, unwanted, again, closing) = (0, false, false, None);
+        Self { hub, id, mailbox, answers, answer, idle_ticks, unwanted, again, resident, closing }
     }
 
     /// Runs until the room is retired or the server closes.
@@ -100,6 +102,7 @@ impl RoomTask {
                 }
             }
             self.forget_answers().await;
+            self.again = true;
         }
     }
 
@@ -110,6 +113,11 @@ impl RoomTask {
         if let Ok(loaded) = &loaded {
             self.resident.measure(&loaded.room, 0);
             self.hub.keep_to_budget();
+            if self.again && !loaded.sealed {
+                // A batch that failed may be there, of which no link was told.
+                let heads = heads_digest(&loaded.room.document().heads());
+                self.hub.linked.tell(&self.id, heads, 0);
+            }
         }
         match loaded {
             Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room)).await,

@@ -134,7 +134,10 @@ impl Agenda {
     pub fn ours(&mut self, now_ms: u64, name: &RoomName, at: RoomAt, changes: u64) {
         let room = self.rooms.entry(name.clone()).or_default();
         room.ours = Some(at);
-        if changes > 0 && !room.is_in_step() {
+        if room.is_in_step() {
+            // Whoever is still in step has these heads as well: they came from there, or it said so.
+            room.theirs = Some(at);
+        } else if changes > 0 {
             room.lacks += changes;
         }
         self.consider(now_ms, name, changes > 0);
@@ -412,6 +415,17 @@ mod tests {
         agenda.in_step(3, &name("a"), true, [7; 16]);
         assert!(steps(&mut agenda, 4).is_empty());
         assert_eq!(steps(&mut agenda, 3 + LINGER_MS), ["-a", "+mine", "+n2"]);
+    }
+
+    #[test]
+    fn a_room_in_which_the_far_end_writes_is_in_step_when_it_is_left() {
+        let mut agenda = met();
+        agenda.theirs(1, &name("a"), at(7));
+        assert_eq!(steps(&mut agenda, 1), ["+a", "+mine", "+yours"]);
+        agenda.in_step(2, &name("a"), true, [7; 16]);
+        agenda.ours(3, &name("a"), at(8), 1);
+        assert_eq!(steps(&mut agenda, 2 + LINGER_MS)[0], "-a");
+        assert_eq!(agenda.lag(2 + LINGER_MS).behind, 2, "the two others");
     }
 
     #[test]

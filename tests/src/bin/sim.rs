@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::{
+    fmt::Display,
     fs,
     process::ExitCode,
     sync::{
@@ -13,9 +14,65 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use chartroom_tests::sim::{Outcome, plan::Plan, run, run_told, shrink::shrink};
+use chartroom_tests::sim::{
+    Failure, Outcome,
+    plan::Plan,
+    ring::{self, plan::Plan as RingPlan},
+    run, run_told,
+    shrink::shrink,
+};
 
-const USAGE: &str = "sim [--seed FIRST] [--minutes N] [--seeds MOST] [--steps N] | sim PLAN";
+const USAGE: &str =
+    "sim [--ring] [--seed FIRST] [--minutes N] [--seeds MOST] [--steps N] | sim PLAN";
+
+/// What can be run from a seed.
+trait Run: Display + Sized + Send {
+    fn of_seed(seed: u64, steps: usize) -> Self;
+    fn run(&self) -> Result<Outcome, Failure>;
+    /// Less of it, which fails in the same way.
+    fn shrunk(self, check: &str) -> Self;
+    fn steps(&self) -> usize;
+}
+
+impl Run for Plan {
+    fn of_seed(seed: u64, steps: usize) -> Self {
+        Self::of_seed(seed, steps)
+    }
+
+    fn run(&self) -> Result<Outcome, Failure> {
+        run(self)
+    }
+
+    fn shrunk(self, check: &str) -> Self {
+        let with = |steps: &[_]| Self { steps: steps.to_vec(), ..self };
+        let fails = |steps: &[_]| run(&with(steps)).is_err_and(|failure| failure.check == check);
+        with(&shrink(self.steps.clone(), fails))
+    }
+
+    fn steps(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+impl Run for RingPlan {
+    fn of_seed(seed: u64, steps: usize) -> Self {
+        Self::of_seed(seed, steps)
+    }
+
+    fn run(&self) -> Result<Outcome, Failure> {
+        ring::run(self)
+    }
+
+    fn shrunk(self, check: &str) -> Self {
+        let with = |steps: &[_]| Self { steps: steps.to_vec(), ..self };
+        let fails = |steps: &[_]| ring::run(&with(steps)).is_err_and(|found| found.check == check);
+        with(&shrink(self.steps.clone(), fails))
+    }
+
+    fn steps(&self) -> usize {
+        self.steps.len()
+    }
+}
 
 /// What the seeds so far came to.
 #[derive(Default)]
@@ -39,9 +96,11 @@ fn main() -> ExitCode {
 fn begin() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (mut first, mut minutes, mut most, mut steps) = (1, 20.0, u64::MAX, 200);
+    let mut is_ring = false;
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().context(USAGE);
         match argument.as_str() {
+            "--ring" => is_ring = true,
             "--seed" => first = value()?.parse()?,
             "--minutes" => minutes = value()?.parse()?,
             "--seeds" => most = value()?.parse()?,
@@ -50,20 +109,27 @@ fn begin() -> anyhow::Result<()> {
             _ => bail!(USAGE),
         }
     }
-    seeds(first, most, steps, Duration::from_secs_f64(minutes * 60.0))
+    let time = Duration::from_secs_f64(minutes * 60.0);
+    match is_ring {
+        true => seeds::<RingPlan>(first, most, steps, time),
+        false => seeds::<Plan>(first, most, steps, time),
+    }
 }
 
 /// Runs a saved plan and tells what happens.
 fn tell(path: &str) -> anyhow::Result<()> {
-    let plan: Plan = fs::read_to_string(path).context("the plan cannot be read")?.parse()?;
-    let (outcome, lines) = run_told(&plan);
+    let text = fs::read_to_string(path).context("the plan cannot be read")?;
+    let (outcome, lines) = match text.lines().any(|line| line.starts_with("servers ")) {
+        true => ring::run_told(&text.parse()?),
+        false => run_told(&text.parse()?),
+    };
     lines.iter().for_each(|line| println!("{line}"));
     println!("{:?}", outcome?);
     Ok(())
 }
 
 /// Runs seeds until the time is over or one fails.
-fn seeds(first: u64, most: u64, steps: usize, time: Duration) -> anyhow::Result<()> {
+fn seeds<P: Run>(first: u64, most: u64, steps: usize, time: Duration) -> anyhow::Result<()> {
     // A panic is a failure that is told with its plan.
     std::panic::set_hook(Box::new(|_| {}));
     let (begun, tally, failed) = (Instant::now(), Tally::default(), AtomicBool::new(false));
@@ -77,12 +143,16 @@ fn seeds(first: u64, most: u64, steps: usize, time: Duration) -> anyhow::Result<
                     if at >= most {
                         return;
                     }
-                    let plan = Plan::of_seed(first + at, steps);
-                    match run(&plan) {
+                    let seed = first + at;
+                    let plan = P::of_seed(seed, steps);
+                    match plan.run() {
                         Ok(outcome) => tally.enter(&outcome),
                         Err(found) => {
                             failed.store(true, Ordering::Relaxed);
-                            failure.lock().expect("no thread panics").get_or_insert((plan, found));
+                            failure
+                                .lock()
+                                .expect("no thread panics")
+                                .get_or_insert((seed, plan, found));
                         }
                     }
                     let mut told = told.lock().expect("no thread panics");
@@ -95,16 +165,18 @@ fn seeds(first: u64, most: u64, steps: usize, time: Duration) -> anyhow::Result<
         }
     });
     tally.tell(begun.elapsed());
-    let Some((plan, failure)) = failure.into_inner().expect("no thread panics") else {
+    let Some((seed, plan, failure)) = failure.into_inner().expect("no thread panics") else {
         println!("first seed {first}: none failed");
         return Ok(());
     };
-    println!("seed {}: {failure}", plan.seed);
-    let small = shrink(plan, failure.check);
-    let path = format!("tests/artifacts/failed-{}.plan", small.seed);
+    println!("seed {seed}: {failure}");
+    let path = format!("tests/artifacts/failed-{seed}.plan");
     fs::create_dir_all("tests/artifacts")?;
+    // Shrinking may take minutes.
+    fs::write(&path, format!("# {}\n{plan}", failure.check))?;
+    let small = plan.shrunk(failure.check);
     fs::write(&path, format!("# {}\n{small}", failure.check))?;
-    bail!("{} steps of it fail in the same way: {path}", small.steps.len());
+    bail!("{} steps of it fail in the same way: {path}", small.steps());
 }
 
 impl Tally {

@@ -108,7 +108,7 @@ fn converged(world: &World, number: usize, server: &Room) -> Result<(), Failure>
 }
 
 /// In what two replicas with the same heads differ.
-fn difference(one: &Room, other: &Room) -> Option<String> {
+pub fn difference(one: &Room, other: &Room) -> Option<String> {
     if one.document().heads() != other.document().heads() {
         return Some("the heads".to_owned());
     }

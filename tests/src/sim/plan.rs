@@ -35,11 +35,11 @@ pub const ROOMS: [&str; 2] = ["patient:p1", "patient:p2"];
 
 /// What happens, and how long after what happened before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct Step<A = Act> {
     /// Milliseconds since the step before.
     pub after_ms: u64,
     /// What happens.
-    pub act: Act,
+    pub act: A,
 }
 
 /// One thing that happens. Indexes are into [`PEOPLE`] and [`ROOMS`].
@@ -190,7 +190,7 @@ words!(Fault {
 /// What of a saved plan is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no part of a plan: {0:?}")]
-pub struct PlanError(String);
+pub struct PlanError(pub(super) String);
 
 /// A run before it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -256,7 +256,7 @@ impl Act {
 }
 
 impl Edit {
-    fn choose(choices: &mut Choices<'_>) -> Self {
+    pub(super) fn choose(choices: &mut Choices<'_>) -> Self {
         let verb = choices.one_of(&[
             Verb::Put,
             Verb::Put,

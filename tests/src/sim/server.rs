@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartroom_engine::{
-    ActorId, Author, Batch, ChangeHash, Document, Input, Output, Peer, Room, RoomId, mint_actor,
+    ActorId, Author, Batch, ChangeHash, Document, Input, Linked, Output, Peer, Room, RoomId,
+    heads_digest, mint_actor,
 };
 use chartroom_server::{
     hub::{HubConfig, load_room},
@@ -16,14 +17,14 @@ use chartroom_server::{
 
 use super::disk::Disk;
 
-/// What the server has to say: to a person's connection, or to whoever looks on.
+/// What the server has to say: to a member's connection, or to whoever looks on.
 pub enum Said {
     /// For a member of a room.
     To(Peer, Output),
     /// The command of this ticket made this change.
     Written(u64, ChangeHash),
-    /// A batch is durable.
-    Committed(usize, Batch),
+    /// A batch is durable, and with it these heads.
+    Committed(usize, Batch, [u8; 16]),
     /// A room was given up, and its members are closed.
     GaveUp(usize, Vec<Peer>),
 }
@@ -43,7 +44,7 @@ pub struct Server {
 }
 
 /// A room's number and its batch.
-type Waiting = (usize, Batch);
+type Waiting = (usize, RoomBatch);
 
 /// A loaded room.
 struct Live {
@@ -52,10 +53,10 @@ struct Live {
 }
 
 impl Server {
-    /// Starts over a disk, as a process does.
-    pub fn start(disk: Disk, names: &[RoomId]) -> Result<Self, StorageError> {
+    /// Starts over a disk, as a process does; `random` makes its actor where the disk has none.
+    pub fn start(disk: Disk, names: &[RoomId], random: [u8; 8]) -> Result<Self, StorageError> {
         let storage = Keyspace::open(disk.clone())?;
-        let actor = storage.server_actor(&|| mint_actor(0, [200; 8]))?;
+        let actor = storage.server_actor(&|| mint_actor(0, random))?;
         Ok(Self {
             disk,
             storage,
@@ -72,6 +73,11 @@ impl Server {
     /// The store.
     pub fn storage(&self) -> &Keyspace<Disk> {
         &self.storage
+    }
+
+    /// In whose name it writes.
+    pub fn actor(&self) -> &ActorId {
+        &self.actor
     }
 
     /// What rooms held that were loaded since the last time this was asked.
@@ -108,6 +114,18 @@ impl Server {
         live.room.handle(0, Input::Joined { peer, author, may_write, extensions: ours });
     }
 
+    /// Another server enters a room.
+    pub fn link(&mut self, number: usize, peer: Peer, server: Linked) {
+        let live = self.live(number);
+        live.members.push(peer);
+        live.room.handle(0, Input::Linked { peer, server });
+    }
+
+    /// A room, where it is loaded.
+    pub fn loaded(&self, number: usize) -> Option<&Room> {
+        self.rooms.get(&number).map(|live| &live.room)
+    }
+
     /// A connection leaves a room.
     pub fn leave(&mut self, number: usize, peer: Peer) {
         if let Some(live) = self.rooms.get_mut(&number) {
@@ -131,7 +149,12 @@ impl Server {
                 live.room.advance(now_ms);
                 while let Some(output) = live.room.poll_output() {
                     match output {
-                        Output::Persist(batch) => self.waiting.push((*number, batch)),
+                        Output::Persist(batch) => {
+                            let id = live.room.id().clone();
+                            let heads = Some(heads_digest(&live.room.document().heads()));
+                            let batch = RoomBatch { heads, ..RoomBatch::new(id, batch, 0) };
+                            self.waiting.push((*number, batch));
+                        }
                         Output::Answered { ticket, result } => {
                             said.extend(
                                 result
@@ -142,11 +165,11 @@ impl Server {
                         }
                         Output::Send { peer, .. }
                         | Output::Refused { peer, .. }
+                        | Output::Quarantine { peer, .. }
                         | Output::Introduce { peer, .. }
                         | Output::Close { peer, .. } => said.push(Said::To(peer, output)),
                         Output::Reload { reason } => panic!("a room is reloaded: {reason}"),
                         Output::Events(_)
-                        | Output::Quarantine { .. }
                         | Output::Adopted
                         | Output::Saved { .. }
                         | Output::GivenBack { .. } => {}
@@ -181,11 +204,11 @@ impl Server {
         let batches = std::mem::take(&mut self.committing);
         let (written, failed) = self.commit(batches);
         let mut said = Vec::new();
-        for (number, batch) in written {
+        for (number, RoomBatch { batch, heads, .. }) in written {
             if let Some(live) = self.rooms.get_mut(&number) {
                 live.room.handle(now_ms, Input::Persisted { through: batch.number });
             }
-            said.push(Said::Committed(number, batch));
+            said.push(Said::Committed(number, batch, heads.unwrap_or_default()));
         }
         for (number, _) in failed {
             self.waiting.retain(|(waiting, _)| *waiting != number);
@@ -201,13 +224,10 @@ impl Server {
     fn commit(&self, mut batches: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
         let (mut failed, mut reopened) = (Vec::new(), false);
         while !batches.is_empty() {
-            let rooms: Vec<RoomBatch> = batches
-                .iter()
-                .map(|(number, batch)| RoomBatch::new(self.id(*number), batch.clone(), 0))
-                .collect();
+            let rooms: Vec<RoomBatch> = batches.iter().map(|(_, batch)| batch.clone()).collect();
             let Err(error) = self.storage.commit(&rooms) else { break };
             if let Some(room) = error.room() {
-                failed.extend(batches.extract_if(.., |(number, _)| self.id(*number) == *room));
+                failed.extend(batches.extract_if(.., |(_, batch)| batch.room == *room));
             } else if reopened || self.storage.reopen().is_err() {
                 failed.append(&mut batches);
             }
@@ -218,6 +238,21 @@ impl Server {
 
     fn id(&self, number: usize) -> RoomId {
         self.names.get(number).expect("the rooms of a run are numbered").clone()
+    }
+
+    /// Opens the store again, and gives up rooms of which it has more than they know: a batch that
+    /// failed was written. The hub finds that out with the room's next write, which is refused.
+    pub fn give_up_what_is_in_doubt(&mut self) -> Vec<Said> {
+        let _ = self.storage.reopen();
+        let differs = |(number, live): (&usize, &Live)| {
+            let stored = self.stored(*number).expect("a stored room loads");
+            let differs = stored.document().heads() != live.room.document().heads();
+            (live.room.settled() && differs).then_some(*number)
+        };
+        let numbers: Vec<usize> = self.rooms.iter().filter_map(differs).collect();
+        let gone =
+            numbers.into_iter().filter_map(|number| Some((number, self.rooms.remove(&number)?)));
+        gone.map(|(number, live)| Said::GaveUp(number, live.members)).collect()
     }
 
     /// Makes a snapshot of a room's log, if the room is settled; says whether it is there.

@@ -1,41 +1,43 @@
 //! A failing plan, made smaller while it fails in the same way.
 
-use super::{plan::Plan, run};
+use super::plan::Step;
 
 /// Runs that shrinking may take.
 const RUNS_MAX: usize = 400;
 
-/// Leaves out steps, many at first, as long as the same check fails.
-pub fn shrink(mut plan: Plan, check: &str) -> Plan {
-    let fails = |plan: &Plan| run(plan).is_err_and(|failure| failure.check == check);
+/// Leaves out steps, many at first, as long as what is left fails.
+pub fn shrink<A: Clone>(
+    mut steps: Vec<Step<A>>,
+    fails: impl Fn(&[Step<A>]) -> bool,
+) -> Vec<Step<A>> {
     let mut runs = 0;
-    let mut span = plan.steps.len().div_ceil(2);
+    let mut span = steps.len().div_ceil(2);
     while span > 0 {
         let mut at = 0;
-        while at < plan.steps.len() {
+        while at < steps.len() {
             if runs >= RUNS_MAX {
-                return plan;
+                return steps;
             }
             runs += 1;
-            let smaller = without(&plan, at, span);
-            if fails(&smaller) {
-                plan = smaller;
+            let fewer = without(&steps, at, span);
+            if fails(&fewer) {
+                steps = fewer;
             } else {
                 at += span;
             }
         }
         span /= 2;
     }
-    plan
+    steps
 }
 
-/// The plan without `span` steps from `at`; what follows happens when it would have.
-fn without(plan: &Plan, at: usize, span: usize) -> Plan {
-    let mut steps = plan.steps.clone();
+/// The steps without `span` of them from `at`; what follows happens when it would have.
+fn without<A: Clone>(steps: &[Step<A>], at: usize, span: usize) -> Vec<Step<A>> {
+    let mut steps = steps.to_vec();
     let end = (at + span).min(steps.len());
     let gone_ms: u64 = steps.drain(at..end).map(|step| step.after_ms).sum();
     if let Some(next) = steps.get_mut(at) {
         next.after_ms += gone_ms;
     }
-    Plan { seed: plan.seed, steps }
+    steps
 }

@@ -190,6 +190,29 @@ fn authors_stay_who_they_were_and_the_way_is_noted() {
 }
 
 #[test]
+fn what_is_left_of_an_earlier_exchange_names_nobody_else() {
+    let mut ring = Ring::new("patient:1", 2);
+    ring.link(1, 0);
+    ring.settle();
+    ring.put(0, "alice", condition("c1", "Asthma"));
+    ring.drive(0);
+    let mut left = std::mem::take(&mut ring.under_way);
+    ring.cut(1, 0);
+    ring.link(1, 0);
+    // Before the other server has said again whose actors are whose.
+    let peer = *ring.ends.keys().find(|(server, _)| *server == 1).map(|(_, peer)| peer).unwrap();
+    let (1, Input::Received { message, .. }) = left.pop_back().unwrap() else { panic!() };
+    ring.rooms[1].handle(NOW, Input::Received { peer, message });
+    ring.drive(1);
+    ring.settle();
+    ring.assert_same();
+    assert_eq!(ring.events[1][0].author, Some(Author::new("alice", "ALICE")));
+    ring.put(0, "bob", condition("c2", "Gout"));
+    ring.settle();
+    ring.assert_same();
+}
+
+#[test]
 fn what_was_made_before_the_servers_met_is_history() {
     let mut ring = Ring::new("patient:1", 2);
     ring.put(0, "alice", condition("c1", "Asthma"));
@@ -227,6 +250,9 @@ fn a_long_history_goes_in_slices_and_resumes_where_the_link_broke() {
         turns.next().expect("it arrives");
         ring.drive(0);
         ring.drive(1);
+        let here = ring.ends.keys().find(|(server, _)| *server == 1).map(|(_, peer)| *peer);
+        let in_step = ring.rooms[1].is_in_step(here.unwrap());
+        assert!(!in_step, "with {} of 700 changes", ring.log[1].len());
         if let Some((to, input)) = ring.under_way.pop_front() {
             if let Input::Received { message, .. } = &input {
                 assert!(message.len() < 2 * limits::SLICE_BYTES_MAX, "{}", message.len());

@@ -33,7 +33,7 @@ impl RoomTask {
             }
             Mail::Vouched { peer, actors } => Input::Vouched { peer, actors },
             Mail::Left { peer } => {
-                live.members.leave(peer);
+                live.members.leave(&self.id, peer, &live.room);
                 Input::Left { peer }
             }
             Mail::Ephemeral { peer, message } => {
@@ -126,6 +126,8 @@ impl RoomTask {
                 live.log.appended(persisting.bytes, persisting.seq);
                 live.room.handle(clock::now_ms(), Input::Persisted { through: number });
                 let flow = self.drain(live);
+                // Who is in step with these heads is told first: a link takes them to be theirs, too.
+                live.members.tell_servers(&self.id, &live.room);
                 self.hub.linked.tell(&self.id, persisting.heads, persisting.changes);
                 live.members.announce_heads(&self.hub, &self.id, &live.room);
                 flow

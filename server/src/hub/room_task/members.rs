@@ -72,9 +72,18 @@ impl Members {
         self.links.insert(peer, Member { link, answers, sync });
     }
 
-    pub fn leave(&mut self, peer: Peer) {
-        self.links.remove(&peer);
-        self.servers.remove(&peer);
+    /// A peer is gone. The link of a server that was not in step hears how the room stands: what was
+    /// on its way to that server may have been lost with its membership.
+    pub fn leave(&mut self, id: &RoomId, peer: Peer, room: &Room) {
+        let member = self.links.remove(&peer);
+        let was_in_step = self.servers.remove(&peer);
+        if was_in_step == Some(false)
+            && room.settled()
+            && let Some(server) = member.as_ref().and_then(|member| member.link.server.as_ref())
+        {
+            let heads = heads_digest(&room.document().heads());
+            server.news.tell(id, |news| news.heads = Some(heads));
+        }
     }
 
     /// Tells links whether their servers have what the room has, where that changed.

@@ -105,7 +105,7 @@ impl World {
     }
 
     pub(super) fn start_server(&mut self) -> Result<(), StorageError> {
-        let mut server = Server::start(self.disk.clone(), &self.rooms)?;
+        let mut server = Server::start(self.disk.clone(), &self.rooms, [200; 8])?;
         for room in 0..self.rooms.len() {
             server.room(room);
         }
@@ -120,7 +120,7 @@ impl World {
         }
         self.agenda.retain(|_, happening| !matches!(happening, Happening::Committed));
         for (room, batch) in server.crash(kept) {
-            self.record.keep(room, &batch);
+            self.record.keep(room, &batch.batch);
         }
         self.enter(self.now_ms + down_ms, Happening::Started);
     }

@@ -150,7 +150,7 @@ impl World {
                     let author = self.people.get(ticket as usize).map(|p| p.author.clone());
                     self.record.made.extend(author.map(|author| (hash, author)));
                 }
-                Said::Committed(room, batch) => {
+                Said::Committed(room, batch, _) => {
                     self.record.keep(room, &batch);
                     let events = batch.events.into_iter().map(Arc::unwrap_or_clone);
                     let events = events.map(|event| (event.seq, event));

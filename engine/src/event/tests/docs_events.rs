@@ -132,6 +132,7 @@ fn docs_events_tells_every_field_of_an_event() {
     let told: BTreeSet<&str> = rows.iter().flat_map(|row| row[0].split(", ")).collect();
     let mut event = derived("patient:1", "Basic", &Value::Null, &json!({})).remove(0);
     event.source = Some(EventSource { room: event.room.clone(), seq: 1 });
+    event.via = Some("clinic".into());
     let event = serde_json::to_value(event).unwrap();
     let fields: BTreeSet<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(told, fields);

@@ -317,7 +317,7 @@ fn what_our_rules_refuse_is_kept_aside_with_what_follows_on_it() {
     ring.link(0, 1);
     ring.settle();
     // A server whose rules are others lets a resource of another patient in.
-    ring.rooms[0].document.set_room("patient:2", mint_actor(NOW, [77; 8]));
+    ring.rooms[0].document.set_room("patient:2", mint_actor(NOW, [100; 8]));
     let subject = json!({"reference": "Patient/2"});
     let mut other = condition("c1", "Asthma");
     other["subject"] = subject;

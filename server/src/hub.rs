@@ -285,6 +285,11 @@ impl Hub {
         self.watchers.watch(wanted)
     }
 
+    /// The rooms that are loaded, as those are in which people are.
+    pub(crate) fn loaded(&self) -> Vec<RoomName> {
+        self.rooms.lock().loaded.values().map(|handle| handle.id().name.clone()).collect()
+    }
+
     /// Hears from now on of every change of a room that becomes durable.
     pub(crate) fn hear_changes(&self) -> Arc<News> {
         let news = Arc::default();

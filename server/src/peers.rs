@@ -11,6 +11,7 @@ pub(crate) mod end;
 pub(crate) mod link;
 mod socket;
 pub(crate) mod status;
+mod width;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -11,8 +11,8 @@ use chartroom_engine::{RoomId, RoomName};
 
 use crate::hub::RoomAt;
 
-/// Rooms that differ from before which are synced at a time.
-pub const BULK_MAX: usize = 2;
+/// Rooms that differ from before which are synced at a time, at first.
+pub const BULK_FIRST: usize = 2;
 /// Rooms that a link has open at a time.
 pub const ACTIVE_MAX: usize = 512;
 /// How long a room that people write in stays open once it is in step.
@@ -52,11 +52,19 @@ pub struct Lag {
 }
 
 /// The rooms of one link.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Agenda {
     rooms: BTreeMap<RoomName, Room>,
     /// Whether the far end has told all its rooms; what it did not name it lacks.
     complete: bool,
+    /// Rooms that differ from before which are synced at a time.
+    bulk_max: usize,
+}
+
+impl Default for Agenda {
+    fn default() -> Self {
+        Self { rooms: BTreeMap::new(), complete: false, bulk_max: BULK_FIRST }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -220,6 +228,18 @@ impl Agenda {
         }
     }
 
+    /// Syncs so many rooms that differ from before at a time, from now on.
+    pub fn set_bulk(&mut self, rooms: usize) {
+        self.bulk_max = rooms;
+    }
+
+    /// People are in a room: it waits for no others.
+    pub fn is_used(&mut self, name: &RoomName) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.live |= room.place == Place::Waiting;
+        }
+    }
+
     /// How many changes the far end lacks in a room, as counted now.
     pub fn lacks(&mut self, now_ms: u64, name: &RoomName, changes: u64) {
         let Some(room) = self.rooms.get_mut(name) else { return };
@@ -305,7 +325,7 @@ impl Agenda {
         }
         let (name, bulk) = match waiting(true) {
             Some(name) => (name, false),
-            None if bulk_open < BULK_MAX => (waiting(false)?, true),
+            None if bulk_open < self.bulk_max => (waiting(false)?, true),
             None => return None,
         };
         let room = self.rooms.get_mut(&name)?;

@@ -23,8 +23,9 @@ use super::{
     agenda::{Agenda, Lag, UNAVAILABLE},
     config::KnownServer,
     end::End,
-    socket::{self, Met},
+    socket::{self, Heard, Met},
     status::{Held, Status},
+    width::Width,
 };
 use crate::{
     clock,
@@ -32,8 +33,8 @@ use crate::{
     patterns::RoomPattern,
 };
 
-/// How often the other end is asked whether it is there.
-const PING: Duration = Duration::from_secs(5);
+/// How often the other end is asked whether it is there, and how long that takes.
+const PING: Duration = Duration::from_secs(1);
 /// After so long without a sign of life it is not.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long the last words may take.
@@ -73,6 +74,9 @@ struct Standing {
     chartroom: bool,
     open: BTreeMap<DocumentId, (RoomId, Relayed)>,
     heard: Instant,
+    /// When the ping that is not answered was sent.
+    pinged: Option<Instant>,
+    width: Width,
     /// Ended with the connection.
     writing: JoinSet<()>,
 }
@@ -167,9 +171,10 @@ impl Link {
         let mut writing = JoinSet::new();
         writing.spawn(socket::write(sink, Arc::clone(&far.outbox), Arc::clone(&self.status)));
         let open = BTreeMap::new();
-        let mut standing = Standing { far, chartroom, open, heard: Instant::now(), writing };
+        let (heard, pinged, width) = (Instant::now(), None, Width::default());
+        let mut standing = Standing { far, chartroom, open, heard, pinged, width, writing };
         self.stood = true;
-        self.status.connected(chartroom);
+        self.status.comparing(chartroom);
         self.begin(&standing).await?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -185,9 +190,18 @@ impl Link {
                 _ = standing.writing.join_next() => return Err(End::Lost),
                 frame = socket::next(&mut stream) => {
                     standing.heard = Instant::now();
-                    if let Some(bytes) = frame? {
-                        self.status.received(bytes.len() as u64);
-                        self.take(&mut standing, &bytes).await?;
+                    match frame? {
+                        Heard::Frame(bytes) => {
+                            self.status.received(bytes.len() as u64);
+                            self.take(&mut standing, &bytes).await?;
+                        }
+                        Heard::Pong => {
+                            if let Some(pinged) = standing.pinged.take() {
+                                let rooms = standing.width.pinged(pinged.elapsed());
+                                self.agenda.set_bulk(rooms);
+                            }
+                        }
+                        Heard::Ping => {}
                     }
                 }
                 news = self.news.next() => {
@@ -200,6 +214,7 @@ impl Link {
                     if standing.heard.elapsed() >= SILENCE {
                         return Err(End::Silent);
                     }
+                    standing.pinged.get_or_insert_with(Instant::now);
                     standing.far.outbox.ping();
                 }
                 _ = ticks.tick() => {
@@ -230,7 +245,7 @@ impl Link {
         if standing.chartroom {
             self.ask_for_rooms(standing);
         } else {
-            self.agenda.all_are_told(now_ms);
+            self.compared(standing);
             // It names no rooms: what is not here is asked for by its name.
             for pattern in &self.known.rights.rooms {
                 if let RoomPattern::Room(name) = pattern
@@ -298,6 +313,7 @@ impl Link {
     }
 
     fn tick(&mut self) -> Result<(), End> {
+        self.put_people_first();
         self.report();
         let Some(name) = self.agenda.broken_promise(clock::now_ms()).cloned() else {
             return Ok(());
@@ -308,6 +324,20 @@ impl Link {
         }
         self.agenda.hold(&name, "quarantined");
         Ok(())
+    }
+
+    /// It is known what the other end has.
+    fn compared(&mut self, standing: &Standing) {
+        self.agenda.all_are_told(clock::now_ms());
+        self.put_people_first();
+        self.report();
+        self.status.connected(standing.chartroom);
+    }
+
+    fn put_people_first(&mut self) {
+        for name in self.hub.loaded() {
+            self.agenda.is_used(&name);
+        }
     }
 
     fn report(&self) {

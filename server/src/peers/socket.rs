@@ -55,7 +55,7 @@ pub(super) async fn join(hub: &Hub, socket: &mut Socket) -> Result<Met, End> {
 #[allow(clippy::wildcard_enum_match_arm, reason = "a server answers a join in one way")]
 async fn answer(socket: &mut Socket) -> Result<Met, End> {
     loop {
-        let Some(bytes) = next(socket).await? else { continue };
+        let Heard::Frame(bytes) = next(socket).await? else { continue };
         return match decode(&bytes).map_err(End::Garbage)? {
             Frame::Peer { sender, metadata, version, .. } if version == PROTOCOL_VERSION => {
                 Ok(Met { peer_id: sender, metadata })
@@ -67,13 +67,24 @@ async fn answer(socket: &mut Socket) -> Result<Met, End> {
     }
 }
 
-/// The next frame's bytes; `None` for what only shows that the other end is there.
+/// What comes over a socket.
+pub(super) enum Heard {
+    /// A frame.
+    Frame(Bytes),
+    /// The answer to a ping.
+    Pong,
+    /// A sign of life.
+    Ping,
+}
+
+/// What comes next.
 pub(super) async fn next(
     stream: &mut (impl Stream<Item = Result<Message, Error>> + Unpin),
-) -> Result<Option<Bytes>, End> {
+) -> Result<Heard, End> {
     match stream.next().await {
-        Some(Ok(Message::Binary(bytes))) => Ok(Some(bytes)),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
+        Some(Ok(Message::Binary(bytes))) => Ok(Heard::Frame(bytes)),
+        Some(Ok(Message::Pong(_))) => Ok(Heard::Pong),
+        Some(Ok(Message::Ping(_) | Message::Frame(_))) => Ok(Heard::Ping),
         Some(Ok(Message::Text(_))) => Err(End::NoServer),
         Some(Ok(Message::Close(frame))) => {
             let (code, reason) = frame.map_or((1005, String::new()), |frame| {

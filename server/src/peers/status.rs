@@ -21,6 +21,8 @@ const HELD_SHOWN: usize = 100;
 pub(crate) enum State {
     /// It is being dialled.
     Connecting,
+    /// It stands, and the rooms of both ends are being compared.
+    Comparing,
     /// It stands.
     Connected,
     /// It broke, and is dialled again after a while.
@@ -151,12 +153,20 @@ impl Status {
         if standing.state != state {
             (standing.state, standing.since_ms) = (state, clock::now_ms());
         }
-        self.metrics.connected.set(i64::from(state == State::Connected));
+        let stands = matches!(state, State::Comparing | State::Connected);
+        self.metrics.connected.set(i64::from(stands));
     }
 
     /// It is being dialled.
     pub fn connecting(&self) {
         self.enter(State::Connecting);
+    }
+
+    /// It stands; what the other end has is not known yet.
+    pub fn comparing(&self, chartroom: bool) {
+        self.enter(State::Comparing);
+        let mut standing = self.standing.lock();
+        (standing.chartroom, standing.problem) = (Some(chartroom), None);
     }
 
     /// It stands.

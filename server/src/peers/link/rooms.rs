@@ -38,7 +38,7 @@ impl Link {
             self.names.insert(id.document_id(), id);
         }
         if complete {
-            self.agenda.all_are_told(now_ms);
+            self.compared(standing);
             let (peer, lag) = (&self.known.name, self.agenda.lag(now_ms));
             tracing::info!(%peer, rooms = lag.rooms, differ = lag.behind, "a server told its rooms");
         }

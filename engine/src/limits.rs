@@ -156,8 +156,8 @@ pub const WIRE_FIELDS_MAX: usize = 64;
 pub const CONNECTION_ROOMS_MAX: usize = 512;
 /// Bytes of changes that one server sends another in one message of a room, unless one change has
 /// more: what is behind them waits for the answer, so that a live edit of another room does not wait
-/// behind a whole history. Deflated they are a fifth or less, 20 ms of 10 Mbit/s.
-pub const SLICE_BYTES_MAX: usize = 128 * 1024;
+/// behind a whole history. Deflated they are a fifth or less, 10 ms of 10 Mbit/s.
+pub const SLICE_BYTES_MAX: usize = 64 * 1024;
 /// Changes in such a message: a few turns of the room that takes them.
 pub const SLICE_CHANGES_MAX: usize = 256;
 /// Ticks, of about a second, after which a slice that is not answered is taken for refused, and the

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::agenda::BULK_FIRST;
 
 /// What bulk may add to the time of a ping.
-const TARGET: Duration = Duration::from_millis(25);
+const TARGET: Duration = Duration::from_millis(15);
 /// Rooms at a time at most.
 const MOST: usize = 8;
 
@@ -46,7 +46,7 @@ mod tests {
     fn it_grows_while_nobody_waits_and_shrinks_when_somebody_does() {
         let mut width = Width::default();
         let mut after = |ms| width.pinged(Duration::from_millis(ms));
-        assert_eq!([after(20), after(30), after(45), after(46)], [3, 4, 5, 4]);
+        assert_eq!([after(20), after(30), after(35), after(36)], [3, 4, 5, 4]);
         assert_eq!((0..9).map(|_| after(200)).last(), Some(1));
         assert_eq!((0..9).map(|_| after(20)).last(), Some(8));
     }

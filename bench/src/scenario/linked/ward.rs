@@ -123,12 +123,13 @@ impl Ward {
         Ok(self.get("/rooms").await?["rooms"].as_array().map_or(0, Vec::len))
     }
 
-    /// Whether every room but those in which something happens now is the same at its peer, and the link
-    /// stands.
-    pub async fn is_in_step(&self) -> anyhow::Result<bool> {
+    /// Whether every room is the same at its peer, and the link stands; `but_live` leaves those out in
+    /// which something happens now.
+    pub async fn is_in_step(&self, but_live: bool) -> anyhow::Result<bool> {
         let peers = self.get("/peers").await?;
         let peer = &peers["peers"][0];
-        let behind = peer["rooms"]["fromBefore"].as_u64().unwrap_or(u64::MAX);
+        let behind = if but_live { "fromBefore" } else { "behind" };
+        let behind = peer["rooms"][behind].as_u64().unwrap_or(u64::MAX);
         ensure!(peer["rooms"]["held"] == json!([]), "rooms are held: {peer}");
         Ok(peer["state"] == "connected" && behind == 0 && peer["rooms"]["known"] != 0)
     }

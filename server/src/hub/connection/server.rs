@@ -229,6 +229,9 @@ impl Session {
                         let message = "the room is outside of what this server may have";
                         return Err(Closing::policy(message));
                     }
+                    if epoch == 0 {
+                        return Err(Closing::protocol("it names a room that cannot be"));
+                    }
                     let id = RoomId { name, epoch };
                     if matches!(hub.follow_epoch(&id, before).await, Ok(true)) {
                         let (peer, document) = (other.status.name(), id.document_id());

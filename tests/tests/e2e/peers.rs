@@ -3,14 +3,19 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::Context;
+use chartroom_client::frame::{
+    ChartroomMetadata, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode,
+};
 use chartroom_server::config::ServerConfig;
 use chartroom_tests::{
-    client::{Client, PATIENCE},
+    client::{Client, PATIENCE, Socket, open_socket},
     server::Server,
 };
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
 
 /// A server that dials others.
 async fn start_linked(folder: &Path, name: &str, peers: &[SocketAddr]) -> Server {
@@ -169,4 +174,70 @@ async fn a_server_that_was_away_catches_up_and_nothing_comes_round() {
     })
     .await
     .unwrap();
+}
+
+/// Another server, of which the test says every word.
+struct Raw(Socket);
+
+impl Raw {
+    async fn join(server: SocketAddr) -> Self {
+        let mut raw = Self(open_socket(server).await.unwrap());
+        let metadata = PeerMetadata {
+            storage_id: Some("another-store".to_owned()),
+            chartroom: Some(ChartroomMetadata { version: 1, ..Default::default() }),
+            server: Some("van".to_owned()),
+            ..PeerMetadata::default()
+        };
+        let versions = vec![PROTOCOL_VERSION.to_owned()];
+        raw.say(&Frame::Join { sender: "van".to_owned(), metadata, versions }).await;
+        let Frame::Peer { metadata, .. } = raw.hear().await else { panic!("it answers a join") };
+        assert!(metadata.server.is_some());
+        raw
+    }
+
+    async fn say(&mut self, frame: &Frame) {
+        self.0.send(Message::Binary(encode(frame).into())).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> Frame {
+        loop {
+            let message = timeout(PATIENCE, self.0.next()).await.unwrap().unwrap().unwrap();
+            if let Message::Binary(bytes) = message {
+                return decode(&bytes).unwrap();
+            }
+        }
+    }
+
+    async fn want(&mut self, rooms: &[&str]) {
+        let rooms = rooms.iter().map(|&room| room.to_owned()).collect();
+        let (sender, target) = ("van".to_owned(), "hospital".to_owned());
+        self.say(&Frame::Interest { sender, target, rooms }).await;
+    }
+
+    /// The names of the rooms that it is told next, and whether that is all.
+    async fn rooms(&mut self) -> (Vec<String>, bool) {
+        let Frame::Rooms { rooms, complete, .. } = self.hear().await else { panic!("not rooms") };
+        (rooms.into_iter().map(|room| room.name).collect(), complete)
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_told_of_the_rooms_it_wants_and_of_no_others() {
+    let folders = folders(1);
+    let hospital = start_linked(folders[0].path(), "hospital", &[]).await;
+    put(&hospital, "patient:p1", condition("c1", "Asthma")).await;
+    put(&hospital, "ward:w1", json!({ "resourceType": "Basic", "id": "b1" })).await;
+    let mut van = Raw::join(hospital.address()).await;
+    van.want(&["patient:*", "pharmacy:queue"]).await;
+    assert_eq!(van.rooms().await, (vec!["patient:p1".to_owned()], true));
+    put(&hospital, "ward:w1", json!({ "resourceType": "Basic", "id": "b2" })).await;
+    put(&hospital, "patient:p2", condition("c1", "Gout")).await;
+    assert_eq!(van.rooms().await, (vec!["patient:p2".to_owned()], false));
+    // What it wants no more it does not hear of.
+    van.want(&[]).await;
+    van.want(&["patient:none"]).await;
+    assert_eq!(van.rooms().await, (Vec::new(), true));
+    put(&hospital, "patient:p1", condition("c2", "Angina")).await;
+    van.want(&["ward:*"]).await;
+    assert_eq!(van.rooms().await, (vec!["ward:w1".to_owned()], true));
 }

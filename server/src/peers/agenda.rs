@@ -442,6 +442,7 @@ mod tests {
         let mut agenda = met();
         agenda.theirs(1, &name("a"), at(7));
         assert_eq!(steps(&mut agenda, 1), ["+a", "+mine", "+yours"]);
+        agenda.ours(2, &name("a"), at(7), 1);
         agenda.in_step(2, &name("a"), true, [7; 16]);
         agenda.ours(3, &name("a"), at(8), 1);
         assert_eq!(steps(&mut agenda, 2 + LINGER_MS)[0], "-a");

@@ -35,7 +35,7 @@ use crate::{
 use apply::{Applied, Looks};
 use backup::Behind;
 use inbox::{Ask, Work};
-use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output, Quarantined};
+use io::{Batch, CloseReason, Edit, Input, LoggedChange, Output};
 use member::Member;
 
 /// A room.
@@ -280,7 +280,9 @@ impl Room {
     }
 
     fn tick(&mut self, now_ms: u64) {
-        self.outbox.rest();
+        if self.serves() {
+            self.outbox.rest();
+        }
         let mut expired = Vec::new();
         for (peer, member) in &mut self.members {
             expired.extend(member.expired(now_ms).into_iter().map(|change| (*peer, change)));
@@ -290,9 +292,11 @@ impl Room {
             }
         }
         for (peer, change) in expired {
-            let depends = change.deps().iter().any(|dep| !self.document.has(dep));
-            let reason =
-                if depends { Refusal::MissingDependencies } else { Refusal::UnknownAuthor };
+            let has_all = || change.deps().iter().all(|dep| self.document.has(dep));
+            let reason = match self.serves() && has_all() {
+                true => Refusal::UnknownAuthor,
+                false => Refusal::MissingDependencies,
+            };
             self.refuse(peer, &change, reason);
         }
         if self.in_flight.is_none() && self.inbox.is_empty() {
@@ -407,21 +411,12 @@ impl Room {
 
     /// Refuses a change of a peer, and what it has staged behind it follows by its dependencies.
     fn refuse(&mut self, peer: Peer, change: &automerge::Change, reason: Refusal) {
-        let actor = Some(change.actor_id().clone());
-        self.refuse_chunk(peer, (change.hash(), actor), change.raw_bytes(), reason);
+        let (hash, actor) = (change.hash(), Some(change.actor_id()));
+        self.keep_aside(peer, (hash, actor), change.raw_bytes(), &reason);
+        self.refuse_hash(peer, hash, reason);
     }
 
-    fn refuse_chunk(
-        &mut self,
-        peer: Peer,
-        (hash, actor): (ChangeHash, Option<ActorId>),
-        bytes: &[u8],
-        reason: Refusal,
-    ) {
-        if self.members.get(&peer).is_some_and(|member| member.server().is_some()) {
-            let change = Quarantined { hash, actor, bytes: bytes.into(), reason: reason.clone() };
-            self.outputs.push_back(Output::Quarantine { peer, change });
-        }
+    fn refuse_hash(&mut self, peer: Peer, hash: ChangeHash, reason: Refusal) {
         if let Some(member) = self.members.get_mut(&peer) {
             member.remember_refused(hash);
             self.stirred.insert(peer);

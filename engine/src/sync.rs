@@ -85,7 +85,9 @@ impl Session {
             self.known.clear();
             self.told = None;
         }
-        self.more_comes = message.have.is_empty() && !message.changes.is_empty();
+        if self.slices().is_some() {
+            self.more_comes = message.have.is_empty() && !message.changes.is_empty();
+        }
         self.their_have = message.have.pop();
         // A need stands until it is answered, though messages behind it name none.
         self.their_need.append(&mut message.need);

@@ -200,7 +200,7 @@ impl Room {
         if !intact.unwrap_or(false) {
             let peers = group.iter().map(|grouped| grouped.peer).collect();
             let change = match group.as_slice() {
-                [alone] => Some(Box::new(alone.checked.change.clone())),
+                [alone] if self.serves() => Some(Box::new(alone.checked.change.clone())),
                 _ => None,
             };
             applied.harmed = Some(Harm { peers, change });

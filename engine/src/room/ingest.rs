@@ -41,7 +41,8 @@ impl Room {
                 match parse(&bytes, &mut ops_left) {
                     Ok(Ok(change)) => waiting.push(change),
                     Ok(Err((hash, refusal))) => {
-                        self.refuse_chunk(peer, (hash, None), &bytes, refusal)
+                        self.keep_aside(peer, (hash, None), &bytes, &refusal);
+                        self.refuse_hash(peer, hash, refusal);
                     }
                     Err(unfit) => return self.close(peer, unfit.into()),
                 }

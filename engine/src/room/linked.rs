@@ -6,10 +6,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use automerge::{ActorId, Change};
+use automerge::{ActorId, Change, ChangeHash};
 
-use super::{Room, inbox::Work, io::Linked, member::Member};
-use crate::{Author, Peer, document::People, event::ResourceChange, limits, sync::Session, time};
+use super::{
+    Room,
+    inbox::Work,
+    io::{Linked, Output, Quarantined},
+    member::Member,
+};
+use crate::{
+    Author, Peer, change::Refusal, document::People, event::ResourceChange, limits, sync::Session,
+    time,
+};
 
 /// Claims of a time before this, in milliseconds since 1970, are those of a clock that was never
 /// set: the first day of 2020.
@@ -106,6 +114,22 @@ impl Room {
         if !member.orphans.is_empty() {
             // What waited for it can be taken now.
             self.inbox.push_back(Work::Changes { peer, chunks: Vec::new() });
+        }
+    }
+
+    /// Has a change of another server kept aside that is refused; one of a person's is that person's to
+    /// offer again.
+    pub(super) fn keep_aside(
+        &mut self,
+        peer: Peer,
+        (hash, actor): (ChangeHash, Option<&ActorId>),
+        bytes: &[u8],
+        reason: &Refusal,
+    ) {
+        if self.members.get(&peer).is_some_and(|member| member.server().is_some()) {
+            let (actor, reason) = (actor.cloned(), reason.clone());
+            let change = Quarantined { hash, actor, bytes: bytes.into(), reason };
+            self.outputs.push_back(Output::Quarantine { peer, change });
         }
     }
 

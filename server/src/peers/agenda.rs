@@ -131,6 +131,16 @@ impl Agenda {
         }
     }
 
+    /// The link does not stand any more. What each end had stays known, for whoever asks how far they
+    /// are apart.
+    pub fn pause(&mut self) {
+        for room in self.rooms.values_mut() {
+            if matches!(room.place, Place::Waiting | Place::Open { .. }) {
+                (room.place, room.live) = (Place::Resting, false);
+            }
+        }
+    }
+
     /// The far end tells no rooms, as a stock automerge-repo server: all that are here are offered.
     pub fn all_are_told(&mut self, now_ms: u64) {
         self.complete = true;
@@ -459,6 +469,19 @@ mod tests {
         assert!(steps(&mut agenda, STUCK_MS - 1).is_empty());
         assert_eq!(steps(&mut agenda, STUCK_MS), ["+n2", "+n3"]);
         assert_eq!(agenda.broken_promise(PROMISE_MS), Some(&name("n0")));
+    }
+
+    #[test]
+    fn behind_a_link_that_broke_it_is_known_what_is_left_and_what_comes() {
+        let mut agenda = met();
+        steps(&mut agenda, 1);
+        agenda.in_step(2, &name("mine"), true, [2; 16]);
+        agenda.hold(&name("yours"), "refused-there");
+        agenda.pause();
+        assert_eq!(agenda.held().count(), 1);
+        assert_eq!(agenda.lag(3).behind, 0);
+        agenda.ours(4, &name("mine"), at(9), 1);
+        assert_eq!(agenda.lag(9), Lag { rooms: 3, behind: 1, from_before: 0, changes: 1, ms: 5 });
     }
 
     #[test]

@@ -143,8 +143,9 @@ impl Link {
     pub async fn run(&mut self, once: bool) -> End {
         self.stood = false;
         self.status.connecting();
-        let end = self.connect_and_sync(once).await;
         self.agenda.reset();
+        let end = self.connect_and_sync(once).await;
+        self.agenda.pause();
         end.err().unwrap_or(End::Done)
     }
 

@@ -293,17 +293,16 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A delete and an edit that did not know of each other.
+    /// A delete and an edit, or what brought the resource back, that did not know of each other.
     fn deletion(&mut self, standing: &Standing, units: &Units) {
         let Some(deleted) = units.get(DELETED) else { return };
-        let deletes: BTreeSet<ChangeHash> = standing
-            .unit(self.order, deleted)
-            .into_iter()
-            .filter(|(_, side)| side.values().any(|e| e.value == Some(Value::Bool(true))))
-            .map(|(hash, _)| hash)
-            .collect();
+        let (mut deletes, mut edits) = (BTreeSet::new(), BTreeSet::new());
+        for (hash, side) in standing.unit(self.order, deleted) {
+            let deletes_it = side.values().any(|e| e.value == Some(Value::Bool(true)));
+            if deletes_it { &mut deletes } else { &mut edits }.insert(hash);
+        }
         let others = units.iter().filter(|(unit, _)| *unit != DELETED).flat_map(|(_, keys)| keys);
-        let edits = standing.writers(others);
+        edits.extend(standing.writers(others));
         let concurrent: BTreeSet<ChangeHash> = edits
             .into_iter()
             .filter(|edit| {

@@ -350,6 +350,27 @@ fn a_server_that_claims_anothers_actor_is_not_believed() {
 }
 
 #[test]
+fn a_delete_beside_what_brought_the_resource_back_is_a_conflict_everywhere() {
+    let mut ring = Ring::new("patient:1", 2);
+    ring.put(0, "alice", condition("c1", "Asthma"));
+    ring.link(0, 1);
+    ring.settle();
+    ring.cut(0, 1);
+    let delete = || Command::Delete { resource_type: "Condition".to_owned(), id: "c1".to_owned() };
+    ring.command(0, "alice", delete());
+    ring.command(1, "bob", delete());
+    ring.put(1, "bob", condition("c1", "Asthma"));
+    ring.link(0, 1);
+    ring.settle();
+    ring.assert_same();
+    for room in &ring.rooms {
+        let [conflict] = &room.conflicts()[..] else { panic!("{:?}", room.conflicts()) };
+        assert_eq!(conflict.kind, crate::document::ConflictKind::Deleted);
+        assert_eq!(conflict.values.len(), 2);
+    }
+}
+
+#[test]
 fn in_a_mesh_a_change_crosses_each_link_few_times() {
     let mut ring = Ring::new("patient:1", 4);
     for one in 0..4 {

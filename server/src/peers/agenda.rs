@@ -291,11 +291,6 @@ impl Agenda {
         self.rooms.get(name).is_some_and(Room::epochs_differ)
     }
 
-    /// Whether a room is open.
-    pub fn is_open(&self, name: &RoomName) -> bool {
-        self.rooms.get(name).is_some_and(|room| matches!(room.place, Place::Open { .. }))
-    }
-
     /// The next step, until there is none.
     pub fn next(&mut self, now_ms: u64) -> Option<Step> {
         self.leave(now_ms).or_else(|| self.enter(now_ms))

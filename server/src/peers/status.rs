@@ -198,7 +198,6 @@ impl Status {
     pub fn broke(&self, message: String, try_again_ms: Option<u64>) {
         self.enter(if try_again_ms.is_some() { State::Waiting } else { State::Away });
         self.metrics.failures.inc();
-        let instant = |ms: u64| time::rfc3339(i64::try_from(ms).unwrap_or(i64::MAX));
         let (at, try_again_at) = (instant(clock::now_ms()), try_again_ms.map(instant));
         self.standing.lock().problem = Some(Problem { message, at, try_again_at });
     }
@@ -238,7 +237,6 @@ impl Status {
     /// As it is told.
     pub fn report(&self, quarantined: usize) -> Report {
         let standing = self.standing.lock();
-        let instant = |ms: u64| time::rfc3339(i64::try_from(ms).unwrap_or(i64::MAX));
         Report {
             name: Arc::clone(&self.name),
             direction: if self.address.is_some() { "dials" } else { "is-dialled" },
@@ -266,4 +264,9 @@ impl Status {
             refused: standing.refused,
         }
     }
+}
+
+/// Milliseconds since 1970 as text.
+fn instant(ms: u64) -> String {
+    time::rfc3339(i64::try_from(ms).unwrap_or(i64::MAX))
 }

@@ -1,0 +1,1 @@
+//! Whether a resource is what FHIR R4 says its type is.

@@ -20,6 +20,7 @@ mod read;
 mod refound;
 mod resource_types;
 mod safety;
+mod versions;
 mod view;
 mod write;
 
@@ -41,12 +42,13 @@ pub use conflicts::{Conflict, ConflictKind, ConflictValue};
 pub(crate) use follow::{Look, Put, Seen};
 pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
-pub use history::People;
+pub use history::{Account, Note, People};
 use log_order::LogOrder;
 pub(crate) use read::stub;
 pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
 pub(crate) use safety::blocks_acts;
+pub use versions::Versions;
 pub(crate) use write::{Writer, is_resource_id};
 
 /// Why stored bytes are not this room's document.
@@ -209,8 +211,8 @@ impl Document {
         self.doc.get_changes(have)
     }
 
-    /// The raw chunks of these changes.
-    pub(crate) fn chunks_since(&self, have: &[ChangeHash]) -> Vec<Vec<u8>> {
+    /// The raw chunks of all changes that are not ancestors of `have`, in the order of the log.
+    pub fn chunks_since(&self, have: &[ChangeHash]) -> Vec<Vec<u8>> {
         self.changes_since(have).iter().map(|change| change.raw_bytes().to_vec()).collect()
     }
 

@@ -65,6 +65,9 @@ pub struct ResourceChange {
     pub authored_ms: i64,
     /// Whether the change belongs to an import: logged, and raised nowhere else.
     pub import: bool,
+    /// Elements that it puts back to what they were before another author wrote them, which its own
+    /// author had not said to have seen.
+    pub reverts: Vec<String>,
     /// The server that the change came through; `None` where it was written here.
     pub via: Option<Arc<str>>,
 }

@@ -67,7 +67,8 @@ pub use id::{
     mint_actor,
 };
 pub use room::io::{
-    Batch, CloseReason, Edit, Input, Linked, LoggedChange, Output, Plan, Quarantined,
+    Batch, CloseReason, Decision, Edit, Input, Linked, LoggedChange, Offer, Output, Plan,
+    Quarantined,
 };
 pub use room::{Role, Room, RoomConfig, RoomSize};
 pub use sync::Answer;

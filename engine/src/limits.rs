@@ -55,6 +55,8 @@ pub const RESOURCE_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Resources in one change of an import: one change stays a few milliseconds of work.
 pub const IMPORT_CHUNK_RESOURCES: usize = 100;
+/// Resources in one change of a batch, which is all or nothing: two large charts, some 40,000 operations.
+pub const BATCH_RESOURCES_MAX: usize = 2500;
 /// Refused hashes remembered per connection: as many as one message can bring, since a stock client
 /// offers all of them for ever and must not be heard about one twice.
 pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;

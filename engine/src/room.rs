@@ -13,6 +13,7 @@ mod ingest;
 pub mod io;
 mod linked;
 mod member;
+mod offered;
 mod pending;
 
 use std::{
@@ -143,6 +144,10 @@ impl Room {
             Input::Planned { ticket, author, plan } => {
                 self.inbox.push_back(Work::Command { ticket, author, ask: Ask::Planned(plan) });
             }
+            Input::Offered { ticket, offer } if self.serves() => {
+                self.inbox.push_back(Work::Offered { ticket, offer: Box::new(offer) });
+            }
+            Input::Offered { .. } => {}
             Input::Mirror { ticket, commands, events, import } => {
                 self.inbox.push_back(Work::Mirror { ticket, commands, events, import });
             }
@@ -383,7 +388,7 @@ impl Room {
             .iter()
             .filter_map(|work| match work {
                 Work::Changes { peer, .. } => Some(*peer),
-                Work::Command { .. } | Work::Mirror { .. } => None,
+                Work::Command { .. } | Work::Offered { .. } | Work::Mirror { .. } => None,
             })
             .collect();
         for peer in stirred {

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{CompartmentError, ShapeError};
+use crate::change::Refusal;
+
 /// One typed edit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -39,7 +41,7 @@ pub enum Command {
     },
     /// Several edits as one change, all or none; no two of one resource.
     Batch {
-        /// The edits, [`crate::limits::IMPORT_CHUNK_RESOURCES`] at most.
+        /// The edits, [`crate::limits::BATCH_RESOURCES_MAX`] at most.
         commands: Vec<Command>,
     },
     /// Puts several resources as one change that raises no alerts.
@@ -81,7 +83,8 @@ pub enum CommandError {
         /// The limit.
         limit: usize,
     },
-    /// An import or a batch has more than [`crate::limits::IMPORT_CHUNK_RESOURCES`] resources.
+    /// An import has more than [`crate::limits::IMPORT_CHUNK_RESOURCES`] resources, or a batch more than
+    /// [`crate::limits::BATCH_RESOURCES_MAX`].
     #[error("one change takes {limit} resources at most, this one has {count}")]
     TooMany {
         /// How many there are.
@@ -107,6 +110,12 @@ pub enum CommandError {
     /// Another act comes first, or this one was done.
     #[error("the prescription is at another step of the pharmacy's work")]
     WrongStatus,
+    /// What the edit was decided on is not what stands any more.
+    #[error("the resource changed meanwhile")]
+    Changed,
+    /// A change that was made elsewhere is not taken.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Automerge refused the write, which is our error.
     #[error("the change could not be written")]
     Write,
@@ -129,6 +138,8 @@ impl CommandError {
             Self::ConflictOpen => "conflict-open",
             Self::NotActive => "not-active",
             Self::WrongStatus => "wrong-status",
+            Self::Changed => "changed",
+            Self::Refused(refusal) => refusal.code(),
             Self::Write => "internal",
         }
     }

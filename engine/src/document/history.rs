@@ -16,6 +16,49 @@ pub(crate) struct Message {
     /// The change belongs to an import.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub import: bool,
+    /// What else the server notes.
+    #[serde(default, flatten)]
+    pub note: Note,
+}
+
+/// What the server notes of an edit that it writes for somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Note {
+    /// Why it was made, as its author says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The elements that it puts back to what they were before another author wrote them, without
+    /// that its author saw what stood there; as `Type/id.element`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reverts: Vec<String>,
+}
+
+impl Note {
+    /// The elements of one resource that it puts back.
+    pub(crate) fn reverts_of(&self, resource_type: &str, id: &str) -> Vec<String> {
+        let of = format!("{resource_type}/{id}.");
+        self.reverts.iter().filter_map(|path| path.strip_prefix(&of)).map(str::to_owned).collect()
+    }
+}
+
+/// What is known of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its hash.
+    pub hash: ChangeHash,
+    /// The device, or server, that made it.
+    pub actor: ActorId,
+    /// The person responsible for it.
+    pub author: Option<Author>,
+    /// When it was made, as its author's clock said, in milliseconds since 1970; `None` where that
+    /// says nothing.
+    pub authored_ms: Option<i64>,
+    /// Whether the server wrote it, for its author.
+    pub by_server: bool,
+    /// What the server noted of it.
+    pub note: Note,
+    /// Whether it belongs to an import.
+    pub import: bool,
 }
 
 impl Message {
@@ -89,22 +132,24 @@ impl People {
     /// Who is responsible for a change of an actor: the person it is bound to, or whom the message names
     /// where the server's own actor wrote it for somebody.
     pub fn author(&self, actor: &ActorId, message: Option<&str>) -> Option<Author> {
-        let author = self.by_actor.get(actor)?;
-        self.servers_word(actor, message).by.or_else(|| Some(author.clone()))
+        self.said(actor, message).by
     }
 
-    /// Whether a change belongs to an import: the server alone says so, or anybody could keep what
-    /// they write out of the alerts.
-    pub fn is_import(&self, actor: &ActorId, message: Option<&str>) -> bool {
-        self.servers_word(actor, message).import
+    /// What is believed of a change's message, with the person responsible. That it belongs to an
+    /// import, say, the server alone says, or anybody could keep what they write out of the alerts.
+    pub(crate) fn said(&self, actor: &ActorId, message: Option<&str>) -> Message {
+        let said = self.servers_word(actor, message);
+        Message { by: said.by.or_else(|| self.by_actor.get(actor).cloned()), ..said }
+    }
+
+    /// Whether an actor is the server's own.
+    pub fn is_server(&self, actor: &ActorId) -> bool {
+        self.by_actor.get(actor).is_some_and(|author| author.id == Self::SERVER)
     }
 
     /// The commit message, empty where the server's own actor did not write it.
     fn servers_word(&self, actor: &ActorId, message: Option<&str>) -> Message {
-        match self.by_actor.get(actor) {
-            Some(author) if author.id == Self::SERVER => Message::parse(message),
-            Some(_) | None => Message::default(),
-        }
+        if self.is_server(actor) { Message::parse(message) } else { Message::default() }
     }
 }
 

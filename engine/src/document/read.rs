@@ -30,18 +30,7 @@ impl Document {
     /// One walk over the history, whatever the number of questions; a document that was loaded from
     /// a server's storage has it in the order of the log.
     pub fn resources_behind(&self, asked: &[(ChangeHash, String, String)]) -> Vec<Arc<Value>> {
-        let mut prefix = BTreeSet::new();
-        let mut heads: BTreeMap<ChangeHash, Vec<ChangeHash>> =
-            asked.iter().map(|(change, ..)| (*change, Vec::new())).collect();
-        for change in self.doc.get_changes_meta(&[]) {
-            for dep in &change.deps {
-                prefix.remove(dep);
-            }
-            prefix.insert(change.hash);
-            if let Some(heads) = heads.get_mut(&change.hash) {
-                heads.extend(prefix.iter().copied());
-            }
-        }
+        let heads = self.heads_behind(asked.iter().map(|(change, ..)| *change));
         let mut answers: Vec<Arc<Value>> = Vec::with_capacity(asked.len());
         let mut before = None;
         for question in asked {
@@ -57,8 +46,28 @@ impl Document {
         answers
     }
 
+    /// The heads of the log right behind changes of it; those that are not this document's are left
+    /// out. One walk over the history.
+    pub fn heads_behind(
+        &self,
+        changes: impl IntoIterator<Item = ChangeHash>,
+    ) -> BTreeMap<ChangeHash, Vec<ChangeHash>> {
+        let asked: BTreeSet<ChangeHash> = changes.into_iter().collect();
+        let (mut prefix, mut heads) = (BTreeSet::new(), BTreeMap::new());
+        for change in self.doc.get_changes_meta(&[]) {
+            for dep in &change.deps {
+                prefix.remove(dep);
+            }
+            prefix.insert(change.hash);
+            if asked.contains(&change.hash) {
+                heads.insert(change.hash, prefix.iter().copied().collect());
+            }
+        }
+        heads
+    }
+
     /// A resource as it stood at `heads`; `None` where it was absent or deleted.
-    pub(crate) fn resource_at(&self, heads: &[ChangeHash], name: &str, id: &str) -> Option<Value> {
+    pub fn resource_at(&self, heads: &[ChangeHash], name: &str, id: &str) -> Option<Value> {
         let resource_type = resource_types::resource_type(name)?;
         let reader = Reader { doc: &self.doc, heads: Some(heads) };
         let read = conflicts::read_with(reader, &self.order, resource_type, id)?;

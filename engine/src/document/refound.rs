@@ -86,7 +86,7 @@ impl Document {
         let Some(collection) = genesis::collection(TEXTS).filter(|_| !texts.is_empty()) else {
             return Ok(());
         };
-        let message = Message { by: None, import: true };
+        let message = Message { import: true, ..Message::default() };
         let mut tx = self.doc.transaction();
         for (key, text) in texts.iter().filter_map(|(key, values)| Some((key, values.first()?))) {
             tx.put_object(&collection, key, ObjType::Text)

@@ -13,7 +13,7 @@ use super::{
     command::{Command, CommandError},
     compartment::{self, CompartmentError},
     conflicts::{self, Read},
-    history::Message,
+    history::{Message, Note},
     log_order::LogOrder,
     plan::Plan,
     resource_types::resource_type,
@@ -26,6 +26,8 @@ use crate::{Author, RoomName, limits};
 pub(crate) enum Writer<'a> {
     /// The person of the local actor, or the one in whose name the server's actor writes.
     Person(Option<&'a Author>),
+    /// The same, with what the server notes of the edit.
+    Noted(Option<&'a Author>, &'a Note),
     /// The server itself, into a room that only it writes.
     Server {
         /// What it writes stood before, and raises nothing.
@@ -34,14 +36,15 @@ pub(crate) enum Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn is_server(self) -> bool {
+    pub fn is_server(self) -> bool {
         matches!(self, Self::Server { .. })
     }
 
     fn message(self, import: bool) -> Message {
         match self {
-            Self::Person(by) => Message { by: by.cloned(), import },
-            Self::Server { import } => Message { by: None, import },
+            Self::Person(by) => Message { by: by.cloned(), import, note: Note::default() },
+            Self::Noted(by, note) => Message { by: by.cloned(), import, note: note.clone() },
+            Self::Server { import } => Message { import, ..Message::default() },
         }
     }
 }
@@ -73,7 +76,11 @@ pub(super) fn apply(
     writer: Writer<'_>,
     time_s: i64,
 ) -> Result<Option<ChangeHash>, CommandError> {
-    let (count, limit) = (command.resources().len(), limits::IMPORT_CHUNK_RESOURCES);
+    let limit = match matches!(command, Command::Batch { .. }) {
+        true => limits::BATCH_RESOURCES_MAX,
+        false => limits::IMPORT_CHUNK_RESOURCES,
+    };
+    let count = command.resources().len();
     if count > limit {
         return Err(CommandError::TooMany { count, limit });
     }

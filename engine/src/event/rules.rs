@@ -117,6 +117,7 @@ impl Case<'_> {
             Clause::Critical => self.alert().is_some(),
             Clause::ConflictNew => !change.conflicts_new.is_empty(),
             Clause::ConflictGone => !change.conflicts_gone.is_empty(),
+            Clause::Reverts => !change.reverts.is_empty(),
         }
     }
 
@@ -140,6 +141,7 @@ impl Case<'_> {
             }
             Details::ConflictNew => conflict(&change.resource_type, &change.conflicts_new),
             Details::ConflictGone => conflict(&change.resource_type, &change.conflicts_gone),
+            Details::Reverts => conflict(&change.resource_type, &change.reverts),
         }
     }
 

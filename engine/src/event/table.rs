@@ -2,7 +2,7 @@
 
 use self::Clause::{
     Becomes, ConflictGone, ConflictNew, Created, Critical, Deleted, File, In, Is, Not, Note, Other,
-    RefersToObservation, Turns, Updated,
+    RefersToObservation, Reverts, Turns, Updated,
 };
 
 /// One row: where one of the alternatives holds, the events happen.
@@ -52,6 +52,8 @@ pub(super) enum Clause {
     ConflictNew,
     /// A conflict is gone.
     ConflictGone,
+    /// An element is put back by somebody who may not have seen what stood there.
+    Reverts,
 }
 
 /// A sort of room.
@@ -80,6 +82,8 @@ pub(super) enum Details {
     ConflictNew,
     /// The conflict that is gone.
     ConflictGone,
+    /// The elements that were put back.
+    Reverts,
 }
 
 const fn rule(
@@ -262,4 +266,5 @@ pub(super) const RULES: &[Rule] = &[
     rule("Patient", &[&[Updated]], "PATIENT_UPDATED"),
     rule("", &[&[ConflictNew]], "CONFLICT_DETECTED").with(Details::ConflictNew),
     rule("", &[&[ConflictGone]], "CONFLICT_RESOLVED").with(Details::ConflictGone),
+    rule("", &[&[Reverts]], "EDIT_REVERTED").with(Details::Reverts),
 ];

@@ -36,6 +36,7 @@ fn derived(room: &str, resource_type: &str, before: &Value, after: &Value) -> Ve
         id: "x".to_owned(),
         action,
         elements: vec![],
+        reverts: vec![],
         conflicts_new: vec![],
         conflicts_gone: vec![],
         before: before.map(std::sync::Arc::new),

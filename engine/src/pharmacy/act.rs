@@ -62,7 +62,7 @@ impl Act {
     /// Refused with [`CommandError::NotFound`], [`ConflictOpen`](CommandError::ConflictOpen),
     /// [`NotActive`](CommandError::NotActive) or [`WrongStatus`](CommandError::WrongStatus).
     pub fn plan(self) -> Plan {
-        Plan(Arc::new(move |document| self.decide(document)))
+        Plan(Arc::new(move |document| Ok(self.decide(document)?.into())))
     }
 
     fn decide(&self, document: &Document) -> Result<Command, CommandError> {

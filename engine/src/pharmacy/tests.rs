@@ -64,7 +64,7 @@ fn decide(document: &Document, kind: ActKind) -> Result<Command, CommandError> {
         quantity: None,
         note: Some("keep cool".to_owned()),
     };
-    (act.plan().0)(document)
+    (act.plan().0)(document).map(|decision| decision.command)
 }
 
 fn column(document: &Document) -> Option<String> {

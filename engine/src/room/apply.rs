@@ -22,7 +22,7 @@ use crate::{
     document::{self, Document, Look, Seen, TEXTS, Writer},
     event::{self, ResourceChange},
     limits,
-    room::io::{Edit, LoggedChange},
+    room::io::{Decision, Edit, LoggedChange},
     time,
 };
 
@@ -240,17 +240,20 @@ impl Room {
         ask: Ask,
         applied: &mut Applied,
     ) {
-        let command = match &ask {
-            Ask::Given(command) => Ok(command.clone()),
+        let decision = match &ask {
+            Ask::Given(command) => Ok(Decision::from(command.clone())),
             Ask::Planned(plan) => (plan.0)(&self.document),
         };
-        let keys = command.as_ref().map(Command::resources).unwrap_or_default();
+        let keys = decision.as_ref().map(|decision| decision.command.resources());
+        let keys = keys.unwrap_or_default();
         if self.serves() && !applied.writes(None, &keys) {
             self.inbox.push_front(Work::Command { ticket, author, ask });
             return;
         }
-        let writer = Writer::Person(author.as_ref());
-        let result = command.and_then(|command| self.write(now_ms, &command, writer, applied));
+        let result = decision.and_then(|Decision { command, note }| {
+            let writer = Writer::Noted(author.as_ref(), &note);
+            self.write(now_ms, &command, writer, applied)
+        });
         applied.answers.push((ticket, result));
     }
 
@@ -290,7 +293,7 @@ impl Room {
     ) -> Result<Edit, CommandError> {
         // The server's own writes follow from what others were let write, and facility rooms are
         // founded anew before they are large.
-        if matches!(writer, Writer::Person(_)) && self.ledger.is_full(LEAST) {
+        if !writer.is_server() && self.ledger.is_full(LEAST) {
             return Err(CommandError::RoomFull);
         }
         let keys = command.resources();
@@ -375,7 +378,7 @@ impl Room {
         let only_in = |these: &[String], those: &[String]| -> Vec<String> {
             these.iter().filter(|name| !those.contains(name)).cloned().collect()
         };
-        let (actor, message) = (change.actor_id(), change.message());
+        let said = self.people.said(change.actor_id(), change.message());
         let stub = || Arc::new(document::stub(resource_type, id));
         ResourceChange {
             resource_type: resource_type.clone(),
@@ -392,9 +395,10 @@ impl Room {
             before: before.resource,
             resource: after.resource.unwrap_or_else(stub),
             hash: change.hash(),
-            author: self.people.author(actor, message),
+            author: said.by,
             authored_ms: time::claimed_ms(change.timestamp()),
-            import: self.people.is_import(actor, message),
+            import: said.import,
+            reverts: said.note.reverts_of(resource_type, id),
             via: None,
         }
     }

@@ -6,7 +6,8 @@ use super::{
     Room,
     apply::{Applied, Harm},
     backup::Backup,
-    io::{CloseReason, Output, Plan},
+    io::{CloseReason, Offer, Output, Plan},
+    offered::OFFERING,
 };
 use crate::{Author, Command, Event, Peer, change::Refusal, limits};
 
@@ -15,6 +16,7 @@ use crate::{Author, Command, Event, Peer, change::Refusal, limits};
 pub(super) enum Work {
     Changes { peer: Peer, chunks: Vec<Vec<u8>> },
     Command { ticket: u64, author: Option<Author>, ask: Ask },
+    Offered { ticket: u64, offer: Box<Offer> },
     Mirror { ticket: u64, commands: Vec<Command>, events: Vec<Event>, import: bool },
 }
 
@@ -27,7 +29,11 @@ pub(super) enum Ask {
 
 impl Work {
     pub fn is_from(&self, peers: &BTreeSet<Peer>) -> bool {
-        matches!(self, Self::Changes { peer, .. } if peers.contains(peer))
+        match self {
+            Self::Changes { peer, .. } => peers.contains(peer),
+            Self::Offered { .. } => peers.contains(&OFFERING),
+            Self::Command { .. } | Self::Mirror { .. } => false,
+        }
     }
 }
 
@@ -73,13 +79,16 @@ impl Room {
         for peer in &harm.peers {
             self.close(*peer, CloseReason::Harm);
         }
+        self.refuse_offers(&harm.peers);
         self.inbox.retain(|work| !work.is_from(&harm.peers));
     }
 
     /// Applies what is staged; where a change does harm, everything is as before and the peers whose
     /// changes were applied with it are named.
     fn attempt(&mut self, now_ms: u64, careful: bool) -> Result<Applied, Harm> {
-        let from_peers = self.inbox.iter().any(|work| matches!(work, Work::Changes { .. }));
+        let is_made_elsewhere =
+            |work: &Work| matches!(work, Work::Changes { .. } | Work::Offered { .. });
+        let from_peers = self.inbox.iter().any(is_made_elsewhere);
         let backup = (self.serves() && from_peers).then(|| Backup::of(self));
         let mut tried = Vec::new();
         let known = std::mem::take(&mut self.looks);
@@ -102,13 +111,18 @@ impl Room {
                         self.apply_command(now_ms, ticket, author, ask, &mut applied);
                     }
                 }
+                Work::Offered { ticket, offer } if self.serves() => {
+                    if self.flush_group(now_ms, &mut applied) {
+                        self.apply_offered(now_ms, ticket, offer, &mut applied);
+                    }
+                }
                 Work::Mirror { ticket, commands, events, import } if self.serves() => {
                     if self.flush_group(now_ms, &mut applied) {
                         self.apply_mirror(now_ms, ticket, (commands, import), events, &mut applied);
                     }
                 }
-                // Only a server has facility rooms to write.
-                Work::Mirror { .. } => {}
+                // Only a server is offered changes, and has facility rooms to write.
+                Work::Offered { .. } | Work::Mirror { .. } => {}
             }
         }
         if self.flush_group(now_ms, &mut applied) {

@@ -122,7 +122,7 @@ impl Room {
     }
 
     /// Decides about one change; a taken one joins the group that is applied next.
-    fn consider(
+    pub(super) fn consider(
         &mut self,
         now_ms: u64,
         peer: Peer,
@@ -248,7 +248,8 @@ impl Room {
     }
 }
 
-enum Verdict {
+/// What becomes of a change.
+pub(super) enum Verdict {
     Taken,
     Waits,
     /// Somebody else wrote the same resource in this batch.
@@ -269,7 +270,8 @@ fn parse(bytes: &[u8], ops_left: &mut u64) -> Result<Result<Change, (ChangeHash,
     Ok(read(bytes, hash).map_err(|refusal| (hash, refusal)))
 }
 
-fn read(bytes: &[u8], hash: ChangeHash) -> Result<Change, Refusal> {
+/// Reads a chunk that was scanned.
+pub(super) fn read(bytes: &[u8], hash: ChangeHash) -> Result<Change, Refusal> {
     let parsed = catch_unwind(AssertUnwindSafe(|| Change::from_bytes(bytes.to_vec())));
     match parsed {
         Ok(Ok(change)) if change.hash() == hash => Ok(change),

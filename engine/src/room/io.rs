@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     Author, Document, Peer,
     change::Refusal,
-    document::{Command, CommandError},
+    document::{Command, CommandError, Note},
     event::Event,
     sync::Answer,
 };
@@ -72,6 +72,14 @@ pub enum Input {
         /// Decides.
         plan: Plan,
     },
+    /// A change that somebody made elsewhere, as on a copy of an earlier state of the room (server
+    /// role): taken in as one that a peer sends.
+    Offered {
+        /// Returned in [`Output::Answered`].
+        ticket: u64,
+        /// What is offered.
+        offer: Offer,
+    },
     /// The server's own write into a facility room (server role): what follows from a patient's
     /// room, and the events that are repeated here.
     Mirror {
@@ -134,12 +142,38 @@ pub struct Quarantined {
     pub reason: Refusal,
 }
 
+/// A change that was made elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// The person responsible for it, to whom its actor is bound.
+    pub author: Author,
+    /// The raw change chunk, of an actor that wrote nothing else.
+    pub chunk: Vec<u8>,
+    /// The command that it carries out, for [`Edit::command`].
+    pub command: Command,
+}
+
 /// Decides on an edit from the document as it stands; called again should the batch be tried again.
 #[derive(Clone)]
 pub struct Plan(pub Arc<Decide>);
 
 /// What a [`Plan`] does.
-type Decide = dyn Fn(&Document) -> Result<Command, CommandError> + Send + Sync;
+type Decide = dyn Fn(&Document) -> Result<Decision, CommandError> + Send + Sync;
+
+/// What a [`Plan`] comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The edit.
+    pub command: Command,
+    /// What is noted of it.
+    pub note: Note,
+}
+
+impl From<Command> for Decision {
+    fn from(command: Command) -> Self {
+        Self { command, note: Note::default() }
+    }
+}
 
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

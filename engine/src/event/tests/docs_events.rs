@@ -55,6 +55,10 @@ fn clause(clause: Clause) -> String {
         Clause::Critical => "its value becomes critical".to_owned(),
         Clause::ConflictNew => "a conflict appears".to_owned(),
         Clause::ConflictGone => "a conflict is gone".to_owned(),
+        Clause::Reverts => {
+            "an element is put back, unseen, to what it was before another author wrote it"
+                .to_owned()
+        }
     }
 }
 
@@ -172,7 +176,7 @@ fn richest() -> Vec<Event> {
     .flat_map(|(resource_type, before, after)| clinical("patient:1", resource_type, before, after))
     .collect();
     let conflict = json!({ "elements": [], "kind": "element", "safety": false });
-    for name in ["CONFLICT_DETECTED", "CONFLICT_RESOLVED"] {
+    for name in ["CONFLICT_DETECTED", "CONFLICT_RESOLVED", "EDIT_REVERTED"] {
         let event =
             Event { event: name.to_owned(), details: conflict.clone(), ..events[0].clone() };
         events.push(event);

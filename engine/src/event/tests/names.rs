@@ -51,6 +51,7 @@ fn a_conflict_is_told_in_words() {
             id: "x".to_owned(),
             action: Action::Updated,
             elements: vec![],
+            reverts: vec![],
             conflicts_new: owned(new),
             conflicts_gone: owned(gone),
             before: None,

@@ -124,7 +124,7 @@ fn a_command_behind_a_harmful_change_is_carried_out_on_the_room_as_it_was() {
     let author = Some(Author::new("alice", "Alice"));
     let plan = Plan(Arc::new(|document| {
         assert!(document.is_founded_only(), "what does harm is not shown");
-        Ok(put("c", "Asthma"))
+        Ok(put("c", "Asthma").into())
     }));
     world.server.handle(NOW, Input::Planned { ticket: 1, author, plan });
     world.settle();

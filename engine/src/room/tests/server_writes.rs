@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Action, EventSource, Plan};
+use crate::{Action, Decision, EventSource, Plan, document::Note};
 
 fn condition(id: &str, text: &str) -> Value {
     json!({
@@ -70,12 +70,34 @@ fn a_planned_edit_sees_what_was_staged_before_it() {
     let plan = Plan(Arc::new(|document: &Document| {
         let mut resource = document.resource("Condition", "c").ok_or(CommandError::NotFound)?;
         resource["note"] = json!([{"text": resource["code"]["text"]}]);
-        Ok(Command::Put { resource })
+        Ok(Command::Put { resource }.into())
     }));
     let (_, answer) = drive(&mut room, NOW, Input::Planned { ticket: 2, author, plan });
     assert!(answer.unwrap().hash.is_some());
     let note = &room.document().resource("Condition", "c").unwrap()["note"];
     assert_eq!(*note, json!([{"text": "Asthma"}]));
+}
+
+#[test]
+fn what_a_planned_edit_puts_back_is_told() {
+    let mut room = replica("patient:1", Role::Server, 1);
+    let first = Command::Put { resource: condition("c", "Asthma") };
+    drive(&mut room, NOW, command(first)).1.unwrap();
+    let plan = Plan(Arc::new(|_: &Document| {
+        let command = Command::Put { resource: condition("c", "Bronchitis") };
+        let reverts = vec!["Condition/c.code".to_owned(), "Condition/d.note".to_owned()];
+        Ok(Decision { command, note: Note { reason: Some("as told".into()), reverts } })
+    }));
+    let author = Some(Author::new("bob", "Bob"));
+    let (batches, answer) = drive(&mut room, NOW, Input::Planned { ticket: 2, author, plan });
+    let hash = answer.unwrap().hash.unwrap();
+    let told = batches[0].events.last().unwrap();
+    assert_eq!(told.event, "EDIT_REVERTED");
+    assert_eq!(told.details, json!({"elements": ["code"], "kind": "element", "safety": false}));
+    let account = room.document().account(&hash, room.people()).unwrap();
+    assert_eq!(account.author.unwrap().name, "Bob");
+    assert_eq!(account.note.reason.as_deref(), Some("as told"));
+    assert!(account.by_server && !account.import);
 }
 
 #[test]

@@ -36,7 +36,7 @@ use crate::{RoomId, limits};
 
 pub use codec::ShapeError;
 pub use command::{Command, CommandError};
-pub use compartment::{CompartmentError, room_of};
+pub use compartment::{CompartmentError, patient_path, room_of};
 pub(crate) use compartment::{check as check_compartment, names_patient};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
 pub(crate) use follow::{Look, Put, Seen};

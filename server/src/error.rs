@@ -88,7 +88,8 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    /// The HTTP status that it becomes.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::RoomName(_)
             | Self::Body(_)

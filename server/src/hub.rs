@@ -16,6 +16,7 @@ mod link;
 mod load;
 mod neighbours;
 mod outbox;
+mod places;
 mod quarantine;
 mod relayed;
 mod replay;
@@ -63,6 +64,7 @@ pub use load::{Loaded, load as load_room};
 pub(crate) use neighbours::{News, RoomNews, ServerEnd};
 pub use neighbours::{Rights, RoomAt, is_shared};
 pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
+pub(crate) use places::is_listed;
 pub use quarantine::{Kept, Quarantine};
 pub(crate) use relayed::{Relayed, Said};
 pub use replay::EventPage;
@@ -134,6 +136,9 @@ pub struct Hub {
     quarantine: Quarantine,
     /// Other servers, and how the links to them stand.
     registry: Registry,
+    /// Patients as they were last listed, and how often any was written since the server started.
+    patients: Mutex<places::Patients>,
+    patients_written: AtomicU64,
     /// Whose turn it is to be saved: many at once would leave a small machine no time for edits.
     compacting: Semaphore,
     metrics: Metrics,
@@ -172,6 +177,8 @@ impl Hub {
             linked: neighbours::Listeners::default(),
             quarantine,
             registry,
+            patients: Mutex::default(),
+            patients_written: AtomicU64::new(1),
             compacting: Semaphore::new(1),
             metrics: Metrics::new(),
         }))

@@ -99,6 +99,9 @@ pub trait Storage: Send + Sync + 'static {
     /// Gives the facts of a table, by key.
     fn facts(&self, table: &str) -> Result<Vec<(String, Vec<u8>)>, StorageError>;
 
+    /// Gives one fact of a table.
+    fn fact(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StorageError>;
+
     /// Gives the server's own actor id, which `make` mints at first use; durable before it is given.
     ///
     /// A write: it belongs on the thread that commits, or before that thread starts.

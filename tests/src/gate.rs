@@ -103,6 +103,10 @@ impl Storage for Gate {
         self.memory.facts(table)
     }
 
+    fn fact(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.memory.fact(table, key)
+    }
+
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
         self.memory.server_actor(make)
     }

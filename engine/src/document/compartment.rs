@@ -68,6 +68,11 @@ pub(crate) fn check(
     }
 }
 
+/// The element that says whose resource this is; `None` for types outside the patient compartment.
+pub fn patient_path(resource_type: &str) -> Option<&'static str> {
+    patient_element(resource_type).or_else(|| patient_list_element(resource_type))
+}
+
 /// Whether an element can say whose resource it is.
 pub(crate) fn names_patient(resource_type: &str, element: &str) -> bool {
     patient_element(resource_type) == Some(element)
@@ -80,8 +85,7 @@ fn patients_of(resource_type: &str, id: &str, resource: &Map<String, Value>) -> 
         return [id.to_owned()].into();
     }
     let mut patients = BTreeSet::new();
-    let element = patient_element(resource_type).or_else(|| patient_list_element(resource_type));
-    if let Some(value) = element.and_then(|element| resource.get(element)) {
+    if let Some(value) = patient_path(resource_type).and_then(|element| resource.get(element)) {
         collect(value, &mut patients);
     }
     patients

@@ -13,6 +13,12 @@ impl Hub {
         self.read_storage(move |storage| storage.facts(&table)).await
     }
 
+    /// One fact of a table.
+    pub(crate) async fn fact(&self, table: &str, key: String) -> Result<Option<Vec<u8>>, RoomError> {
+        let table = table.to_owned();
+        self.read_storage(move |storage| storage.fact(&table, &key)).await
+    }
+
     /// Has facts made durable in one step; `room` is the one they are about.
     pub(crate) async fn note(&self, room: RoomId, facts: Vec<Fact>) -> Result<(), RoomError> {
         let (done, durable) = oneshot::channel();

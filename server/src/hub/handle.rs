@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chartroom_engine::{
-    Author, Edit, Event, Peer, Plan, Room, RoomId,
+    Author, Edit, Event, Offer, Peer, Plan, Room, RoomId,
     document::{Command, CommandError, RefoundError},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -168,6 +168,13 @@ impl RoomHandle {
     ) -> Result<Result<Edit, CommandError>, RoomError> {
         let (done, answered) = oneshot::channel();
         self.send(Mail::Plan { author, plan, done }).await?;
+        one_of(answered.await.map_err(|_| RoomError::Ended)??)
+    }
+
+    /// Offers a change that was made on a copy of the room; answers when it is durable.
+    pub async fn offer(&self, offer: Offer) -> Result<Result<Edit, CommandError>, RoomError> {
+        let (done, answered) = oneshot::channel();
+        self.send(Mail::Offer { offer, done }).await?;
         one_of(answered.await.map_err(|_| RoomError::Ended)??)
     }
 

@@ -35,7 +35,7 @@ use crate::{
     storage::{RoomBatch, StorageError},
 };
 use live::{Live, Persisting, Staged};
-use summary::summary_of;
+use summary::{places_of, summary_of};
 
 pub(crate) use mail::Mail;
 
@@ -285,11 +285,13 @@ impl RoomTask {
         self.hub.metrics.batches.inc();
         let (changes, heads) =
             (batch.changes.len() as u64, heads_digest(&live.room.document().heads()));
-        live.persisting = Some(Persisting { number, bytes, seq, changes, heads });
         let summary = summary_of(&self.id, &live.room, &batch);
+        let patient = summary.is_some();
+        live.persisting = Some(Persisting { number, bytes, seq, changes, heads, patient });
         let facts = batch.mirrors.iter().filter_map(|ticket| live.facts.remove(ticket));
         let accepted = self.hub.quarantine.accepted(&self.id, &batch.changes);
-        let facts = facts.flatten().chain(accepted).collect();
+        let places = places_of(&self.id, &live.room, &batch);
+        let facts = facts.flatten().chain(accepted).chain(places).collect();
         let batch = RoomBatch {
             summary,
             facts,

@@ -241,6 +241,10 @@ impl<T: Tree> Storage for Keyspace<T> {
         self.read_facts(table)
     }
 
+    fn fact(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.read_fact(table, key)
+    }
+
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
         self.check_open()?;
         if let Some(bytes) = records::read(&self.tree, &keys::SERVER_ACTOR)? {

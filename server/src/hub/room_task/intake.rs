@@ -1,5 +1,7 @@
 //! What comes in: mail, and the answers of the storage thread.
 
+use std::sync::atomic::Ordering;
+
 use chartroom_engine::{Author, Command, Input};
 use tokio::sync::oneshot;
 
@@ -46,6 +48,9 @@ impl RoomTask {
             Mail::Plan { author, plan, done } => {
                 let ticket = live.expect(1, done).start;
                 Input::Planned { ticket, author: Some(author), plan }
+            }
+            Mail::Offer { offer, done } => {
+                Input::Offered { ticket: live.expect(1, done).start, offer }
             }
             Mail::Mirror { mirror, done } => {
                 let ticket = live.expect(1, done).start;
@@ -124,6 +129,9 @@ impl RoomTask {
                 }
                 self.hub.metrics.commit_seconds.observe(at.elapsed().as_secs_f64());
                 live.log.appended(persisting.bytes, persisting.seq);
+                if persisting.patient {
+                    self.hub.patients_written.fetch_add(1, Ordering::AcqRel);
+                }
                 live.room.handle(clock::now_ms(), Input::Persisted { through: number });
                 let flow = self.drain(live);
                 // Who is in step with these heads is told first: a link takes them to be theirs, too.

@@ -62,6 +62,8 @@ pub(super) struct Persisting {
     pub changes: u64,
     /// A digest of the heads behind it.
     pub heads: [u8; 16],
+    /// Whether it wrote a patient.
+    pub patient: bool,
 }
 
 /// Commands that are answered together.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{ActorId, Author, Command, Peer, Plan, Room, RoomId};
+use chartroom_engine::{ActorId, Author, Command, Offer, Peer, Plan, Room, RoomId};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::hub::{
@@ -43,6 +43,8 @@ pub(crate) enum Mail {
     },
     /// An edit in a person's name that is decided when its turn comes.
     Plan { author: Author, plan: Plan, done: oneshot::Sender<Result<Edits, RoomError>> },
+    /// A change that somebody made on a copy of the room.
+    Offer { offer: Offer, done: oneshot::Sender<Result<Edits, RoomError>> },
     /// The server's own write into a facility room.
     Mirror { mirror: Mirror, done: oneshot::Sender<Result<Edits, RoomError>> },
     /// A look at the room when everything in it is durable.
@@ -65,9 +67,10 @@ impl Mail {
             Self::Join { joined, .. } => drop(joined.send(Err(error.clone()))),
             Self::Refound { done, .. } => drop(done.send(Err(error.clone().into()))),
             Self::Listen { listening } => drop(listening.send(Err(error.clone()))),
-            Self::Commands { done, .. } | Self::Plan { done, .. } | Self::Mirror { done, .. } => {
-                drop(done.send(Err(error.clone())))
-            }
+            Self::Commands { done, .. }
+            | Self::Plan { done, .. }
+            | Self::Offer { done, .. }
+            | Self::Mirror { done, .. } => drop(done.send(Err(error.clone()))),
             Self::Read(read) => read(Err(error.clone())),
             Self::Received { .. }
             | Self::Vouched { .. }

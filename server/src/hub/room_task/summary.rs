@@ -1,9 +1,15 @@
-//! The little of a patient that the list of rooms shows.
+//! What is known of a room's resources without loading it: the little of a patient that the list of
+//! rooms shows, where each resource is, and the patients themselves.
 
-use chartroom_engine::{Batch, Room, RoomId, wording};
+use std::collections::BTreeSet;
+
+use chartroom_engine::{Action, Batch, Room, RoomId, wording};
 use serde_json::Value;
 
-use crate::storage::RoomSummary;
+use crate::{
+    hub::places,
+    storage::{Fact, RoomSummary},
+};
 
 /// The room's summary behind a batch that touched its patient; `None` behind any other.
 pub(super) fn summary_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<RoomSummary> {
@@ -22,4 +28,20 @@ pub(super) fn summary_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<Room
             known.then(|| "true".to_owned())
         }),
     })
+}
+
+/// Where the resources are that a batch created, and the patient as it stands behind one that
+/// touched it.
+pub(super) fn places_of(id: &RoomId, room: &Room, batch: &Batch) -> Vec<Fact> {
+    if !places::is_listed(&id.name) {
+        return Vec::new();
+    }
+    let created = batch.events.iter().filter(|event| event.action == Action::Created);
+    let created: BTreeSet<_> =
+        created.map(|event| (event.resource_type.as_str(), event.resource_id.as_str())).collect();
+    let mut facts: Vec<Fact> =
+        created.into_iter().filter_map(|(name, of)| places::place(&id.name, name, of)).collect();
+    let touched = batch.events.iter().rev().find(|event| event.resource_type == "Patient");
+    facts.extend(touched.and_then(|event| places::patient(id, room.document(), event.time_ms)));
+    facts
 }

@@ -48,6 +48,8 @@ pub(crate) fn facts_are_written_with_their_batch<S: Subject>() {
     ];
     subject.storage().commit(&[RoomBatch::of_facts(alice.clone(), later)]).unwrap();
     assert_eq!(facts(subject.storage()), [pair("patient:1", b"9"), pair("patient:10", b"")]);
+    let one = |key| subject.storage().fact("cursor-pharmacy", key).unwrap();
+    assert_eq!((one("patient:1"), one("x")), (Some(b"9".to_vec()), None));
     let gone = vec![fact("patient:10", None)];
     subject.storage().commit(&[RoomBatch::of_facts(alice, gone)]).unwrap();
     assert_eq!(facts(subject.restart().storage()), [pair("patient:1", b"9")]);

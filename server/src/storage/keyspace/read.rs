@@ -62,6 +62,19 @@ impl<T: Tree> Keyspace<T> {
         Ok(facts.into_iter().collect())
     }
 
+    pub(super) fn read_fact(
+        &self,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<Vec<u8>>, StorageError> {
+        let (table, key) = (table.to_owned(), key.to_owned());
+        let gate = self.gate.lock();
+        match gate.in_doubt.facts.get(&(table.clone(), key.clone())) {
+            Some(before) => Ok(before.clone()),
+            None => records::read(&self.tree, &Stem::Fact(table, key)),
+        }
+    }
+
     pub(super) fn read_room_of_document(
         &self,
         document: &DocumentId,

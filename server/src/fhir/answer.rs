@@ -1,0 +1,83 @@
+//! How FHIR answers are written: content type, version, time and place of a resource.
+
+use axum::{
+    body::Body,
+    http::{
+        HeaderValue, Response as HttpResponse, StatusCode,
+        header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION},
+    },
+    response::Response,
+};
+use chartroom_fhir::outcome::{Issue, outcome};
+use serde_json::Value;
+
+use super::{
+    ask::{Ask, Return},
+    chart::Found,
+};
+
+/// FHIR's JSON (FHIR R4, http.html#mime-type).
+pub(crate) const FHIR_JSON: HeaderValue =
+    HeaderValue::from_static("application/fhir+json; charset=utf-8");
+
+/// An answer of one JSON document.
+pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = HttpResponse::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, FHIR_JSON);
+    response
+}
+
+/// A resource with the headers that tell its version.
+pub(crate) fn resource(status: StatusCode, found: &Found, body: &Value) -> Response {
+    let mut response = json(status, body);
+    tell_version(&mut response, found);
+    response
+}
+
+/// What a write answers, as `Prefer: return` asks: the resource, nothing, or what there is to say.
+pub(crate) fn written(ask: &Ask, status: StatusCode, found: &Found, issues: &[Issue]) -> Response {
+    let told = ask.prefer.returns;
+    let mut response = match (told, issues.is_empty()) {
+        (Some(Return::Minimal), true) => {
+            let mut response = HttpResponse::new(Body::empty());
+            *response.status_mut() = status;
+            response
+        }
+        (Some(Return::Representation) | None, true) => json(status, &found.resource),
+        (Some(Return::OperationOutcome), true) => {
+            let done = Issue { severity: chartroom_fhir::outcome::Severity::Information, ..Issue::error("informational", "written, durably") };
+            json(status, &outcome(&[done]))
+        }
+        // What there is to look at goes before everything.
+        (_, false) => json(status, &outcome(issues)),
+    };
+    tell_version(&mut response, found);
+    let location = format!("{}/_history/{}", ask.url_of(&found.resource_type, &found.id), found.version);
+    if let Ok(location) = location.parse() {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// A weak ETag of a version.
+pub(crate) fn etag(version: &str) -> String {
+    format!("W/\"{version}\"")
+}
+
+fn tell_version(response: &mut Response, found: &Found) {
+    let headers = response.headers_mut();
+    if let Ok(tag) = etag(&found.version.to_string()).parse() {
+        headers.insert(ETAG, tag);
+    }
+    if let Ok(time) = http_date(found.updated_ms).parse() {
+        headers.insert(LAST_MODIFIED, time);
+    }
+}
+
+/// A time as HTTP writes it (RFC 9110, section 5.6.7).
+fn http_date(ms: i64) -> String {
+    let ms = u64::try_from(ms).unwrap_or(0);
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms))
+}

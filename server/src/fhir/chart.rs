@@ -1,0 +1,290 @@
+//! A room as FHIR reads it: a copy of its document beside the room, with versions and times.
+//!
+//! Reading a whole chart takes longer than an edit may wait, so it is done on a copy, which takes in
+//! what the room has had since before each look. What a copy shows is durable: the room gives
+//! nothing else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use chartroom_engine::{
+    ActorId, ChangeHash, Command, CommandError, Conflict, Document, RoomId,
+    document::{Account, People, Versions},
+    time,
+};
+use serde_json::{Map, Value};
+
+use super::version::Version;
+
+/// A resource at one of its versions.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub resource_type: String,
+    pub id: String,
+    /// With `meta.versionId` and `meta.lastUpdated`; type and id alone where it is deleted.
+    pub resource: Arc<Value>,
+    pub deleted: bool,
+    pub version: Version,
+    /// The change that made the version.
+    pub change: ChangeHash,
+    /// When the server had that change, in milliseconds since 1970.
+    pub updated_ms: i64,
+}
+
+impl Found {
+    /// What the room shows of it, as a writer compares it; `None` where it is deleted.
+    pub fn bare(&self) -> Option<Value> {
+        (!self.deleted).then(|| without_history(&self.resource))
+    }
+}
+
+/// A copy of a room.
+#[derive(Debug)]
+pub(crate) struct Chart {
+    room: RoomId,
+    document: Document,
+    people: People,
+    versions: Versions,
+    /// When the server had each change, as the room's events say.
+    times: HashMap<ChangeHash, i64>,
+    /// The last event that was looked at.
+    pub event_seq: u64,
+    current: BTreeMap<String, BTreeMap<String, Found>>,
+    /// Types of which every resource is in `current`.
+    read: BTreeSet<String>,
+}
+
+impl Chart {
+    /// A copy of a room's document.
+    pub fn of(document: Document, people: People) -> Self {
+        let mut chart = Self {
+            room: document.room().clone(),
+            document,
+            people,
+            versions: Versions::default(),
+            times: HashMap::new(),
+            event_seq: 0,
+            current: BTreeMap::new(),
+            read: BTreeSet::new(),
+        };
+        chart.versions.follow(&chart.document);
+        chart
+    }
+
+    /// Takes in what the room has had since; false where that does not fit.
+    pub fn follow(&mut self, chunks: Vec<Vec<u8>>, people: People) -> bool {
+        let followed = self.document.replay(chunks).is_ok();
+        self.people = people;
+        for (resource_type, id) in self.versions.follow(&self.document) {
+            if let Some(of_type) = self.current.get_mut(&resource_type) {
+                of_type.remove(&id);
+            }
+            self.read.remove(&resource_type);
+        }
+        followed
+    }
+
+    /// Notes when the server had changes.
+    pub fn note_times(&mut self, times: impl IntoIterator<Item = (ChangeHash, i64)>) {
+        for (change, ms) in times {
+            self.times.entry(change).or_insert(ms);
+        }
+    }
+
+    /// The heads of the copy.
+    pub fn heads(&self) -> Vec<ChangeHash> {
+        self.document.heads()
+    }
+
+    /// Bytes that the copy costs, about.
+    pub fn bytes(&self) -> u64 {
+        // Twice what a room's document costs: resources as JSON come beside it.
+        self.document.ops() * 160 + self.document.change_count() * 500
+    }
+
+    /// The room.
+    pub fn room(&self) -> &RoomId {
+        &self.room
+    }
+
+    /// Whose actor is whose.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// A resource as it stands, deleted or not; `None` where it never was.
+    pub fn current(&mut self, resource_type: &str, id: &str) -> Option<Found> {
+        let known = self.current.get(resource_type).and_then(|of_type| of_type.get(id));
+        if let Some(found) = known {
+            return Some(found.clone());
+        }
+        let changes = self.versions.of(resource_type, id);
+        let (change, number) = (*changes.last()?, changes.len());
+        let resource = self.document.resource(resource_type, id);
+        let found = self.found(resource_type, id, (change, number), resource);
+        let of_type = self.current.entry(resource_type.to_owned()).or_default();
+        of_type.insert(id.to_owned(), found.clone());
+        Some(found)
+    }
+
+    /// The resources of a type that stand, by id.
+    pub fn collection(&mut self, resource_type: &str) -> Vec<Found> {
+        if !self.read.contains(resource_type) {
+            let ids: Vec<String> =
+                self.versions.of_type(resource_type).map(|(id, _)| id.to_owned()).collect();
+            for id in ids {
+                self.current(resource_type, &id);
+            }
+            self.read.insert(resource_type.to_owned());
+        }
+        let of_type = self.current.get(resource_type).into_iter().flat_map(BTreeMap::values);
+        of_type.filter(|found| !found.deleted).cloned().collect()
+    }
+
+    /// The types that something was written of.
+    pub fn types(&self) -> Vec<String> {
+        self.versions.types().map(str::to_owned).collect()
+    }
+
+    /// The ids of one type with the changes that made their versions.
+    pub fn versions_of(&self, resource_type: &str) -> impl Iterator<Item = (&str, &[ChangeHash])> {
+        self.versions.of_type(resource_type)
+    }
+
+    /// How many versions a resource has had.
+    pub fn count(&self, resource_type: &str, id: &str) -> usize {
+        self.versions.of(resource_type, id).len()
+    }
+
+    /// The versions of a resource with these numbers, in their order; those that it has not had are
+    /// left out.
+    pub fn at(&self, resource_type: &str, id: &str, numbers: &[usize]) -> Vec<Found> {
+        let changes = self.versions.of(resource_type, id);
+        let asked: Vec<(ChangeHash, usize)> = numbers
+            .iter()
+            .filter_map(|number| Some((*changes.get(number.checked_sub(1)?)?, *number)))
+            .collect();
+        let heads = self.document.heads_behind(asked.iter().map(|(change, _)| *change));
+        let found = |(change, number): (ChangeHash, usize)| {
+            let heads = heads.get(&change)?;
+            let resource = self.document.resource_at(heads, resource_type, id);
+            Some(self.found(resource_type, id, (change, number), resource))
+        };
+        asked.into_iter().filter_map(found).collect()
+    }
+
+    /// One version of a resource; `None` where there was none.
+    pub fn version(&self, resource_type: &str, id: &str, version: Version) -> Option<Found> {
+        (version.epoch == self.room.epoch)
+            .then(|| self.at(resource_type, id, &[version.number]).pop())
+            .flatten()
+    }
+
+    /// Which version of a resource a change made.
+    pub fn version_of(&self, resource_type: &str, id: &str, change: &ChangeHash) -> Option<usize> {
+        let changes = self.versions.of(resource_type, id);
+        changes.iter().position(|made| made == change).map(|at| at + 1)
+    }
+
+    /// What a change wrote, with the number of the version that it made of each.
+    pub fn made_by(&self, change: &ChangeHash) -> Vec<(&str, &str, usize)> {
+        self.versions.made_by(change)
+    }
+
+    /// The change whose hash begins so.
+    pub fn change_named(&self, start: &str) -> Option<ChangeHash> {
+        self.versions
+            .types()
+            .flat_map(|name| self.versions.of_type(name))
+            .flat_map(|(_, changes)| changes)
+            .find(|change| change.to_string().starts_with(start))
+            .copied()
+    }
+
+    /// What is known of a change.
+    pub fn account(&self, change: &ChangeHash) -> Option<Account> {
+        self.document.account(change, &self.people)
+    }
+
+    /// When the server had a change; where that is not known any more, when it was made, as its author's
+    /// clock said.
+    pub fn time_of(&self, change: &ChangeHash) -> i64 {
+        let told = self.times.get(change).copied();
+        let claimed = || self.account(change).and_then(|account| account.authored_ms);
+        told.or_else(claimed).unwrap_or(0)
+    }
+
+    /// The conflicts of a resource.
+    pub fn conflicts(&self, resource_type: &str, id: &str) -> Vec<Conflict> {
+        self.document.resource_conflicts(resource_type, id, &self.people)
+    }
+
+    /// The change that a command makes of the room as it was behind a change of its log.
+    pub fn change_behind(
+        &self,
+        base: &ChangeHash,
+        actor: ActorId,
+        command: &Command,
+        now_ms: u64,
+    ) -> Result<Option<Vec<u8>>, CommandError> {
+        self.document.change_behind(base, actor, command, now_ms)
+    }
+
+    fn found(
+        &self,
+        resource_type: &str,
+        id: &str,
+        (change, number): (ChangeHash, usize),
+        resource: Option<Value>,
+    ) -> Found {
+        let (version, updated_ms) =
+            (Version { epoch: self.room.epoch, number }, self.time_of(&change));
+        let deleted = resource.is_none();
+        let resource = resource
+            .map(|resource| with_history(resource, version, updated_ms))
+            .unwrap_or_else(|| serde_json::json!({ "resourceType": resource_type, "id": id }));
+        Found {
+            resource_type: resource_type.to_owned(),
+            id: id.to_owned(),
+            resource: Arc::new(resource),
+            deleted,
+            version,
+            change,
+            updated_ms,
+        }
+    }
+}
+
+/// A resource with what history says of it.
+pub(crate) fn with_history(mut resource: Value, version: Version, updated_ms: i64) -> Value {
+    if let Some(resource) = resource.as_object_mut() {
+        let meta = resource.entry("meta").or_insert_with(|| Value::Object(Map::new()));
+        if let Some(meta) = meta.as_object_mut() {
+            meta.insert("versionId".to_owned(), version.to_string().into());
+            meta.insert("lastUpdated".to_owned(), time::rfc3339(updated_ms).into());
+        }
+    }
+    resource
+}
+
+/// A resource without it: as the room has it, or is to have it.
+pub(crate) fn without_history(resource: &Value) -> Value {
+    let mut resource = resource.clone();
+    if let Some(members) = resource.as_object_mut()
+        && let Some(meta) = members.get_mut("meta").and_then(Value::as_object_mut)
+    {
+        meta.remove("versionId");
+        meta.remove("lastUpdated");
+        if meta.is_empty() {
+            members.remove("meta");
+        }
+    }
+    resource
+}

@@ -1,0 +1,166 @@
+//! The copies of rooms that FHIR reads, those that were used last.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use chartroom_engine::{ChangeHash, Document, DocumentId, RoomId, RoomName, document::People};
+use parking_lot::Mutex;
+
+use super::chart::Chart;
+use crate::hub::{Hub, RoomError, RoomHandle};
+
+/// Bytes that all copies may cost, about.
+const BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Events read at once for their times.
+const EVENTS_PAGE: usize = 10_000;
+
+/// One copy, and when it was last used.
+struct Kept {
+    document: DocumentId,
+    used: u64,
+    bytes: u64,
+    chart: Arc<Mutex<Option<Chart>>>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(crate) struct Charts {
+    kept: Mutex<Vec<Kept>>,
+    uses: AtomicU64,
+}
+
+/// What a room has had since a copy was made.
+enum News {
+    All(Box<Document>, People),
+    Some(Vec<Vec<u8>>, People),
+    None,
+}
+
+impl Charts {
+    /// Looks at a room's latest epoch, off its task; `None` where nothing was ever written to it.
+    pub async fn look_at<T: Send + 'static>(
+        &self,
+        hub: &Arc<Hub>,
+        name: &RoomName,
+        look: impl FnOnce(&mut Chart) -> T + Send + 'static,
+    ) -> Result<Option<T>, RoomError> {
+        let Some(record) = hub.stored(name).await? else { return Ok(None) };
+        let room = hub.open(&record.id)?;
+        self.look(hub, &room, look).await.map(Some)
+    }
+
+    /// Looks at a room, off its task.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        hub: &Arc<Hub>,
+        room: &RoomHandle,
+        look: impl FnOnce(&mut Chart) -> T + Send + 'static,
+    ) -> Result<T, RoomError> {
+        let (id, slot) = (room.id().clone(), self.slot(&room.id().document_id()));
+        let known = slot.lock().as_ref().map(|chart| (chart.heads(), chart.event_seq));
+        let (heads, seen) = known.unzip();
+        let (news, event_seq) = room.read(move |room| (news(room, heads), room.event_seq())).await?;
+        let seen = seen.filter(|_| !matches!(news, News::All(..))).unwrap_or(0);
+        let times = times(hub, &id, seen, event_seq).await?;
+        let looking = {
+            let slot = Arc::clone(&slot);
+            move || {
+                let mut slot = slot.lock();
+                let chart = renewed(&mut slot, news)?;
+                chart.note_times(times);
+                chart.event_seq = chart.event_seq.max(event_seq);
+                Some((look(chart), chart.bytes()))
+            }
+        };
+        // Reading a chart anew takes a second where it is large.
+        let looked = tokio::task::spawn_blocking(looking).await;
+        let Ok(Some((answer, bytes))) = looked else {
+            self.forget(&id.document_id());
+            return Err(RoomError::Ended);
+        };
+        self.used(&id.document_id(), bytes);
+        Ok(answer)
+    }
+
+    fn slot(&self, document: &DocumentId) -> Arc<Mutex<Option<Chart>>> {
+        let used = self.uses.fetch_add(1, Ordering::Relaxed);
+        let mut kept = self.kept.lock();
+        if let Some(known) = kept.iter_mut().find(|kept| kept.document == *document) {
+            known.used = used;
+            return Arc::clone(&known.chart);
+        }
+        let chart = Arc::default();
+        kept.push(Kept { document: *document, used, bytes: 0, chart: Arc::clone(&chart) });
+        chart
+    }
+
+    /// Notes what a copy costs, and lets those go that were not used for longest.
+    fn used(&self, document: &DocumentId, bytes: u64) {
+        let mut kept = self.kept.lock();
+        if let Some(known) = kept.iter_mut().find(|kept| kept.document == *document) {
+            known.bytes = bytes;
+        }
+        kept.sort_by_key(|kept| std::cmp::Reverse(kept.used));
+        let mut sum = 0;
+        kept.retain(|kept| {
+            sum += kept.bytes;
+            sum <= BYTES_MAX || kept.document == *document
+        });
+    }
+
+    fn forget(&self, document: &DocumentId) {
+        self.kept.lock().retain(|kept| kept.document != *document);
+    }
+}
+
+fn news(room: &chartroom_engine::Room, known: Option<Vec<ChangeHash>>) -> News {
+    let document = room.document();
+    match known {
+        Some(heads) if heads == document.heads() => News::None,
+        Some(heads) if heads.iter().all(|head| document.contains(head)) => {
+            News::Some(document.chunks_since(&heads), room.people().clone())
+        }
+        Some(_) | None => News::All(Box::new(document.clone()), room.people().clone()),
+    }
+}
+
+/// The copy with the news in it; `None` where they do not fit.
+fn renewed(slot: &mut Option<Chart>, news: News) -> Option<&mut Chart> {
+    match news {
+        News::All(document, people) => *slot = Some(Chart::of(*document, people)),
+        News::Some(chunks, people) => {
+            let followed = slot.as_mut().is_some_and(|chart| chart.follow(chunks, people));
+            if !followed {
+                *slot = None;
+            }
+        }
+        News::None => {}
+    }
+    slot.as_mut()
+}
+
+/// When the server had the changes of the events behind `after`.
+async fn times(
+    hub: &Arc<Hub>,
+    room: &RoomId,
+    mut after: u64,
+    last: u64,
+) -> Result<Vec<(ChangeHash, i64)>, RoomError> {
+    let mut times = Vec::new();
+    while after < last {
+        let id = room.clone();
+        let page =
+            hub.read_storage(move |storage| storage.events(&id, after, EVENTS_PAGE)).await?;
+        let Some(through) = page.last().map(|event| event.seq) else { break };
+        after = through;
+        for event in page {
+            let change = event.changes.first().and_then(|hash| hash.parse().ok());
+            if let Some(change) = change.filter(|_| event.source.is_none()) {
+                times.push((change, i64::try_from(event.time_ms).unwrap_or(i64::MAX)));
+            }
+        }
+    }
+    Ok(times)
+}

@@ -1,0 +1,180 @@
+//! What goes wrong with a FHIR request: a status and an OperationOutcome.
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header::{ALLOW, RETRY_AFTER}},
+    response::{IntoResponse, Response},
+};
+use chartroom_engine::{CommandError, document::CompartmentError};
+use chartroom_fhir::outcome::{Issue, outcome};
+
+use super::answer;
+use crate::{
+    error::ApiError,
+    hub::{FollowError, RoomError},
+};
+
+/// Why a FHIR request has no other answer.
+#[derive(Debug)]
+pub(crate) struct FhirError {
+    pub status: StatusCode,
+    pub issues: Vec<Issue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl FhirError {
+    /// An answer with this status, for these reasons.
+    pub fn new(status: StatusCode, issues: Vec<Issue>) -> Self {
+        Self { status, issues, headers: Vec::new() }
+    }
+
+    /// The same, for one reason.
+    pub fn one(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self::new(status, vec![Issue::error(code, text)])
+    }
+
+    /// The request makes no sense (400).
+    pub fn invalid(text: impl Into<String>) -> Self {
+        Self::one(StatusCode::BAD_REQUEST, "invalid", text)
+    }
+
+    /// It is understood, and goes against a rule (422).
+    pub fn rule(text: impl Into<String>) -> Self {
+        Self::one(StatusCode::UNPROCESSABLE_ENTITY, "business-rule", text)
+    }
+
+    /// There is no such resource (404).
+    pub fn not_found() -> Self {
+        Self::one(StatusCode::NOT_FOUND, "not-found", "there is no such resource")
+    }
+
+    /// The resource was deleted (410).
+    pub fn gone() -> Self {
+        Self::one(StatusCode::GONE, "deleted", "the resource is deleted")
+    }
+
+    /// What the client goes on is not what stands (412).
+    pub fn stale(text: impl Into<String>) -> Self {
+        Self::one(StatusCode::PRECONDITION_FAILED, "conflict", text)
+    }
+
+    /// It is not done here (status as given).
+    pub fn not_supported(status: StatusCode, text: impl Into<String>) -> Self {
+        Self::one(status, "not-supported", text)
+    }
+
+    /// The first segment of the address is no resource type (404).
+    pub fn unknown_type(looks_like_one: bool) -> Self {
+        let text = match looks_like_one {
+            true => "this is no resource type of FHIR R4",
+            false => "there is nothing at this address",
+        };
+        Self::not_supported(StatusCode::NOT_FOUND, text)
+    }
+
+    /// The address is not for this method (405), or for none (404).
+    pub fn not_allowed(allowed: &[&str]) -> Self {
+        let Ok(allow) = HeaderValue::from_str(&allowed.join(", ")) else { return Self::not_found() };
+        if allowed.is_empty() {
+            return Self::unknown_type(false);
+        }
+        let text = format!("this address takes {}", allowed.join(", "));
+        Self::not_supported(StatusCode::METHOD_NOT_ALLOWED, text).with(ALLOW, allow)
+    }
+
+    /// The same, with a header.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same, about an element of the request.
+    pub fn at(mut self, expression: &str) -> Self {
+        self.issues = self.issues.into_iter().map(|issue| issue.at(expression)).collect();
+        self
+    }
+
+    /// The same, of something below `prefix`, such as an entry of a Bundle.
+    pub fn below(mut self, prefix: &str) -> Self {
+        self.issues = self.issues.into_iter().map(|issue| issue.below(prefix)).collect();
+        self
+    }
+}
+
+impl From<RoomError> for FhirError {
+    fn from(error: RoomError) -> Self {
+        let text = match &error {
+            // Which room and record is the operator's to know, from the log.
+            RoomError::Unreadable { .. } => "a room cannot be read".to_owned(),
+            RoomError::Storage
+            | RoomError::Ended
+            | RoomError::Refounded
+            | RoomError::ShuttingDown => error.to_string(),
+        };
+        Self::one(StatusCode::SERVICE_UNAVAILABLE, "transient", text)
+            .with(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+}
+
+impl From<FollowError> for FhirError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Room(error) => error.into(),
+            FollowError::Gone { .. } | FollowError::Ahead { .. } => {
+                Self::one(StatusCode::GONE, "expired", "the events asked for are not kept any more")
+            }
+        }
+    }
+}
+
+impl From<ApiError> for FhirError {
+    fn from(error: ApiError) -> Self {
+        let status = error.status();
+        let code = match status.as_u16() {
+            404 => "not-found",
+            403 => "forbidden",
+            500.. => "transient",
+            _ => "invalid",
+        };
+        Self::one(status, code, error.to_string())
+    }
+}
+
+impl From<CommandError> for FhirError {
+    fn from(error: CommandError) -> Self {
+        let (status, code) = match &error {
+            CommandError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+            CommandError::Deleted => (StatusCode::GONE, "deleted"),
+            CommandError::TooLarge { .. } | CommandError::TooMany { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too-long")
+            }
+            CommandError::Changed => (StatusCode::CONFLICT, "conflict"),
+            CommandError::ReadOnly => (StatusCode::FORBIDDEN, "forbidden"),
+            CommandError::RoomFull => (StatusCode::INSUFFICIENT_STORAGE, "too-costly"),
+            CommandError::UnknownResourceType
+            | CommandError::BadId
+            | CommandError::Shape(_)
+            | CommandError::NotAnObject => (StatusCode::BAD_REQUEST, "structure"),
+            CommandError::Compartment(
+                CompartmentError::WrongPatient
+                | CompartmentError::BelongsToPatient
+                | CompartmentError::Projection
+                | CompartmentError::Name(_),
+            )
+            | CommandError::Twice
+            | CommandError::ConflictOpen
+            | CommandError::NotActive
+            | CommandError::WrongStatus
+            | CommandError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "business-rule"),
+            CommandError::Write => (StatusCode::INTERNAL_SERVER_ERROR, "exception"),
+        };
+        Self::one(status, code, error.to_string())
+    }
+}
+
+impl IntoResponse for FhirError {
+    fn into_response(self) -> Response {
+        let mut response = answer::json(self.status, &outcome(&self.issues));
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

@@ -1,0 +1,249 @@
+//! Search: which rooms to look in, what matches there, and the page that is answered.
+//!
+//! A search of a few rooms is answered whole, with its total. One of the whole facility goes room by
+//! room until the page is full, so that its cost is that of the page; only where an order or a total is
+//! asked for every room is looked at.
+
+mod include;
+mod scope;
+mod shape;
+
+use std::sync::Arc;
+
+use axum::{http::StatusCode, response::Response};
+use chartroom_engine::RoomName;
+use chartroom_fhir::{
+    outcome::{Issue, outcome},
+    search::{Context, Query, Summary, Total},
+};
+use serde_json::{Value, json};
+
+use super::{
+    answer,
+    ask::{Ask, pairs},
+    bundle::{self, CURSOR, Page},
+    chart::{Chart, Found},
+    error::FhirError,
+};
+use crate::clock;
+use scope::{Scope, scope};
+pub(crate) use shape::shape;
+
+/// Rooms that are looked at whole, whatever the page.
+const FEW_ROOMS: usize = 8;
+/// Matches that are put in order at most.
+const SORTED_MAX: usize = 20_000;
+/// The form that a POST of a search has.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A match, and the room that it is in.
+pub(crate) type Match = (RoomName, Found);
+
+/// `GET [type]?…` and `POST [type]/_search`.
+pub(crate) async fn search(mut ask: Ask) -> Result<Response, FhirError> {
+    if !ask.body.is_empty() {
+        if !ask.content_type.starts_with(FORM) {
+            let text = format!("a search is posted as {FORM}");
+            return Err(FhirError::not_supported(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        }
+        ask.query.extend(pairs(&ask.body));
+    }
+    if let Some(search) = ask.url.strip_suffix("/_search") {
+        ask.url = search.to_owned();
+    }
+    let (query, warnings) = parse(&ask, &ask.query)?;
+    let page = Page { count: query.count().max(1), cursor: ask.parameter(CURSOR).map(str::to_owned) };
+    let counting = query.summary() == Summary::Count;
+    let found = matches(&ask, &query, &page, counting).await?;
+    if counting {
+        let bundle = bundle::page("searchset", &ask, &page, Some(found.total.unwrap_or(0)), None, Vec::new());
+        return Ok(answer::json(StatusCode::OK, &bundle));
+    }
+    let included = include::included(&ask, &query, &found.page).await?;
+    let mut entries: Vec<Value> = found.page.iter().map(|(_, found)| entry(&ask, found, "match")).collect();
+    entries.extend(included.iter().map(|found| entry(&ask, found, "include")));
+    if !warnings.is_empty() {
+        entries.push(json!({ "resource": outcome(&warnings), "search": { "mode": "outcome" } }));
+    }
+    // The link to itself says what was applied.
+    ask.query = query.applied().to_vec();
+    let bundle = bundle::page("searchset", &ask, &page, found.total, found.next, entries);
+    Ok(answer::json(StatusCode::OK, &bundle))
+}
+
+/// What a conditional create's criteria match, two at most.
+pub(crate) async fn existing(ask: &Ask, criteria: &str) -> Result<Vec<Found>, FhirError> {
+    let criteria = criteria.split_once('?').map_or(criteria, |(_, query)| query);
+    let asked = Ask { query: pairs(criteria.as_bytes()), ..ask.clone() };
+    let (query, warnings) = parse(&asked, &asked.query)?;
+    // Criteria that are not understood would match everything.
+    if query.applied().is_empty() || !warnings.is_empty() {
+        let text = "the criteria name no search parameter that this server knows";
+        return Err(FhirError::one(StatusCode::PRECONDITION_FAILED, "not-supported", text));
+    }
+    let page = Page { count: 2, cursor: None };
+    let found = matches(&asked, &query, &page, false).await?;
+    Ok(found.page.into_iter().map(|(_, found)| found).collect())
+}
+
+fn parse(ask: &Ask, pairs: &[(String, String)]) -> Result<(Arc<Query>, Vec<Issue>), FhirError> {
+    let now_ms = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
+    let context = Context { handling: ask.prefer.handling(), base: &ask.base, now_ms };
+    let pairs: Vec<_> = pairs.iter().filter(|(name, _)| name != CURSOR).cloned().collect();
+    let parsed = Query::parse(ask.resource_type, &pairs, &context);
+    let (query, warnings) =
+        parsed.map_err(|issues| FhirError::new(StatusCode::BAD_REQUEST, issues))?;
+    Ok((Arc::new(query), warnings))
+}
+
+/// A page of matches.
+#[derive(Debug, Default)]
+struct Matches {
+    page: Vec<Match>,
+    /// How many there are, where all rooms were looked at.
+    total: Option<usize>,
+    /// Where the next page begins.
+    next: Option<String>,
+}
+
+async fn matches(
+    ask: &Ask,
+    query: &Arc<Query>,
+    page: &Page,
+    counting: bool,
+) -> Result<Matches, FhirError> {
+    let scope = scope(ask, query).await?;
+    let all = counting
+        || query.is_sorted()
+        || query.total() == Some(Total::Accurate)
+        || scope.is_small();
+    if !all {
+        return some(ask, query, page, scope).await;
+    }
+    let mut found = Vec::new();
+    for room in scope.rooms() {
+        found.extend(in_room(ask, query, &scope, &room).await?);
+        if query.is_sorted() && found.len() > SORTED_MAX {
+            let text = format!("more than {SORTED_MAX} resources match; ask for fewer, or for no order");
+            return Err(FhirError::one(StatusCode::BAD_REQUEST, "too-costly", text));
+        }
+    }
+    let total = found.len();
+    if counting {
+        return Ok(Matches { total: Some(total), ..Matches::default() });
+    }
+    if query.is_sorted() {
+        sort(query, &mut found);
+        let start: usize = match &page.cursor {
+            Some(cursor) => cursor.parse().map_err(|_| bundle::bad_cursor())?,
+            None => 0,
+        };
+        let next = (start + page.count < total).then(|| (start + page.count).to_string());
+        let page = found.into_iter().skip(start).take(page.count).collect();
+        return Ok(Matches { page, total: Some(total), next });
+    }
+    let cursor = page.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let behind = found.into_iter().filter(|(room, found)| {
+        cursor.as_ref().is_none_or(|cursor| cursor.is_before(room, &found.id))
+    });
+    let (page, next) = cut(behind.take(page.count + 1).collect(), page.count);
+    Ok(Matches { page, total: Some(total), next })
+}
+
+/// Matches room by room, until the page is full.
+async fn some(ask: &Ask, query: &Arc<Query>, page: &Page, scope: Scope) -> Result<Matches, FhirError> {
+    let cursor = page.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let mut found: Vec<Match> = Vec::new();
+    for room in scope.rooms().filter(|room| cursor.as_ref().is_none_or(|c| *room >= c.room)) {
+        let here = in_room(ask, query, &scope, &room).await?.into_iter();
+        found.extend(here.filter(|(room, found)| {
+            cursor.as_ref().is_none_or(|cursor| cursor.is_before(room, &found.id))
+        }));
+        if found.len() > page.count {
+            break;
+        }
+    }
+    let whole = cursor.is_none() && found.len() <= page.count;
+    let total = whole.then_some(found.len());
+    let (page, next) = cut(found, page.count);
+    Ok(Matches { page, total, next })
+}
+
+/// As many as the page has, and where the next one begins if there are more.
+fn cut(mut found: Vec<Match>, count: usize) -> (Vec<Match>, Option<String>) {
+    let more = found.len() > count;
+    found.truncate(count);
+    let last = found.last().filter(|_| more);
+    let next = last.map(|(room, found)| format!("{room}~{}", found.id));
+    (found, next)
+}
+
+/// The matches of one room, by id.
+async fn in_room(
+    ask: &Ask,
+    query: &Arc<Query>,
+    scope: &Scope,
+    room: &RoomName,
+) -> Result<Vec<Match>, FhirError> {
+    let (hub, charts) = (ask.caller.hub(), &ask.fhir.charts);
+    if let Some(made) = scope.made() {
+        let found = made.iter().filter(|resource| query.matches(resource));
+        return Ok(found.map(|resource| (room.clone(), Found::made(resource))).collect());
+    }
+    let asked = Arc::clone(query);
+    let look = move |chart: &mut Chart| matching(chart, &asked);
+    let found = if scope.is_small() {
+        charts.look_at(hub, room, look).await?
+    } else {
+        let asked = Arc::clone(query);
+        charts.scan_at(hub, room, query.resource_type(), move |bare| asked.may_match(bare), look).await?
+    };
+    Ok(found.unwrap_or_default().into_iter().map(|found| (room.clone(), found)).collect())
+}
+
+/// The matches of a chart, by id.
+pub(super) fn matching(chart: &mut Chart, query: &Query) -> Vec<Found> {
+    let mut all = chart.collection(query.resource_type());
+    if query.resource_type() == "Provenance" {
+        let made = super::provenance::all(chart);
+        all.extend(made.into_iter().map(|made| Found::made(&Arc::new(made))));
+    }
+    all.retain(|found| query.matches(&found.resource));
+    all
+}
+
+fn sort(query: &Query, found: &mut Vec<Match>) {
+    let mut resources: Vec<Arc<Value>> =
+        found.iter().map(|(_, found)| Arc::clone(&found.resource)).collect();
+    query.sort(&mut resources);
+    let places: std::collections::HashMap<*const Value, usize> =
+        resources.iter().enumerate().map(|(at, resource)| (Arc::as_ptr(resource), at)).collect();
+    found.sort_by_key(|(_, found)| places.get(&Arc::as_ptr(&found.resource)).copied());
+}
+
+/// Where a page without an order begins: behind this room and id.
+struct Cursor {
+    room: RoomName,
+    id: String,
+}
+
+impl Cursor {
+    fn parse(text: &str) -> Result<Self, FhirError> {
+        // An id has no `~`.
+        let (room, id) = text.rsplit_once('~').ok_or_else(bundle::bad_cursor)?;
+        let room = room.parse().map_err(|_| bundle::bad_cursor())?;
+        Ok(Self { room, id: id.to_owned() })
+    }
+
+    fn is_before(&self, room: &RoomName, id: &str) -> bool {
+        (&self.room, self.id.as_str()) < (room, id)
+    }
+}
+
+fn entry(ask: &Ask, found: &Found, mode: &str) -> Value {
+    json!({
+        "fullUrl": ask.url_of(&found.resource_type, &found.id),
+        "resource": shape(&ask.query, &found.resource),
+        "search": { "mode": mode },
+    })
+}

@@ -1,0 +1,92 @@
+//! What comes with the matches of a page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartroom_engine::RoomName;
+use chartroom_fhir::search::{Query, included as followed, revinclude_query};
+
+use super::{Match, matching};
+use crate::fhir::{ask::Ask, chart::{Chart, Found}, error::FhirError};
+
+/// Resources that come with a page at most.
+const INCLUDED_MAX: usize = 1000;
+/// How often what was included is followed on.
+const ROUNDS_MAX: usize = 4;
+
+/// Resources that the matches refer to, or that refer to them, each once.
+pub(super) async fn included(
+    ask: &Ask,
+    query: &Query,
+    page: &[Match],
+) -> Result<Vec<Found>, FhirError> {
+    let key = |found: &Found| (found.resource_type.clone(), found.id.clone());
+    let mut known: BTreeSet<_> = page.iter().map(|(_, found)| key(found)).collect();
+    let (mut all, mut last) = (Vec::new(), page.to_vec());
+    for round in 0..ROUNDS_MAX {
+        let mut next = referred_to(ask, query, &last, round > 0).await?;
+        next.extend(referring(ask, query, &last, round > 0).await?);
+        next.retain(|(_, found)| known.insert(key(found)));
+        if next.is_empty() || all.len() + next.len() > INCLUDED_MAX {
+            break;
+        }
+        all.extend(next.iter().map(|(_, found)| found.clone()));
+        last = next;
+    }
+    Ok(all)
+}
+
+async fn referred_to(
+    ask: &Ask,
+    query: &Query,
+    from: &[Match],
+    again: bool,
+) -> Result<Vec<Match>, FhirError> {
+    let hub = ask.caller.hub();
+    let includes = query.includes().iter().filter(|include| !again || include.iterate);
+    let mut wanted: BTreeMap<RoomName, BTreeSet<(String, String)>> = BTreeMap::new();
+    for include in includes {
+        for (_, found) in from {
+            for (name, id) in followed(include, &found.resource, &ask.base) {
+                if let Some(place) = hub.place_of(&name, &id).await? {
+                    wanted.entry(place).or_default().insert((name, id));
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (room, wanted) in wanted {
+        let look = move |chart: &mut Chart| -> Vec<Found> {
+            let found = wanted.iter().filter_map(|(name, id)| chart.current(name, id));
+            found.filter(|found| !found.deleted).collect()
+        };
+        let here = ask.fhir.charts.look_at(hub, &room, look).await?.unwrap_or_default();
+        found.extend(here.into_iter().map(|found| (room.clone(), found)));
+    }
+    Ok(found)
+}
+
+/// What refers to the matches, from their own rooms.
+async fn referring(
+    ask: &Ask,
+    query: &Query,
+    to: &[Match],
+    again: bool,
+) -> Result<Vec<Match>, FhirError> {
+    let mut by_room: BTreeMap<&RoomName, Vec<(&str, &str)>> = BTreeMap::new();
+    for (room, found) in to {
+        by_room.entry(room).or_default().push((&found.resource_type, &found.id));
+    }
+    let mut all = Vec::new();
+    let includes = query.revincludes().iter().filter(|include| !again || include.iterate);
+    for include in includes {
+        for (room, targets) in &by_room {
+            let asked = revinclude_query(include, targets.iter().copied(), &ask.base);
+            let Some(asked) = asked else { continue };
+            let look = move |chart: &mut Chart| matching(chart, &asked);
+            let found = ask.fhir.charts.look_at(ask.caller.hub(), room, look).await?;
+            let found = found.unwrap_or_default().into_iter();
+            all.extend(found.map(|found| ((*room).clone(), found)));
+        }
+    }
+    Ok(all)
+}

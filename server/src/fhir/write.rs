@@ -1,0 +1,422 @@
+//! Writing resources: what a request wants done, checked against what stands, and done in its turn.
+//!
+//! A write is prepared on a copy of the room ([`prepare`]) and carried out in the room ([`carry_out`]),
+//! which refuses it where the resource is not what it was prepared on; then it is prepared anew. An
+//! update of an older version can be merged: it is made on the room as it was then, and taken in as
+//! a change of somebody who did not know of what came since.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::http::StatusCode;
+use chartroom_engine::{
+    ChangeHash, Command, CommandError, Conflict, Decision, Document, Offer, Plan, RoomName,
+    document::{Note, room_of},
+    mint_actor,
+};
+use chartroom_fhir::{
+    outcome::{Issue, Severity},
+    validate::validate,
+};
+use serde_json::Value;
+
+use super::{
+    Validation,
+    ask::Ask,
+    audit,
+    chart::{Chart, Found, without_history},
+    error::FhirError,
+    patch::Patch,
+    reverts::reverts,
+    version::Version,
+};
+use crate::clock;
+
+/// How often a write is prepared anew because somebody else was faster.
+const ATTEMPTS: usize = 8;
+
+/// What is to become of a resource.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// It stands as given.
+    Put(Value),
+    /// It stands as this makes of what stands.
+    Patched(Patch),
+    /// It is deleted.
+    Deleted,
+}
+
+/// A write that is ready to be carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub room: RoomName,
+    pub resource_type: String,
+    pub id: String,
+    /// What is done; `None` where nothing is left to do.
+    pub command: Option<Command>,
+    /// What stands, on which the write goes on.
+    pub standing: Option<Value>,
+    /// The change behind which it was made, where it is merged with what came since.
+    base: Option<ChangeHash>,
+    /// What it is answered with.
+    pub status: StatusCode,
+    /// Elements of other authors that it puts back unseen.
+    pub reverts: Vec<String>,
+    /// What there is to say of it.
+    pub issues: Vec<Issue>,
+}
+
+/// A write that was carried out.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub status: StatusCode,
+    /// The resource at the version that the write made, or that stood if nothing differed.
+    pub found: Found,
+    pub issues: Vec<Issue>,
+}
+
+/// Prepares and carries out one write.
+pub(crate) async fn write(ask: &Ask, wanted: &Wanted) -> Result<Option<Written>, FhirError> {
+    for _ in 0..ATTEMPTS {
+        let prepared = prepare(ask, wanted, &BTreeSet::new()).await?;
+        match carry_out(ask, std::slice::from_ref(&prepared)).await? {
+            Ok(change) => return written(ask, prepared, change).await,
+            Err(CommandError::Changed) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing it; try again"))
+}
+
+/// Checks a write against what stands; `created` are the ids of patients that the same transaction
+/// creates.
+pub(crate) async fn prepare(
+    ask: &Ask,
+    wanted: &Wanted,
+    created: &BTreeSet<String>,
+) -> Result<Prepared, FhirError> {
+    let (resource_type, id) = (ask.resource_type, ask.id.as_str());
+    let place = ask.fhir.place(ask.caller.hub(), resource_type, id).await?;
+    let mut issues = Vec::new();
+    let room = match wanted {
+        Wanted::Put(resource) => {
+            issues = judge(ask, resource)?;
+            room_for(ask, resource, place, created).await?
+        }
+        Wanted::Patched(_) => place.ok_or_else(FhirError::not_found)?,
+        Wanted::Deleted => place.unwrap_or_else(RoomName::directory),
+    };
+    let (asked, making, name) = (ask.clone(), wanted.clone(), room.clone());
+    let looking = move |chart: &mut Chart| prepare_on(&asked, &making, &name, Some(chart));
+    let looked = ask.fhir.charts.look_at(ask.caller.hub(), &room, looking).await?;
+    let mut prepared = looked.unwrap_or_else(|| prepare_on(ask, wanted, &room, None))?;
+    prepared.issues.splice(0..0, issues);
+    Ok(prepared)
+}
+
+/// Where a resource is put: the room that its patient says, unless that would move it.
+async fn room_for(
+    ask: &Ask,
+    resource: &Value,
+    place: Option<RoomName>,
+    created: &BTreeSet<String>,
+) -> Result<RoomName, FhirError> {
+    let hub = ask.caller.hub();
+    let wanted = room_of(resource).map_err(CommandError::from)?;
+    let stands_elsewhere = place.filter(|place| *place != wanted);
+    if let Some(place) = stands_elsewhere {
+        let (name, id) = (ask.resource_type, ask.id.clone());
+        let look = move |chart: &mut Chart| chart.current(name, &id).and_then(|found| found.bare());
+        let standing = ask.fhir.charts.look_at(hub, &place, look).await?.flatten();
+        match standing.map(|standing| room_of(&standing)) {
+            // It says of no patient that it is theirs, and is in a chart.
+            Some(Ok(said)) if said == wanted => return Ok(place),
+            Some(_) => return Err(moves(ask.resource_type)),
+            None => {}
+        }
+    }
+    if let Some(patient) = wanted.patient_id().filter(|_| ask.resource_type != "Patient")
+        && !created.contains(patient)
+        && !hub.has_patient(patient).await?
+    {
+        let text = "the patient that the resource refers to does not exist";
+        let element = chartroom_engine::document::patient_path(ask.resource_type).unwrap_or("subject");
+        let expression = format!("{}.{element}.reference", ask.resource_type);
+        return Err(FhirError::one(StatusCode::UNPROCESSABLE_ENTITY, "not-found", text).at(&expression));
+    }
+    Ok(wanted)
+}
+
+fn moves(resource_type: &str) -> FhirError {
+    FhirError::rule(format!(
+        "the resource is another patient's, and an update does not move it; \
+         {resource_type}/[id]/$correct-patient does"
+    ))
+}
+
+/// Refuses what is no resource of the path's type and id, or not what R4 says of it.
+pub(crate) fn judge(ask: &Ask, resource: &Value) -> Result<Vec<Issue>, FhirError> {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str);
+    if text("resourceType") != Some(ask.resource_type) {
+        let text = format!("the body is no {}, which the address names", ask.resource_type);
+        return Err(FhirError::invalid(text).at("resourceType"));
+    }
+    if text("id") != Some(&ask.id) {
+        let expression = format!("{}.id", ask.resource_type);
+        return Err(FhirError::invalid("the id is not that of the address").at(&expression));
+    }
+    let mut found = validate(resource);
+    let wrong = found.iter().any(|issue| issue.severity >= Severity::Error);
+    match ask.fhir.validation {
+        Validation::Refuse if wrong => {
+            return Err(FhirError::new(StatusCode::UNPROCESSABLE_ENTITY, found));
+        }
+        Validation::Refuse => {}
+        Validation::Warn => {
+            for issue in &mut found {
+                issue.severity = issue.severity.min(Severity::Warning);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn prepare_on(
+    ask: &Ask,
+    wanted: &Wanted,
+    room: &RoomName,
+    chart: Option<&mut Chart>,
+) -> Result<Prepared, FhirError> {
+    let Some(chart) = chart else { return unprepared(ask, room).make(ask, wanted, None) };
+    let current = chart.current(ask.resource_type, &ask.id);
+    let mut prepared = unprepared(ask, room);
+    prepared.standing = current.as_ref().and_then(Found::bare);
+    if ask.if_none_match.is_some() && prepared.standing.is_some() {
+        return Err(FhirError::stale("the resource exists, and If-None-Match says it must not"));
+    }
+    let said = ask.if_match.or_else(|| version_in(wanted).filter(|_| current.is_some()));
+    match (current, said) {
+        (None, Some(_)) => Err(FhirError::stale("there is no such resource to match If-Match with")),
+        (None, None) => prepared.make(ask, wanted, None),
+        (Some(found), Some(said)) if said == found.version => prepared.make(ask, wanted, None),
+        (Some(found), Some(said)) => {
+            let base = older(ask, chart, &found, said)?;
+            prepared.base = Some(base.change);
+            prepared.make(ask, wanted, base.bare().as_ref())
+        }
+        (Some(found), None) => {
+            let mut prepared = prepared.make(ask, wanted, None)?;
+            if let (Wanted::Put(_), Some(Command::Put { resource }), false) =
+                (wanted, &prepared.command, found.deleted)
+            {
+                if ask.fhir.versions_required {
+                    return Err(version_required());
+                }
+                prepared.reverts = reverts(chart, &found, resource, &ask.caller.author().id);
+                prepared.issues.extend(warnings_of_reverts(&prepared));
+            }
+            Ok(prepared)
+        }
+    }
+}
+
+fn unprepared(ask: &Ask, room: &RoomName) -> Prepared {
+    Prepared {
+        room: room.clone(),
+        resource_type: ask.resource_type.to_owned(),
+        id: ask.id.clone(),
+        command: None,
+        standing: None,
+        base: None,
+        status: StatusCode::OK,
+        reverts: Vec::new(),
+        issues: Vec::new(),
+    }
+}
+
+impl Prepared {
+    /// With the command that does what is wanted: to `base`, where that is an older version than the one
+    /// that stands.
+    fn make(mut self, ask: &Ask, wanted: &Wanted, base: Option<&Value>) -> Result<Self, FhirError> {
+        let from = base.or(self.standing.as_ref());
+        match wanted {
+            Wanted::Put(resource) => {
+                if self.standing.is_none() {
+                    self.status = StatusCode::CREATED;
+                }
+                self.command = Some(Command::Put { resource: without_history(resource) });
+            }
+            Wanted::Patched(patch) => {
+                let from = from.ok_or_else(FhirError::gone)?;
+                let resource = without_history(&patch.apply(from)?);
+                self.issues = judge(ask, &resource)?;
+                if room_of(&resource).ok() != room_of(from).ok() {
+                    return Err(moves(ask.resource_type));
+                }
+                self.command = Some(Command::Put { resource });
+            }
+            Wanted::Deleted => {
+                self.status = StatusCode::NO_CONTENT;
+                let (resource_type, id) = (self.resource_type.clone(), self.id.clone());
+                self.command = self.standing.is_some().then_some(Command::Delete { resource_type, id });
+            }
+        }
+        Ok(self)
+    }
+
+    /// The element names that it puts back, as the change notes them.
+    pub fn noted_reverts(&self) -> impl Iterator<Item = String> {
+        self.reverts.iter().map(|name| format!("{}/{}.{name}", self.resource_type, self.id))
+    }
+}
+
+/// The version that a body goes on, as it says.
+fn version_in(wanted: &Wanted) -> Option<Version> {
+    let Wanted::Put(resource) = wanted else { return None };
+    let said = resource.get("meta")?.get("versionId")?.as_str()?;
+    Some(Version::parse(said).unwrap_or(Version { epoch: 0, number: 0 }))
+}
+
+/// The older version that a write goes on, where it may be merged with what came since.
+fn older(ask: &Ask, chart: &Chart, found: &Found, said: Version) -> Result<Found, FhirError> {
+    if !ask.prefer.merge {
+        return Err(FhirError::stale(format!(
+            "version {} stands, and the request goes on another; read it again, or send \
+             Prefer: handling=merge to have both people's work kept",
+            found.version
+        )));
+    }
+    let base = chart.version(&found.resource_type, &found.id, said);
+    base.filter(|base| !base.deleted).ok_or_else(|| {
+        FhirError::stale(format!(
+            "version {} stands, and the one that the request goes on is not known here",
+            found.version
+        ))
+    })
+}
+
+fn version_required() -> FhirError {
+    FhirError::one(
+        StatusCode::PRECONDITION_REQUIRED,
+        "required",
+        "an update says which version it goes on: If-Match, or meta.versionId in the body",
+    )
+}
+
+fn warnings_of_reverts(prepared: &Prepared) -> Vec<Issue> {
+    let warning = |name: &String| {
+        Issue::warning(
+            "conflict",
+            "the request does not say which version it goes on, and puts this element back to \
+             what it was before another person wrote it",
+        )
+        .at(format!("{}.{name}", prepared.resource_type))
+    };
+    prepared.reverts.iter().map(warning).collect()
+}
+
+/// Has writes carried out in one room, as one change, where everything still stands as they were
+/// prepared on.
+pub(crate) async fn carry_out(
+    ask: &Ask,
+    writes: &[Prepared],
+) -> Result<Result<Option<ChangeHash>, CommandError>, FhirError> {
+    let Some(first) = writes.first() else { return Ok(Ok(None)) };
+    let room = ask.caller.hub().open_latest(&first.room).await?;
+    let author = ask.caller.author().clone();
+    let done = if let ([write], Some(base)) = (writes, first.base) {
+        let Some(offer) = offer(ask, write, base).await? else { return Ok(Ok(None)) };
+        room.offer(offer).await?
+    } else {
+        let Some(command) = together(writes) else { return Ok(Ok(None)) };
+        let reverts = writes.iter().flat_map(Prepared::noted_reverts).collect();
+        let note = Note { reason: ask.reason.clone(), reverts };
+        let standing: Vec<_> = writes
+            .iter()
+            .map(|write| (write.resource_type.clone(), write.id.clone(), write.standing.clone()))
+            .collect();
+        let decide = move |document: &Document| {
+            let unchanged = standing.iter().all(|(name, id, standing)| {
+                let now = document.resource(name, id).map(|resource| without_history(&resource));
+                now == *standing
+            });
+            let decision = Decision { command: command.clone(), note: note.clone() };
+            unchanged.then_some(decision).ok_or(CommandError::Changed)
+        };
+        room.plan(author, Plan(Arc::new(decide))).await?
+    };
+    if done.is_ok() {
+        audit::reverts(ask, writes).await?;
+    }
+    Ok(done.map(|edit| edit.hash))
+}
+
+/// One command for all of them.
+fn together(writes: &[Prepared]) -> Option<Command> {
+    let mut commands: Vec<Command> =
+        writes.iter().filter_map(|write| write.command.clone()).collect();
+    match commands.len() {
+        0 => None,
+        1 => commands.pop(),
+        _ => Some(Command::Batch { commands }),
+    }
+}
+
+/// The change that a write makes of the room as it was behind `base`; `None` where it makes none.
+async fn offer(ask: &Ask, write: &Prepared, base: ChangeHash) -> Result<Option<Offer>, FhirError> {
+    let Some(command) = write.command.clone() else { return Ok(None) };
+    let now_ms = clock::now_ms();
+    let actor = mint_actor(now_ms, rand::random());
+    let made = command.clone();
+    let make = move |chart: &mut Chart| chart.change_behind(&base, actor, &made, now_ms);
+    let chunk = ask.fhir.charts.look_at(ask.caller.hub(), &write.room, make).await?;
+    let chunk = chunk.ok_or_else(FhirError::not_found)??;
+    let author = ask.caller.author().clone();
+    Ok(chunk.map(|chunk| Offer { author, chunk, command }))
+}
+
+/// What a write is answered with; `None` where nothing is left of the resource.
+pub(crate) async fn written(
+    ask: &Ask,
+    prepared: Prepared,
+    change: Option<ChangeHash>,
+) -> Result<Option<Written>, FhirError> {
+    let Prepared { room, resource_type, id, status, mut issues, base, .. } = prepared;
+    let look = move |chart: &mut Chart| {
+        let found = match change.and_then(|change| chart.version_of(&resource_type, &id, &change)) {
+            Some(number) if number < chart.count(&resource_type, &id) => {
+                chart.at(&resource_type, &id, &[number]).pop()
+            }
+            Some(_) | None => chart.current(&resource_type, &id),
+        };
+        let conflicts = match (base, change) {
+            (Some(_), Some(change)) => conflicts_with(chart, &resource_type, &id, &change),
+            (Some(_) | None, _) => Vec::new(),
+        };
+        (found, conflicts)
+    };
+    let looked = ask.fhir.charts.look_at(ask.caller.hub(), &room, look).await?;
+    let Some((Some(found), conflicts)) = looked else { return Ok(None) };
+    issues.extend(conflicts);
+    Ok(Some(Written { status, found, issues }))
+}
+
+/// The elements in which a change stands against another's, as warnings.
+fn conflicts_with(chart: &Chart, resource_type: &str, id: &str, change: &ChangeHash) -> Vec<Issue> {
+    let hash = change.to_string();
+    let of_it = |conflict: &Conflict| conflict.values.iter().any(|value| value.hash == hash);
+    let conflicts = chart.conflicts(resource_type, id).into_iter().filter(of_it);
+    conflicts
+        .flat_map(|conflict| conflict.elements)
+        .map(|name| {
+            let expression = match name.strip_prefix('$') {
+                Some(_) => resource_type.to_owned(),
+                None => format!("{resource_type}.{name}"),
+            };
+            Issue::warning(
+                "conflict",
+                "another person wrote this meanwhile; both values stand until somebody chooses",
+            )
+            .at(expression)
+        })
+        .collect()
+}

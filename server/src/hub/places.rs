@@ -1,0 +1,150 @@
+//! Where each resource is: from type and id to the room, and from a patient's id to the patient.
+//!
+//! Facts that are written in the step that creates the resource. Deleted ones stay, since their
+//! history does. Should one id stand in two charts, the room in which it was created last counts.
+//! Stores of earlier versions have no such facts; [`Hub::list_places`] makes them once.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use chartroom_engine::{Document, RoomId, RoomName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Hub, RoomError};
+use crate::{clock, storage::Fact};
+
+/// From `Type/id` to the room.
+const PLACES: &str = "place";
+/// From patients' ids to the patients.
+const PATIENTS: &str = "patient";
+/// Whether all of them are there.
+const LISTED: &str = "places-listed";
+/// Facts that are written in one step.
+const STEP_FACTS: usize = 1000;
+
+/// A patient as the list of patients has them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    /// The Patient.
+    pub resource: Arc<Value>,
+    /// When it was last written, in milliseconds since 1970.
+    pub written_ms: u64,
+}
+
+/// Whether a room's resources are found by their ids: charts', and those of no patient.
+pub(crate) fn is_listed(room: &RoomName) -> bool {
+    room.is_chart() || *room == RoomName::directory()
+}
+
+/// Where a resource is; `None` for a patient, whose id is the room's key.
+pub(super) fn place(room: &RoomName, resource_type: &str, id: &str) -> Option<Fact> {
+    (room.patient_id() != Some(id) || resource_type != "Patient").then(|| Fact {
+        table: PLACES.to_owned(),
+        key: format!("{resource_type}/{id}"),
+        value: Some(room.as_str().into()),
+    })
+}
+
+/// The patient of a chart as it stands.
+pub(super) fn patient(id: &RoomId, document: &Document, written_ms: u64) -> Option<Fact> {
+    let patient_id = id.name.patient_id()?;
+    let listed = document
+        .resource("Patient", patient_id)
+        .map(|resource| Listed { resource: Arc::new(resource), written_ms });
+    Some(Fact {
+        table: PATIENTS.to_owned(),
+        key: patient_id.to_owned(),
+        value: listed.and_then(|listed| serde_json::to_vec(&listed).ok()),
+    })
+}
+
+/// All patients, and which writes they are of.
+#[derive(Debug, Default)]
+pub(super) struct Patients {
+    written: u64,
+    list: Arc<Vec<Listed>>,
+}
+
+impl Hub {
+    /// The room of a resource; `None` where none was ever created with this type and id.
+    pub(crate) async fn place_of(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Option<RoomName>, RoomError> {
+        if resource_type == "Patient" {
+            let Ok(room) = RoomName::patient(id) else { return Ok(None) };
+            if self.stored(&room).await?.is_some() {
+                return Ok(Some(room));
+            }
+        }
+        let place = self.fact(PLACES, format!("{resource_type}/{id}")).await?;
+        Ok(place.and_then(|room| String::from_utf8(room).ok()?.parse().ok()))
+    }
+
+    /// Whether there is a patient with this id.
+    pub(crate) async fn has_patient(&self, id: &str) -> Result<bool, RoomError> {
+        Ok(self.fact(PATIENTS, id.to_owned()).await?.is_some())
+    }
+
+    /// Every patient, by id.
+    pub(crate) async fn patients(&self) -> Result<Arc<Vec<Listed>>, RoomError> {
+        let written = self.patients_written.load(Ordering::Acquire);
+        {
+            let known = self.patients.lock();
+            if known.written == written {
+                return Ok(Arc::clone(&known.list));
+            }
+        }
+        let facts = self.facts(PATIENTS).await?;
+        let listed = facts.into_iter().filter_map(|(_, listed)| serde_json::from_slice(&listed).ok());
+        let list: Arc<Vec<Listed>> = Arc::new(listed.collect());
+        *self.patients.lock() = Patients { written, list: Arc::clone(&list) };
+        Ok(list)
+    }
+
+    /// Whether every resource has its place noted.
+    pub(crate) async fn places_are_listed(&self) -> Result<bool, RoomError> {
+        Ok(self.fact(LISTED, String::new()).await?.is_some())
+    }
+
+    /// Notes the places of everything that stores of earlier versions have; once.
+    pub(crate) async fn list_places(self: &Arc<Self>) -> Result<(), RoomError> {
+        if self.places_are_listed().await? {
+            return Ok(());
+        }
+        let rooms = self.list().await?;
+        for record in rooms.iter().filter(|record| is_listed(&record.id.name)) {
+            let id = record.id.clone();
+            let look = move |document: &Document| facts_of(&id, document);
+            let facts = match self.glance(&record.id.name, look).await {
+                Ok(facts) => facts.unwrap_or_default(),
+                Err(error) => {
+                    let document = record.id.document_id();
+                    tracing::warn!(%document, code = error.code(), "its resources are not listed");
+                    continue;
+                }
+            };
+            for step in facts.chunks(STEP_FACTS) {
+                self.note(record.id.clone(), step.to_vec()).await?;
+            }
+        }
+        let listed = Fact { table: LISTED.into(), key: String::new(), value: Some(vec![1]) };
+        self.note(RoomId::first(RoomName::directory()), vec![listed]).await?;
+        self.patients_written.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+fn facts_of(id: &RoomId, document: &Document) -> Vec<Fact> {
+    let resources = document.resources();
+    let mut facts: Vec<Fact> = resources
+        .iter()
+        .filter_map(|resource| {
+            let text = |name: &str| resource.get(name).and_then(Value::as_str);
+            place(&id.name, text("resourceType")?, text("id")?)
+        })
+        .collect();
+    facts.extend(patient(id, document, clock::now_ms()));
+    facts
+}

@@ -5,6 +5,9 @@
 //! [`included`] and [`revinclude_query`] lead on from there. Chained parameters, `_has`, composite
 //! parameters and `_filter` are not supported, nor are modifiers that need a terminology.
 //!
+//! A date without a time zone is taken as UTC. Codes are compared without case, `_id` and systems
+//! with it. Units are compared as they are written, not converted.
+//!
 //! Source: FHIR R4 (4.0.1), section 3.1.1. Each kind of parameter has its own module.
 
 mod control;

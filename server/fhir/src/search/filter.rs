@@ -9,7 +9,7 @@ use super::parameter::{Kind, Parameter};
 use super::quantity::Quantity;
 use super::reference::{self, Target};
 use super::text::{self, Text};
-use super::token::Token;
+use super::token::{Token, Typed};
 use super::uri::{self, Uri};
 use super::value::{split, unescape};
 use crate::outcome::Issue;
@@ -27,6 +27,7 @@ enum Test {
     Flag(Vec<bool>),
     Token(Vec<Token>),
     NoToken(Vec<Token>),
+    Typed(Vec<Typed>),
     Called(Vec<Text>),
     Text(Vec<Text>),
     Reference(Vec<Target>),
@@ -72,6 +73,9 @@ impl Filter {
             Test::Flag(wanted) => wanted.contains(&is_set(parameter, resource)),
             Test::Token(any) => has_token(parameter, any, resource),
             Test::NoToken(any) => !has_token(parameter, any, resource),
+            Test::Typed(any) => {
+                parameter.any(resource, |value, _| any.iter().any(|typed| typed.matches(value)))
+            }
             Test::Called(any) => {
                 parameter.any(resource, |value, _| any.iter().any(|text| text.names(value)))
             }
@@ -206,6 +210,7 @@ impl Test {
         match modifier {
             None => Ok(Self::Token(tokens()?)),
             Some("not") => Ok(Self::NoToken(tokens()?)),
+            Some("of-type") => Ok(Self::Typed(each(value, Typed::parse, "system|code|value")?)),
             Some("text") => Ok(Self::Called(texts(text::Mode::Starts, value))),
             Some(_) => Err(Fault::Modifier),
         }

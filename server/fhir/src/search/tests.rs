@@ -54,7 +54,10 @@ fn patient() -> Value {
         "active": true,
         "identifier": [
             {
-                "type": { "text": "Medical Record Number" },
+                "type": {
+                    "text": "Medical Record Number",
+                    "coding": [{ "system": "http://types.example", "code": "MR" }],
+                },
                 "system": "http://hospital.example/mrn",
                 "value": "A-12|3",
             },

@@ -38,9 +38,9 @@ impl Token {
         (!says_nothing).then_some(Self { system, code, has_case })
     }
 
-    /// The code alone, where no system is asked for.
+    /// The code alone, unless a system is asked for.
     pub(super) fn code(&self) -> Option<&str> {
-        self.code.as_deref().filter(|_| matches!(self.system, System::Any))
+        self.code.as_deref().filter(|_| !matches!(self.system, System::Is(_)))
     }
 
     /// Whether a value is this code; `implied` is the system of a `code` that has none of its own.
@@ -76,6 +76,33 @@ impl Token {
                 System::Absent => system.is_none(),
                 System::Is(wanted) => system == Some(wanted),
             }
+    }
+}
+
+/// An identifier by its type (`:of-type`), where its system is not known.
+#[derive(Debug)]
+pub(super) struct Typed {
+    of: Token,
+    value: String,
+}
+
+impl Typed {
+    /// Reads `system|code|value`, all three.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<_> = value::split(text, '|').map(value::unescape).collect();
+        let [system, code, value] = <[String; 3]>::try_from(parts).ok()?;
+        if system.is_empty() || code.is_empty() || value.is_empty() {
+            return None;
+        }
+        let of = Token { system: System::Is(system), code: Some(code), has_case: false };
+        Some(Self { of, value })
+    }
+
+    /// Whether this is an Identifier of the type with the value.
+    pub(super) fn matches(&self, identifier: &Value) -> bool {
+        let value = identifier.get("value").and_then(Value::as_str);
+        value.is_some_and(|value| same_but_case(value, &self.value))
+            && identifier.get("type").is_some_and(|named| self.of.matches(named, None))
     }
 }
 

@@ -25,6 +25,8 @@ fn a_value_that_cannot_be_read_is_invalid() {
         ("Patient", "_lastUpdated=2024-01-01T10", "invalid", "_lastUpdated"),
         ("Patient", "identifier=|", "invalid", "identifier"),
         ("Patient", "identifier=a|b|c", "invalid", "identifier"),
+        ("Patient", "identifier:of-type=a|b", "invalid", "identifier:of-type"),
+        ("Patient", "identifier:of-type=|b|c", "invalid", "identifier:of-type"),
         ("Patient", "deceased=maybe", "invalid", "deceased"),
         ("Patient", "gender:missing=maybe", "invalid", "gender:missing"),
         ("Patient", "organization=a b", "invalid", "organization"),
@@ -88,7 +90,7 @@ fn a_modifier_that_is_not_known_is_an_error_always() {
     let rows = [
         ("Observation", "code:in=http://vs.example", "not-supported", "code:in"),
         ("Observation", "code:below=1", "not-supported", "code:below"),
-        ("Patient", "identifier:of-type=a|b|c", "not-supported", "identifier:of-type"),
+        ("Patient", "identifier:otype=a|b|c", "not-supported", "identifier:otype"),
         ("Patient", "name:sounds=jo", "not-supported", "name:sounds"),
         ("Patient", "birthdate:exact=2000", "not-supported", "birthdate:exact"),
         ("Observation", "subject:Nobody=1", "not-supported", "subject:Nobody"),

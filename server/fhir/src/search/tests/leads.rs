@@ -29,6 +29,7 @@ fn a_query_says_whose_patients_it_is_limited_to() {
         ("Appointment", "actor=Patient/p1", Some("p1")),
         ("Contract", "patient=p1", None),
         ("Patient", "_id=p1,p2&_id=p2,p3", Some("p2")),
+        ("Patient", "_id=|p1,urn:x|p2", Some("p1")),
         ("Patient", "name=jose", None),
         ("Patient", "_id:not=p1", None),
     ] {

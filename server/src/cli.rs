@@ -1,6 +1,5 @@
 //! The command line's tasks. Results go to standard output, everything else to standard error.
 
-mod bundle;
 mod export;
 mod import;
 mod pharmacy;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     facility::FacilityConfig,
+    fhir::{FhirConfig, Validation},
     hub::HubConfig,
     limits::Limits,
     patterns::RoomPattern,
@@ -39,9 +40,10 @@ pub struct Options {
 pub enum Task {
     /// Serve rooms over WebSocket and HTTP
     Serve(Box<ServeOptions>),
-    /// Import FHIR Bundles, .json or .json.gz: each patient into a room of its own
+    /// Import FHIR Bundles, .json or .json.gz, and NDJSON, .ndjson or .ndjson.gz: each patient into a
+    /// room of its own
     Import {
-        /// The bundles
+        /// The files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Through a running server, such as http://127.0.0.1:8080
@@ -200,6 +202,12 @@ pub struct ServeOptions {
     /// Name of this server among others
     #[arg(long, env = "CHARTROOM_SERVER_NAME", value_name = "NAME")]
     pub server_name: Option<String>,
+    /// Refuse FHIR updates that do not say which version they go on
+    #[arg(long, env = "CHARTROOM_FHIR_VERSIONS_REQUIRED")]
+    pub fhir_versions_required: bool,
+    /// Store FHIR resources that are not as R4 says, with a warning
+    #[arg(long, env = "CHARTROOM_FHIR_STORE_INVALID")]
+    pub fhir_store_invalid: bool,
 }
 
 impl ServeOptions {
@@ -238,7 +246,14 @@ impl ServeOptions {
             escalate_to: self.alert_roles.into_iter().filter(|role| !role.is_empty()).collect(),
             changes_max: self.facility_changes,
         };
-        Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks })
+        let fhir = FhirConfig {
+            versions_required: self.fhir_versions_required,
+            validation: match self.fhir_store_invalid {
+                true => Validation::Warn,
+                false => Validation::Refuse,
+            },
+        };
+        Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks, fhir })
     }
 }
 
@@ -273,6 +288,8 @@ pub struct ServerConfig {
     pub facility: FacilityConfig,
     /// Who is told of events.
     pub webhooks: Vec<Target>,
+    /// How FHIR requests are taken.
+    pub fhir: FhirConfig,
 }
 
 impl ServerConfig {
@@ -285,6 +302,7 @@ impl ServerConfig {
             retention: Retention::default(),
             facility: FacilityConfig::default(),
             webhooks: Vec::new(),
+            fhir: FhirConfig::default(),
         }
     }
 }

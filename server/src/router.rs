@@ -14,6 +14,7 @@ use tower_http::compression::CompressionLayer;
 use crate::{
     auth::{HubRef, loopback_only},
     facility::pharmacy::Queue,
+    fhir::{self, FhirConfig},
     handlers::{
         alerts, api_ws, commands, conflicts, document, events, health, metrics, peers, pharmacy,
         quarantine, refound, room, rooms, sync, web, webhooks,
@@ -26,6 +27,7 @@ pub(crate) fn build(
     hub: HubRef,
     queue: Arc<Queue>,
     targets: Arc<Webhooks>,
+    fhir: FhirConfig,
     web_folder: &Path,
 ) -> Router {
     let json = Router::new()
@@ -62,6 +64,7 @@ pub(crate) fn build(
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .merge(fhir::router(fhir))
         .fallback_service(web::service(web_folder))
         .layer(middleware::from_fn(loopback_only))
         .with_state(hub)

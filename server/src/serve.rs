@@ -9,6 +9,7 @@ use crate::{
     auth::HubRef,
     config::ServerConfig,
     facility::Facility,
+    fhir,
     hub::Hub,
     limits::sockets_possible,
     peers::Peers,
@@ -88,12 +89,14 @@ pub async fn run_with_storage(
         }
     });
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
+    let listing = tokio::spawn(fhir::list_places(Arc::clone(&hub)));
     let peers = Peers::start(&hub);
     let facility = Facility::start(&hub, config.facility);
     let app = router::build(
         HubRef(Arc::clone(&hub)),
         facility.queue(),
         Arc::clone(&webhooks),
+        config.fhir,
         &config.web,
     );
     let (stop, stopping) = oneshot::channel();
@@ -110,6 +113,7 @@ pub async fn run_with_storage(
     };
     tracing::info!("shutting down");
     keeping.abort();
+    listing.abort();
     let closing = async {
         peers.stop().await;
         facility.stop().await;

@@ -1,29 +1,26 @@
-//! `chartroom import`: FHIR Bundles, file by file, each resource into its room.
+//! `chartroom import`: FHIR Bundles and NDJSON, file by file, each resource into its room.
 //!
 //! What is wrong with one entry stops no other: it is named with file, index and reason, and the
 //! exit code says that something was left out. Importing a file again changes nothing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use chartroom_engine::{RoomName, document::room_of, limits};
-use serde_json::Value;
+use chartroom_engine::RoomName;
 
 use super::{
-    bundle::{self, Entry},
     progress::Progress,
     target::{Outcome, Target},
 };
-
-/// Bytes of JSON in one change, well under the limit of a change.
-const CHUNK_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// Resources of one room, with their places in the bundle.
-type Chunk = Vec<(usize, Value)>;
+use crate::import::{
+    Chunk, Sorted,
+    bundle::{self, Entry},
+    sorted,
+};
 
 struct Import<'a> {
     target: &'a Target,
@@ -60,25 +57,15 @@ pub(super) fn import(files: &[PathBuf], target: &Target) -> anyhow::Result<ExitC
 impl Import<'_> {
     fn file(&mut self, path: &Path, bytes: u64) -> anyhow::Result<()> {
         self.progress.file(path);
-        let entries = match bundle::read(path) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.bad += 1;
-                self.progress.note(&format!("{}: {error}", path.display()));
-                return Ok(());
-            }
-        };
-        let (before, bad_before) = (self.resources, self.bad);
-        let total = entries.len().max(1) as u64;
-        let mut done = 0;
-        let mut changed = 0;
-        for (room, chunks) in self.by_room(path, entries) {
-            for chunk in chunks {
-                done += chunk.len() as u64;
-                changed += usize::from(self.chunk(path, &room, chunk)?);
-                self.progress.at(self.bytes_done + bytes * done / total);
-            }
-            self.rooms.insert(room);
+        let (before, bad_before, mut changed) = (self.resources, self.bad, 0);
+        let read = bundle::blocks(path, |entries| {
+            changed += self.block(path, bytes, entries)?;
+            Ok(())
+        })?;
+        if let Err(error) = read {
+            self.bad += 1;
+            self.progress.note(&format!("{}: {error}", path.display()));
+            return Ok(());
         }
         self.progress.at(self.bytes_done + bytes);
         let resources = counted(self.resources - before, "resource");
@@ -88,37 +75,23 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Sorts resources into rooms and cuts them into changes, in the bundle's order.
-    fn by_room(&mut self, path: &Path, entries: Vec<Entry>) -> BTreeMap<RoomName, Vec<Chunk>> {
-        let mut rooms: BTreeMap<RoomName, (Vec<Chunk>, usize)> = BTreeMap::new();
-        for (index, resource) in entries {
-            let placed = resource.map_err(|error| error.to_string()).and_then(|resource| {
-                let room = room_of(&resource).map_err(|error| error.to_string())?;
-                Ok((room, resource))
-            });
-            let (room, resource) = match placed {
-                Ok(placed) => placed,
-                Err(reason) => {
-                    self.bad_entry(path, index, &reason);
-                    continue;
-                }
-            };
-            let bytes = resource.to_string().len();
-            let (chunks, chunk_bytes) = rooms.entry(room).or_default();
-            let full = chunks.last().is_none_or(|chunk: &Chunk| {
-                chunk.len() >= limits::IMPORT_CHUNK_RESOURCES
-                    || *chunk_bytes + bytes > CHUNK_BYTES_MAX
-            });
-            if full {
-                chunks.push(Chunk::new());
-                *chunk_bytes = 0;
-            }
-            *chunk_bytes += bytes;
-            if let Some(chunk) = chunks.last_mut() {
-                chunk.push((index, resource));
-            }
+    /// Imports what was read of a file; gives the number of changes that it made.
+    fn block(&mut self, path: &Path, bytes: u64, entries: Vec<Entry>) -> anyhow::Result<usize> {
+        let total = entries.len().max(1) as u64;
+        let Sorted { rooms, refused } = sorted(entries);
+        for (index, reason) in refused {
+            self.bad_entry(path, index, &reason);
         }
-        rooms.into_iter().map(|(room, (chunks, _))| (room, chunks)).collect()
+        let (mut done, mut changed) = (0, 0);
+        for (room, chunks) in rooms {
+            for chunk in chunks {
+                done += chunk.len() as u64;
+                changed += usize::from(self.chunk(path, &room, chunk)?);
+                self.progress.at(self.bytes_done + bytes * done / total);
+            }
+            self.rooms.insert(room);
+        }
+        Ok(changed)
     }
 
     /// Writes one change; resource by resource where the room refuses it. Whether anything differed.

@@ -8,6 +8,7 @@ use axum::{
     },
     response::Response,
 };
+use chartroom_engine::time;
 use chartroom_fhir::outcome::{Issue, outcome};
 use serde_json::Value;
 
@@ -66,7 +67,8 @@ pub(crate) fn etag(version: &str) -> String {
     format!("W/\"{version}\"")
 }
 
-fn tell_version(response: &mut Response, found: &Found) {
+pub(crate) fn tell_version(response: &mut Response, found: &Found) {
+    response.extensions_mut().insert(Updated(time::rfc3339(found.updated_ms)));
     let headers = response.headers_mut();
     if let Ok(tag) = etag(&found.version.to_string()).parse() {
         headers.insert(ETAG, tag);
@@ -75,6 +77,10 @@ fn tell_version(response: &mut Response, found: &Found) {
         headers.insert(LAST_MODIFIED, time);
     }
 }
+
+/// When the resource of an answer was written, as FHIR writes it: for who puts the answer in a Bundle.
+#[derive(Debug, Clone)]
+pub(crate) struct Updated(pub String);
 
 /// A time as HTTP writes it (RFC 9110, section 5.6.7).
 fn http_date(ms: i64) -> String {

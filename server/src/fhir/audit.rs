@@ -43,21 +43,22 @@ pub(crate) async fn reverts(ask: &Ask, writes: &[Prepared]) -> Result<(), FhirEr
         return Ok(());
     }
     let rooms = writes.first().map(|write| write.room.clone()).into_iter().collect();
-    note(ask, Act { code: "edit-reverted", action: "U", about, rooms }).await
+    note(ask, Act { code: "edit-reverted", action: "U", about, rooms }).await.map(drop)
 }
 
-/// Notes an act, durably.
-pub(crate) async fn note(ask: &Ask, act: Act<'_>) -> Result<(), FhirError> {
+/// Notes an act, durably; gives the id of what was noted.
+pub(crate) async fn note(ask: &Ask, act: Act<'_>) -> Result<String, FhirError> {
     let now_ms = clock::now_ms();
     let id = format!("{now_ms:014}-{:016x}", rand::random::<u64>());
     let room = act.rooms.first().cloned().unwrap_or_else(RoomName::directory);
     let event = event(ask, &id, now_ms, act);
     let fact = Fact {
         table: TABLE.to_owned(),
-        key: id,
+        key: id.clone(),
         value: Some(serde_json::to_vec(&event).unwrap_or_default()),
     };
-    Ok(ask.caller.hub().note(RoomId::first(room), vec![fact]).await?)
+    ask.caller.hub().note(RoomId::first(room), vec![fact]).await?;
+    Ok(id)
 }
 
 /// One of them.

@@ -34,6 +34,21 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// A resource that is made from what the server knows.
+    pub fn made(resource: &Arc<Value>) -> Self {
+        let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
+        let updated = resource.pointer("/meta/lastUpdated").and_then(Value::as_str);
+        Self {
+            resource_type: text("resourceType").to_owned(),
+            id: text("id").to_owned(),
+            resource: Arc::clone(resource),
+            deleted: false,
+            version: Version { epoch: 1, number: 1 },
+            change: ChangeHash([0; 32]),
+            updated_ms: updated.and_then(time::parse).unwrap_or(0),
+        }
+    }
+
     /// What the room shows of it, as a writer compares it; `None` where it is deleted.
     pub fn bare(&self) -> Option<Value> {
         (!self.deleted).then(|| without_history(&self.resource))

@@ -7,6 +7,7 @@ use std::sync::{
 
 use chartroom_engine::{ChangeHash, Document, DocumentId, RoomId, RoomName, document::People};
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use super::chart::Chart;
 use crate::hub::{Hub, RoomError, RoomHandle};
@@ -82,6 +83,36 @@ impl Charts {
         };
         self.used(&id.document_id(), bytes);
         Ok(answer)
+    }
+
+    /// Looks at a room that is looked at for once: a copy that is not kept, and where none of the
+    /// resources of a type `may` be what is looked for, none at all.
+    pub async fn scan_at<T: Send + 'static>(
+        &self,
+        hub: &Arc<Hub>,
+        name: &RoomName,
+        resource_type: &'static str,
+        may: impl Fn(&Value) -> bool + Send + 'static,
+        look: impl FnOnce(&mut Chart) -> T + Send + 'static,
+    ) -> Result<Option<T>, RoomError> {
+        let Some(record) = hub.stored(name).await? else { return Ok(None) };
+        let document = record.id.document_id();
+        if self.kept.lock().iter().any(|kept| kept.document == document) {
+            return self.look_at(hub, name, look).await;
+        }
+        let find = move |document: &Document| {
+            document.collection(resource_type).iter().any(may).then(|| document.clone())
+        };
+        let Some(document) = hub.glance(name, find).await?.flatten() else { return Ok(None) };
+        let epochs = hub.epochs(name).await?;
+        let last = epochs.last().map_or(0, |epoch| epoch.event_last);
+        let times = times(hub, &record.id, 0, last).await?;
+        let looking = move || {
+            let mut chart = Chart::of(document, People::default());
+            chart.note_times(times);
+            look(&mut chart)
+        };
+        tokio::task::spawn_blocking(looking).await.map(Some).map_err(|_| RoomError::Ended)
     }
 
     fn slot(&self, document: &DocumentId) -> Arc<Mutex<Option<Chart>>> {

@@ -1,5 +1,7 @@
 //! The interactions on one resource: read, vread, create, update, patch, delete.
 
+use std::sync::Arc;
+
 use axum::{
     http::{HeaderValue, StatusCode, header::ALLOW},
     response::{IntoResponse, Response},
@@ -56,6 +58,10 @@ pub(crate) async fn create(mut ask: Ask) -> Result<Response, FhirError> {
     writable(&ask)?;
     ask.only_json()?;
     let mut resource = ask.json()?;
+    let _one_at_a_time = match ask.if_none_exist {
+        Some(_) => Some(Arc::clone(&ask.fhir.conditional).lock_owned().await),
+        None => None,
+    };
     if let Some(criteria) = ask.if_none_exist.clone() {
         match find::existing(&ask, &criteria).await?.as_slice() {
             [] => {}

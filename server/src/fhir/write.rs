@@ -263,6 +263,11 @@ impl Prepared {
         Ok(self)
     }
 
+    /// Whether it is merged with what came since the version that it goes on.
+    pub fn is_merge(&self) -> bool {
+        self.base.is_some()
+    }
+
     /// The element names that it puts back, as the change notes them.
     pub fn noted_reverts(&self) -> impl Iterator<Item = String> {
         self.reverts.iter().map(|name| format!("{}/{}.{name}", self.resource_type, self.id))

@@ -10,12 +10,14 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
+use super::lines::Lines;
+
 /// What a reference within a bundle begins with.
 const UUID_URN: &str = "urn:uuid:";
 
 /// Why a file is no bundle.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BundleError {
+pub(crate) enum BundleError {
     /// The file cannot be read (environment).
     #[error("the file cannot be read: {0}")]
     Io(#[from] std::io::Error),
@@ -29,10 +31,16 @@ pub(super) enum BundleError {
 
 /// Why an entry has no resource to import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum EntryError {
+pub(crate) enum EntryError {
     /// There is none.
     #[error("the entry has no resource")]
     Empty,
+    /// The line is no JSON.
+    #[error("the line is no JSON")]
+    Json,
+    /// The line is longer than any resource.
+    #[error("the line is longer than a resource may be")]
+    TooLarge,
     /// It has no type.
     #[error("the resource has no resourceType")]
     Untyped,
@@ -42,21 +50,49 @@ pub(super) enum EntryError {
 }
 
 /// One entry: its place in the bundle, and its resource.
-pub(super) type Entry = (usize, Result<Value, EntryError>);
+pub(crate) type Entry = (usize, Result<Value, EntryError>);
 
-/// Reads a bundle, gzipped if its name says so; a single resource is a bundle of one.
-pub(super) fn read(path: &Path) -> Result<Vec<Entry>, BundleError> {
-    let file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let mut text = Vec::new();
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
-        MultiGzDecoder::new(file).read_to_end(&mut text)?;
-    } else {
-        BufReader::new(file).read_to_end(&mut text)?;
+/// What a file has, block by block, gzipped if its name says so: the lines of NDJSON, or one Bundle.
+pub(crate) fn blocks(
+    path: &Path,
+    mut block: impl FnMut(Vec<Entry>) -> anyhow::Result<()>,
+) -> anyhow::Result<Result<(), BundleError>> {
+    let file = match File::open(path) {
+        Ok(file) => BufReader::with_capacity(1 << 16, file),
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    let (bare, is_gzipped) =
+        name.strip_suffix(".gz").map_or((name.as_str(), false), |bare| (bare, true));
+    let mut reader: Box<dyn Read> =
+        if is_gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    if !bare.ends_with(".ndjson") {
+        let mut text = Vec::new();
+        if let Err(error) = reader.read_to_end(&mut text) {
+            return Ok(Err(error.into()));
+        }
+        let read = serde_json::from_slice(&text).map_err(BundleError::from).and_then(entries);
+        return match read {
+            Ok(entries) => block(entries).map(Ok),
+            Err(error) => Ok(Err(error)),
+        };
     }
-    entries(serde_json::from_slice(&text)?)
+    let (mut lines, mut buffer) = (Lines::default(), vec![0; 1 << 16]);
+    loop {
+        let read = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        for entries in lines.take(buffer.get(..read).unwrap_or_default()) {
+            block(entries)?;
+        }
+    }
+    block(lines.end()).map(Ok)
 }
 
-fn entries(mut bundle: Value) -> Result<Vec<Entry>, BundleError> {
+/// The entries of a bundle; a single resource is a bundle of one.
+pub(crate) fn entries(mut bundle: Value) -> Result<Vec<Entry>, BundleError> {
     let kind = bundle.get("resourceType").and_then(Value::as_str);
     if kind.is_some_and(|kind| kind != "Bundle") {
         return Ok(vec![(0, identified(None, Some(bundle)))]);
@@ -84,7 +120,7 @@ fn entries(mut bundle: Value) -> Result<Vec<Entry>, BundleError> {
 }
 
 /// The resource with an id, its own or that of its full URL.
-fn identified(url: Option<&str>, resource: Option<Value>) -> Result<Value, EntryError> {
+pub(crate) fn identified(url: Option<&str>, resource: Option<Value>) -> Result<Value, EntryError> {
     let Some(Value::Object(mut resource)) = resource else { return Err(EntryError::Empty) };
     if !resource.get("resourceType").is_some_and(Value::is_string) {
         return Err(EntryError::Untyped);

@@ -1,0 +1,210 @@
+//! The FHIR R4 REST face: what stands in rooms as FHIR resources, and every FHIR write as a change.
+//!
+//! A request is understood by [`table`] and [`dispatch`]ed to its interaction. Reading goes through
+//! [`charts`], copies of rooms beside them; writing through [`write`]. What FHIR says of JSON alone
+//! (validation, search semantics) is in the crate `chartroom-fhir`.
+
+mod answer;
+mod ask;
+mod audit;
+mod bundle;
+mod capability;
+mod chart;
+mod charts;
+mod correct;
+#[cfg(test)]
+mod docs;
+mod error;
+mod everything;
+mod find;
+mod history;
+mod import;
+mod interactions;
+mod patch;
+mod provenance;
+mod reverts;
+mod table;
+mod transaction;
+mod version;
+mod write;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use chartroom_engine::{RoomName, limits};
+use tower_http::compression::CompressionLayer;
+
+use crate::{
+    auth::HubRef,
+    hub::{Hub, RoomError},
+};
+use ask::Ask;
+use charts::Charts;
+use error::FhirError;
+use table::{Interaction, understand};
+
+/// Where FHIR is, and where WintEHR looks for it.
+const BASES: [&str; 2] = ["/fhir/R4", "/api/fhir/R4"];
+
+/// What can be set about FHIR.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FhirConfig {
+    /// Whether an update has to say which version it goes on.
+    pub versions_required: bool,
+    /// What becomes of a resource that is not as R4 says.
+    pub validation: Validation,
+}
+
+/// What becomes of a resource that is not as R4 says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is stored, with a warning.
+    Warn,
+}
+
+/// The FHIR face of a server.
+pub(crate) struct Fhir {
+    charts: Charts,
+    validation: Validation,
+    versions_required: bool,
+    /// Bytes of a body that is read whole.
+    body_bytes_max: usize,
+    /// Whether every resource's place is known.
+    listed: AtomicBool,
+    /// Conditional creates come one after the other.
+    conditional: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl std::fmt::Debug for Fhir {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fhir")
+    }
+}
+
+impl Fhir {
+    fn new(config: FhirConfig) -> Self {
+        Self {
+            charts: Charts::default(),
+            validation: config.validation,
+            versions_required: config.versions_required,
+            body_bytes_max: limits::CHANGE_BYTES_MAX,
+            listed: AtomicBool::new(false),
+            conditional: Arc::default(),
+        }
+    }
+
+    /// The room of a resource; `None` where there never was one.
+    async fn place(
+        &self,
+        hub: &Arc<Hub>,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Option<RoomName>, FhirError> {
+        let place = hub.place_of(resource_type, id).await?;
+        if place.is_none() {
+            self.places_known(hub).await?;
+        }
+        Ok(place)
+    }
+
+    /// Refuses to say that something is not there while that is not known.
+    async fn places_known(&self, hub: &Arc<Hub>) -> Result<(), FhirError> {
+        if self.listed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if hub.places_are_listed().await? {
+            self.listed.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        let text = "where each resource is, is being listed; come back later";
+        Err(FhirError::one(StatusCode::SERVICE_UNAVAILABLE, "transient", text)
+            .with(RETRY_AFTER, HeaderValue::from_static("2")))
+    }
+}
+
+/// The routes of FHIR.
+pub(crate) fn router(config: FhirConfig) -> Router<HubRef> {
+    let fhir = Arc::new(Fhir::new(config));
+    let mut router = Router::new();
+    for base in BASES {
+        let fhir = Arc::clone(&fhir);
+        let serve = move |State(hub): State<HubRef>, request: Request| {
+            let fhir = Arc::clone(&fhir);
+            async move { serve(hub, fhir, base, request).await }
+        };
+        for path in ["", "/", "/{*path}"] {
+            router = router.route(&format!("{base}{path}"), any(serve.clone()));
+        }
+    }
+    router.layer(CompressionLayer::new())
+}
+
+/// Lists where everything is in stores of earlier versions; once, beside everything.
+pub(crate) async fn list_places(hub: Arc<Hub>) {
+    if let Err(error) = hub.list_places().await
+        && !matches!(error, RoomError::ShuttingDown)
+    {
+        tracing::error!(code = error.code(), "resources are not listed for FHIR; the next start tries again");
+    }
+}
+
+async fn serve(hub: HubRef, fhir: Arc<Fhir>, base: &'static str, request: Request) -> Response {
+    answered(hub, fhir, base, request).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answered(
+    hub: HubRef,
+    fhir: Arc<Fhir>,
+    base: &'static str,
+    request: Request,
+) -> Result<Response, FhirError> {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(base).unwrap_or_default();
+    let path = percent_decoded(path)?;
+    let matched = understand(&parts.method, &path)?;
+    let interaction = matched.interaction;
+    let ask = Ask::of(&mut parts, (&hub, fhir), base, matched).await?;
+    if interaction == Interaction::Import {
+        return import::import(ask, body).await;
+    }
+    dispatch(interaction, ask.with_body(body).await?).await
+}
+
+fn percent_decoded(path: &str) -> Result<String, FhirError> {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
+    decoded.map(String::from).map_err(|_| FhirError::invalid("the address is no UTF-8"))
+}
+
+/// Carries out an interaction.
+async fn dispatch(interaction: Interaction, ask: Ask) -> Result<Response, FhirError> {
+    match interaction {
+        Interaction::Capabilities => Ok(capability::statement(&ask)),
+        Interaction::Bundle => transaction::post(ask).await,
+        Interaction::Read => interactions::read(ask).await,
+        Interaction::Vread => interactions::vread(ask).await,
+        Interaction::Update => interactions::update(ask).await,
+        Interaction::Patch => interactions::patch(ask).await,
+        Interaction::Delete => interactions::delete(ask).await,
+        Interaction::Create => interactions::create(ask).await,
+        Interaction::Search => find::search(ask).await,
+        Interaction::HistoryInstance => history::of_instance(ask).await,
+        Interaction::HistoryType => history::of_type(ask).await,
+        Interaction::Everything => everything::everything(ask).await,
+        Interaction::CorrectPatient => correct::correct_patient(ask).await,
+        Interaction::MergePatients => correct::merge_patients(ask).await,
+        // It takes its body as it comes, and is none of a Bundle's.
+        Interaction::Import => Err(FhirError::not_found()),
+    }
+}

@@ -1,0 +1,125 @@
+//! `Patient/[id]/$everything`: the chart, page by page, with what it refers to in the directory.
+
+use std::collections::BTreeSet;
+
+use axum::{http::StatusCode, response::Response};
+use chartroom_engine::{RoomName, document::resource_type};
+use serde_json::{Value, json};
+
+use super::{
+    answer,
+    ask::Ask,
+    bundle::{self, Page},
+    chart::{Chart, Found},
+    error::FhirError,
+    history::since,
+};
+
+/// `GET Patient/[id]/$everything`.
+pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
+    let (page, since) = (Page::of(&ask)?, since(&ask)?);
+    let types = types(&ask)?;
+    let room = RoomName::patient(&ask.id).map_err(|_| FhirError::not_found())?;
+    let hub = ask.caller.hub();
+    if hub.stored(&room).await?.is_none() {
+        return Err(FhirError::not_found());
+    }
+    let (cursor, count, id) = (page.cursor.clone(), page.count, ask.id.clone());
+    let wanted = types.clone();
+    let look = move |chart: &mut Chart| {
+        if chart.current("Patient", &id).is_none_or(|found| found.deleted) {
+            return None;
+        }
+        let cursor = cursor.as_deref().map(|cursor| cursor.split_once('/').unwrap_or((cursor, "")));
+        let mut names = chart.types();
+        // The patient first.
+        names.sort_by_key(|name| rank(name));
+        let (mut found, mut total): (Vec<Found>, usize) = (Vec::new(), 0);
+        for name in names.iter().filter(|name| wanted.as_ref().is_none_or(|w| w.contains(name.as_str()))) {
+            let all = chart.collection(name).into_iter();
+            let all: Vec<Found> = all.filter(|found| since.is_none_or(|ms| found.updated_ms >= ms)).collect();
+            total += all.len();
+            let behind = |found: &Found| {
+                let key = (rank(name), found.id.as_str());
+                cursor.is_none_or(|(name, id)| key > (rank(name), id))
+            };
+            found.extend(all.into_iter().filter(behind).take((count + 1).saturating_sub(found.len())));
+        }
+        Some((found, total))
+    };
+    let looked = ask.fhir.charts.look_at(hub, &room, look).await?.flatten();
+    let (mut found, total) = looked.ok_or_else(FhirError::not_found)?;
+    let more = found.len() > page.count;
+    found.truncate(page.count);
+    let last = found.last().filter(|_| more);
+    let next = last.map(|found| format!("{}/{}", found.resource_type, found.id));
+    let referred = referred_to(&ask, &room, &found, types.as_ref()).await?;
+    let entry = |found: &Found, mode: &str| {
+        json!({
+            "fullUrl": ask.url_of(&found.resource_type, &found.id),
+            "resource": &*found.resource,
+            "search": { "mode": mode },
+        })
+    };
+    let mut entries: Vec<Value> = found.iter().map(|found| entry(found, "match")).collect();
+    entries.extend(referred.iter().map(|found| entry(found, "include")));
+    let bundle = bundle::page("searchset", &ask, &page, Some(total), next, entries);
+    Ok(answer::json(StatusCode::OK, &bundle))
+}
+
+/// The order of the types: the patient first, then by name.
+fn rank(name: &str) -> (bool, String) {
+    (name != "Patient", name.to_owned())
+}
+
+/// The types that `_type` asks for.
+fn types(ask: &Ask) -> Result<Option<BTreeSet<String>>, FhirError> {
+    let Some(names) = ask.parameter("_type") else { return Ok(None) };
+    let known = names.split(',').map(|name| {
+        let known = resource_type(name.trim()).map(str::to_owned);
+        known.ok_or_else(|| FhirError::invalid("_type names what is no resource type").at("_type"))
+    });
+    known.collect::<Result<_, _>>().map(Some)
+}
+
+/// Resources of the directory that those of a page refer to.
+async fn referred_to(
+    ask: &Ask,
+    room: &RoomName,
+    page: &[Found],
+    types: Option<&BTreeSet<String>>,
+) -> Result<Vec<Found>, FhirError> {
+    let mut references = BTreeSet::new();
+    page.iter().for_each(|found| collect(&found.resource, &mut references));
+    let directory = RoomName::directory();
+    if *room == directory || references.is_empty() {
+        return Ok(Vec::new());
+    }
+    let references: Vec<(String, String)> = references
+        .iter()
+        .filter_map(|reference| {
+            let bare = reference.strip_prefix(&ask.base).unwrap_or(reference);
+            let (name, id) = bare.trim_start_matches('/').split_once('/')?;
+            let wanted = types.is_none_or(|types| types.contains(name));
+            (wanted && resource_type(name).is_some()).then(|| (name.to_owned(), id.to_owned()))
+        })
+        .collect();
+    let look = move |chart: &mut Chart| -> Vec<Found> {
+        let found = references.iter().filter_map(|(name, id)| chart.current(name, id));
+        found.filter(|found| !found.deleted).collect()
+    };
+    Ok(ask.fhir.charts.look_at(ask.caller.hub(), &directory, look).await?.unwrap_or_default())
+}
+
+fn collect(value: &Value, references: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("reference").and_then(Value::as_str) {
+                references.insert(reference.to_owned());
+            }
+            members.values().for_each(|value| collect(value, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

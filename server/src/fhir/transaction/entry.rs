@@ -1,0 +1,184 @@
+//! One entry of a Bundle as a request, and what its references become.
+
+use std::collections::HashMap;
+
+use axum::http::{Method, StatusCode};
+use bytes::Bytes;
+use chartroom_engine::document::resource_type;
+use serde_json::Value;
+
+use super::Interaction;
+use crate::fhir::{
+    ask::{Ask, pairs},
+    error::FhirError,
+    find,
+    table::understand,
+    version::Version,
+};
+
+/// What a reference within a Bundle begins with.
+const URN: &str = "urn:";
+
+/// One entry.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub interaction: Interaction,
+    /// The request that it stands for.
+    pub ask: Ask,
+    pub full_url: Option<String>,
+    pub resource: Option<Value>,
+}
+
+impl Entry {
+    /// Reads an entry of a Bundle that `outer` posts.
+    pub fn parse(outer: &Ask, mut entry: Value) -> Result<Self, FhirError> {
+        let resource = entry.get_mut("resource").map(Value::take);
+        let Some(request) = entry.get("request") else {
+            return Err(FhirError::invalid("the entry has no request").at("request"));
+        };
+        let text = |name: &str| request.get(name).and_then(Value::as_str).map(str::to_owned);
+        let method = text("method").and_then(|method| method.parse::<Method>().ok());
+        let method = method
+            .ok_or_else(|| FhirError::invalid("the request has no HTTP method").at("request.method"))?;
+        let url = text("url")
+            .ok_or_else(|| FhirError::invalid("the request has no url").at("request.url"))?;
+        let bare = url.strip_prefix(&outer.base).unwrap_or(&url);
+        let (path, query) = bare.split_once('?').unwrap_or((bare, ""));
+        let matched = understand(&method, path).map_err(|error| error.at("request.url"))?;
+        if matches!(matched.interaction, Interaction::Bundle | Interaction::Import) {
+            return Err(FhirError::invalid("a Bundle is not posted in a Bundle").at("request.url"));
+        }
+        let if_match = text("ifMatch").map(|tag| Version::of_etag(&tag)).transpose();
+        let (content_type, body) = body_of(matched.interaction, resource.as_ref())?;
+        let ask = Ask {
+            url: format!("{}/{}", outer.base, path.trim_matches('/')),
+            resource_type: matched.resource_type,
+            id: matched.id,
+            version: matched.version,
+            query: pairs(query.as_bytes()),
+            if_match: if_match.map_err(|error| error.at("request.ifMatch"))?,
+            if_none_match: text("ifNoneMatch"),
+            if_none_exist: text("ifNoneExist"),
+            content_type,
+            body,
+            ..outer.clone()
+        };
+        let full_url = entry.get("fullUrl").and_then(Value::as_str).map(str::to_owned);
+        let writes = matches!(matched.interaction, Interaction::Create | Interaction::Update);
+        if writes && !resource.as_ref().is_some_and(Value::is_object) {
+            return Err(FhirError::one(
+                StatusCode::BAD_REQUEST,
+                "required",
+                "the entry has no resource to write",
+            )
+            .at("resource"));
+        }
+        Ok(Self { interaction: matched.interaction, ask, full_url, resource })
+    }
+
+    /// What references to the entry's full URL become.
+    fn reference(&self) -> String {
+        format!("{}/{}", self.ask.resource_type, self.ask.id)
+    }
+}
+
+/// The body of the request that an entry stands for. A patch comes as a Binary (FHIR R4,
+/// http.html#patch).
+fn body_of(interaction: Interaction, resource: Option<&Value>) -> Result<(String, Bytes), FhirError> {
+    let Some(resource) = resource else { return Ok((String::new(), Bytes::new())) };
+    if interaction != Interaction::Patch {
+        let body = serde_json::to_vec(resource).unwrap_or_default();
+        return Ok(("application/fhir+json".to_owned(), body.into()));
+    }
+    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
+    use base64::Engine as _;
+    let data = base64::engine::general_purpose::STANDARD.decode(text("data"));
+    let data = data.map_err(|_| {
+        FhirError::invalid("a patch comes as a Binary with contentType and data").at("resource.data")
+    })?;
+    Ok((text("contentType").to_owned(), data.into()))
+}
+
+/// What references within a Bundle become.
+pub(super) struct References {
+    by_url: HashMap<String, String>,
+}
+
+impl References {
+    /// Of entries that have their ids.
+    pub fn of(entries: &[Entry]) -> Self {
+        let urls = entries.iter().filter(|entry| !entry.ask.id.is_empty());
+        let by_url = urls.filter_map(|entry| Some((entry.full_url.clone()?, entry.reference())));
+        Self { by_url: by_url.collect() }
+    }
+
+    /// Makes the references of an entry's resource relative ones: those to other entries, and those that
+    /// search for a resource, which must find just one.
+    pub async fn resolve(&self, entry: &mut Entry) -> Result<(), FhirError> {
+        let Some(mut resource) = entry.resource.take() else { return Ok(()) };
+        let mut searches = Vec::new();
+        self.rewrite(&mut resource, &mut searches);
+        let mut found = HashMap::new();
+        for search in searches {
+            if !found.contains_key(&search) {
+                let reference = self.search(&entry.ask, &search).await?;
+                found.insert(search, reference);
+            }
+        }
+        if !found.is_empty() {
+            Self { by_url: found }.rewrite(&mut resource, &mut Vec::new());
+        }
+        if entry.interaction != Interaction::Patch {
+            entry.ask.body = serde_json::to_vec(&resource).unwrap_or_default().into();
+        }
+        entry.resource = Some(resource);
+        Ok(())
+    }
+
+    fn rewrite(&self, value: &mut Value, searches: &mut Vec<String>) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.rewrite(item, searches)),
+            Value::Object(members) => {
+                for (name, member) in members {
+                    match member {
+                        Value::String(text) if name == "reference" || text.starts_with(URN) => {
+                            if let Some(relative) = self.by_url.get(text.as_str()) {
+                                text.clone_from(relative);
+                            } else if name == "reference" && is_search(text) {
+                                searches.push(text.clone());
+                            }
+                        }
+                        _ => self.rewrite(member, searches),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    /// The one resource that a conditional reference finds (FHIR R4, http.html#trules).
+    async fn search(&self, ask: &Ask, reference: &str) -> Result<String, FhirError> {
+        let (name, criteria) = reference.split_once('?').unwrap_or((reference, ""));
+        let unknown = || FhirError::invalid("a conditional reference names no resource type");
+        let resource_type = resource_type(name).ok_or_else(unknown)?;
+        let asked = Ask { resource_type, ..ask.clone() };
+        match find::existing(&asked, criteria).await?.as_slice() {
+            [one] => Ok(format!("{}/{}", one.resource_type, one.id)),
+            [] => Err(FhirError::one(
+                StatusCode::PRECONDITION_FAILED,
+                "not-found",
+                format!("a conditional reference to {resource_type} finds nothing"),
+            )),
+            _ => Err(FhirError::one(
+                StatusCode::PRECONDITION_FAILED,
+                "multiple-matches",
+                format!("a conditional reference to {resource_type} finds several resources"),
+            )),
+        }
+    }
+}
+
+/// Whether a reference searches for its resource: `Practitioner?identifier=…`.
+fn is_search(reference: &str) -> bool {
+    reference.split_once('?').is_some_and(|(name, _)| resource_type(name).is_some())
+}

@@ -130,13 +130,7 @@ impl Judge {
         sibling: Option<&Value>,
     ) {
         if !property.is_many {
-            return match (property.kind, value) {
-                (Kind::Primitive(_), _) | (_, None) => self.one(property, label, value, sibling),
-                (_, Some(Value::Array(_))) => {
-                    self.fault("structure", format!("{label} is one element, not an array"));
-                }
-                (_, Some(value)) => self.one(property, label, Some(value), sibling),
-            };
+            return self.one(property, label, value, sibling);
         }
         let Some(values) = self.items(label, value) else { return };
         let Some(siblings) = self.items(label, sibling) else { return };

@@ -165,3 +165,35 @@ fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, TABLE};
+
+    #[test]
+    fn whatever_the_table_names_is_in_it() {
+        assert_eq!((TABLE.shapes.len(), TABLE.sets.len()), (662, 220));
+        for (name, shape) in &TABLE.shapes {
+            assert!(!shape.properties.is_empty(), "{name}");
+            for (member, property) in &shape.properties {
+                if let Kind::Complex(of) = property.kind {
+                    assert!(TABLE.shape(of).is_some(), "{name}.{member} is of {of}");
+                }
+                if let Some(set) = property.set {
+                    assert!(TABLE.set(set).is_some(), "{name}.{member} is of {set}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_type_has_what_its_bases_have() {
+        let component = TABLE.shape("Observation.component").unwrap();
+        for member in ["id", "extension", "modifierExtension", "code", "valueQuantity"] {
+            assert!(component.property(member).is_some(), "{member}");
+        }
+        assert_eq!(component.required, ["code"]);
+        assert!(TABLE.shape("Age").unwrap().property("comparator").is_some());
+        assert!(TABLE.shape("Bundle").unwrap().property("contained").is_none());
+    }
+}

@@ -82,7 +82,12 @@ fn is_xhtml(text: &str) -> bool {
 }
 
 fn is_code(text: &str) -> bool {
-    !text.is_empty() && text.split(char::is_whitespace).all(|word| !word.is_empty())
+    text.split(is_space).all(|word| !word.is_empty())
+}
+
+/// White space as XML Schema's expressions have it, which R4's are.
+fn is_space(each: char) -> bool {
+    matches!(each, ' ' | '\t' | '\n' | '\r')
 }
 
 fn is_id(text: &str) -> bool {
@@ -91,7 +96,7 @@ fn is_id(text: &str) -> bool {
 }
 
 fn is_uri(text: &str) -> bool {
-    !text.is_empty() && !text.contains(char::is_whitespace)
+    !text.is_empty() && !text.contains(is_space)
 }
 
 fn is_oid(text: &str) -> bool {

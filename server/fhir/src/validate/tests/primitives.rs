@@ -137,7 +137,7 @@ fn numbers_of_fhir() {
 fn texts_of_fhir() {
     check("String", &texts(["x", " ", "line\nbreak", "\u{e9}"]), &texts([""]));
     check("Markdown", &texts(["# x\n\ny"]), &texts([""]));
-    check("Code", &texts(["a", "a b", "a-b.c|d"]), &texts(["", " a", "a ", "a  b"]));
+    check("Code", &texts(["a", "a b", "a-b.c|d", "\u{a0}"]), &texts(["", " a", "a ", "a  b"]));
     check(
         "Id",
         &texts(["a", "A-1.b", &"x".repeat(64)]),

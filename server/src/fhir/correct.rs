@@ -168,7 +168,7 @@ async fn free(ask: &Ask, target: &RoomName, others: &[Found]) -> Result<(), Fhir
     let keys: Vec<_> =
         others.iter().map(|found| (found.resource_type.clone(), found.id.clone())).collect();
     let look = move |chart: &mut Chart| {
-        let live = |(name, id): &(String, String)| {
+        let mut live = |(name, id): &(String, String)| {
             chart.current(name, id).is_some_and(|found| !found.deleted)
         };
         keys.iter().filter(|key| live(key)).count()

@@ -10,14 +10,13 @@ mod entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{body::to_bytes, http::StatusCode, response::{IntoResponse, Response}};
-use chartroom_engine::{ChangeHash, Command, CommandError, RoomName};
-use chartroom_fhir::outcome::outcome;
+use chartroom_engine::{ChangeHash, CommandError, RoomName};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     answer,
-    ask::{Ask, Prefer},
+    ask::Ask,
     error::FhirError,
     find,
     interactions::{identify, writable},

@@ -121,7 +121,8 @@ pub(crate) fn understand(method: &Method, path: &str) -> Result<Matched, FhirErr
         }
         allowed.push(row.method.as_str());
     }
-    if let Some(name) = segments.first().filter(|name| resource_type(name).is_none()) {
+    let unknown = segments.first().filter(|name| resource_type(name).is_none());
+    if let Some(name) = unknown.filter(|_| allowed.is_empty()) {
         return Err(FhirError::unknown_type(name.starts_with(|c: char| c.is_ascii_uppercase())));
     }
     Err(FhirError::not_allowed(&allowed))

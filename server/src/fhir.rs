@@ -156,7 +156,10 @@ pub(crate) async fn list_places(hub: Arc<Hub>) {
     if let Err(error) = hub.list_places().await
         && !matches!(error, RoomError::ShuttingDown)
     {
-        tracing::error!(code = error.code(), "resources are not listed for FHIR; the next start tries again");
+        tracing::error!(
+            code = error.code(),
+            "resources are not listed for FHIR; the next start tries again"
+        );
     }
 }
 

@@ -3,11 +3,17 @@
 //! The nth change of a resource, in the order of the log, makes its version n. What a change wrote is
 //! read from its operations, as ingest does, so one that lost against a concurrent one counts too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use automerge::{ActorId, ChangeHash};
+use serde_json::Value;
 
-use super::{Account, Command, CommandError, Document, People, TEXTS, Writer, history::Message};
+use super::{
+    Account, Command, CommandError, Document, People, Seen, TEXTS, Writer, history::Message,
+};
 use crate::{change::operations, time};
 
 /// The changes of every resource of a document, in the order of the log.
@@ -85,6 +91,17 @@ impl Document {
             import,
             actor: meta.actor.into_owned(),
         })
+    }
+
+    /// A resource as every reader sees it, `None` where it is absent or deleted; and the names of its
+    /// elements in conflict, in one reading. Names that begin with `$` are kinds of conflicts.
+    pub fn resource_with_disputes(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> (Option<Value>, Vec<String>) {
+        let Seen { resource, disputed } = self.look(resource_type, id).seen;
+        (resource.map(Arc::unwrap_or_clone), disputed)
     }
 
     /// Whether history has this change.

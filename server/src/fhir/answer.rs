@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     http::{
-        HeaderValue, Response as HttpResponse, StatusCode,
+        HeaderName, HeaderValue, Response as HttpResponse, StatusCode,
         header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION},
     },
     response::Response,
@@ -21,6 +21,9 @@ use super::{
 pub(crate) const FHIR_JSON: HeaderValue =
     HeaderValue::from_static("application/fhir+json; charset=utf-8");
 
+/// The elements of a resource in conflict, of which the answer shows one value each.
+const CONFLICTS: HeaderName = HeaderName::from_static("x-chartroom-conflicts");
+
 /// An answer of one JSON document.
 pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
     let text = serde_json::to_vec(body).unwrap_or_default();
@@ -34,7 +37,23 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response {
 pub(crate) fn resource(status: StatusCode, found: &Found, body: &Value) -> Response {
     let mut response = json(status, body);
     tell_version(&mut response, found);
+    if let (false, Ok(paths)) = (found.disputed.is_empty(), found.disputed.join(", ").parse()) {
+        response.headers_mut().insert(CONFLICTS, paths);
+    }
     response
+}
+
+/// What there is to say of resources in which values stand in conflict, of which each shows one.
+pub(crate) fn disputes<'a>(found: impl IntoIterator<Item = &'a Found>) -> Vec<Issue> {
+    let of = |found: &'a Found| {
+        let reference = format!("{}/{}", found.resource_type, found.id);
+        found.disputed.iter().map(move |path| {
+            let text =
+                format!("two people's values stand here in conflict, and {reference} shows one");
+            Issue::warning("conflict", text).at(path)
+        })
+    };
+    found.into_iter().flat_map(of).collect()
 }
 
 /// What a write answers, as `Prefer: return` asks: the resource, nothing, or what there is to say.
@@ -48,14 +67,18 @@ pub(crate) fn written(ask: &Ask, status: StatusCode, found: &Found, issues: &[Is
         }
         (Some(Return::Representation) | None, true) => json(status, &found.resource),
         (Some(Return::OperationOutcome), true) => {
-            let done = Issue { severity: chartroom_fhir::outcome::Severity::Information, ..Issue::error("informational", "written, durably") };
+            let done = Issue {
+                severity: chartroom_fhir::outcome::Severity::Information,
+                ..Issue::error("informational", "written, durably")
+            };
             json(status, &outcome(&[done]))
         }
         // What there is to look at goes before everything.
         (_, false) => json(status, &outcome(issues)),
     };
     tell_version(&mut response, found);
-    let location = format!("{}/_history/{}", ask.url_of(&found.resource_type, &found.id), found.version);
+    let location =
+        format!("{}/_history/{}", ask.url_of(&found.resource_type, &found.id), found.version);
     if let Ok(location) = location.parse() {
         response.headers_mut().insert(LOCATION, location);
     }

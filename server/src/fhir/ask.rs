@@ -145,9 +145,8 @@ impl Ask {
     ) -> Result<Self, FhirError> {
         let caller = Caller::from_request_parts(parts, hub).await?;
         let headers = &parts.headers;
-        let text = |name: &str| {
-            headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
+        let text =
+            |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST.as_str()).unwrap_or_else(|| "localhost".to_owned());
         let because = headers.get(X_PROVENANCE).map(|header| reason(header.as_bytes()));
         let ask = Self {
@@ -176,7 +175,8 @@ impl Ask {
         let limit = self.fhir.body_bytes_max;
         let body = to_bytes(body, limit).await.map_err(|_| {
             self.caller.hub().exceeded(Limit::BodyBytes);
-            let text = format!("the body is over {limit} bytes; $import takes any number of resources");
+            let text =
+                format!("the body is over {limit} bytes; $import takes any number of resources");
             FhirError::one(StatusCode::PAYLOAD_TOO_LARGE, "too-long", text)
         })?;
         Ok(Self { body, ..self })
@@ -194,7 +194,10 @@ fn acceptable(headers: &HeaderMap, ask: &Ask) -> Result<(), FhirError> {
     let wanted = ask.parameter("_format").unwrap_or(accept);
     let is_json = |kind: &str| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
-        kind.is_empty() || kind.contains("json") || kind.ends_with("/*") || kind == "text/event-stream"
+        kind.is_empty()
+            || kind.contains("json")
+            || kind.ends_with("/*")
+            || kind == "text/event-stream"
     };
     if wanted.split(',').any(is_json) {
         return Ok(());
@@ -229,7 +232,8 @@ fn concept_text(concept: &Value) -> Option<&str> {
 
 /// As much of a reason as is kept.
 pub(crate) fn short(reason: &str) -> String {
-    let end = (0..=REASON_BYTES_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
+    let end =
+        (0..=REASON_BYTES_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end));
     reason.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 

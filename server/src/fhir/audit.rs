@@ -85,9 +85,10 @@ fn event(ask: &Ask, id: &str, now_ms: u64, act: Act<'_>) -> Value {
         }
         entity
     });
-    let rooms = act.rooms.iter().map(|room| {
-        json!({ "name": room.as_str(), "type": { "system": SYSTEM, "code": "room" } })
-    });
+    let rooms = act
+        .rooms
+        .iter()
+        .map(|room| json!({ "name": room.as_str(), "type": { "system": SYSTEM, "code": "room" } }));
     let mut event = json!({
         "resourceType": "AuditEvent",
         "id": id,

@@ -26,12 +26,15 @@ impl Page {
     /// As the query says.
     pub fn of(ask: &Ask) -> Result<Self, FhirError> {
         let count = match ask.parameter("_count") {
-            Some(text) => text.parse::<usize>().map_err(|_| {
-                FhirError::invalid("_count is no number of entries").at("_count")
-            })?,
+            Some(text) => text
+                .parse::<usize>()
+                .map_err(|_| FhirError::invalid("_count is no number of entries").at("_count"))?,
             None => COUNT,
         };
-        Ok(Self { count: count.clamp(1, COUNT_MAX), cursor: ask.parameter(CURSOR).map(str::to_owned) })
+        Ok(Self {
+            count: count.clamp(1, COUNT_MAX),
+            cursor: ask.parameter(CURSOR).map(str::to_owned),
+        })
     }
 }
 
@@ -44,7 +47,8 @@ pub(crate) fn page(
     next: Option<String>,
     entries: Vec<Value>,
 ) -> Value {
-    let mut links = vec![json!({ "relation": "self", "url": url(ask, &ask.query, page.cursor.as_deref()) })];
+    let mut links =
+        vec![json!({ "relation": "self", "url": url(ask, &ask.query, page.cursor.as_deref()) })];
     if page.cursor.is_some() {
         links.push(json!({ "relation": "first", "url": url(ask, &ask.query, None) }));
     }
@@ -80,5 +84,6 @@ fn url(ask: &Ask, query: &[(String, String)], cursor: Option<&str>) -> String {
 
 /// The address of a page was not given by this server.
 pub(crate) fn bad_cursor() -> FhirError {
-    FhirError::one(StatusCode::BAD_REQUEST, "invalid", "the page is none that this server gave").at(CURSOR)
+    FhirError::one(StatusCode::BAD_REQUEST, "invalid", "the page is none that this server gave")
+        .at(CURSOR)
 }

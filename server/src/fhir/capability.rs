@@ -54,7 +54,10 @@ fn is_read_only(name: &str) -> bool {
 fn resource(name: &str) -> Value {
     let interactions: Vec<Value> = rows(|level| level == Level::Type)
         .into_values()
-        .filter(|row| !is_read_only(name) || matches!(row.interaction, Interaction::Read | Interaction::Search))
+        .filter(|row| {
+            !is_read_only(name)
+                || matches!(row.interaction, Interaction::Read | Interaction::Search)
+        })
         .map(|row| json!({ "code": row.code }))
         .collect();
     let includes: Vec<String> = parameters(name)

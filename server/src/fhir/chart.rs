@@ -31,6 +31,8 @@ pub(crate) struct Found {
     pub change: ChangeHash,
     /// When the server had that change, in milliseconds since 1970.
     pub updated_ms: i64,
+    /// The elements in conflict, of what stands now; each shows one of its values.
+    pub disputed: Vec<String>,
 }
 
 impl Found {
@@ -46,6 +48,7 @@ impl Found {
             version: Version { epoch: 1, number: 1 },
             change: ChangeHash([0; 32]),
             updated_ms: updated.and_then(time::parse).unwrap_or(0),
+            disputed: Vec::new(),
         }
     }
 
@@ -124,16 +127,6 @@ impl Chart {
         &self.room
     }
 
-    /// Whose actor is whose.
-    pub fn people(&self) -> &People {
-        &self.people
-    }
-
-    /// The document.
-    pub fn document(&self) -> &Document {
-        &self.document
-    }
-
     /// A resource as it stands, deleted or not; `None` where it never was.
     pub fn current(&mut self, resource_type: &str, id: &str) -> Option<Found> {
         let known = self.current.get(resource_type).and_then(|of_type| of_type.get(id));
@@ -142,8 +135,10 @@ impl Chart {
         }
         let changes = self.versions.of(resource_type, id);
         let (change, number) = (*changes.last()?, changes.len());
-        let resource = self.document.resource(resource_type, id);
+        let (resource, disputed) = self.document.resource_with_disputes(resource_type, id);
         let found = self.found(resource_type, id, (change, number), resource);
+        let disputed = disputed.iter().map(|name| expression(resource_type, name)).collect();
+        let found = Found { disputed, ..found };
         let of_type = self.current.entry(resource_type.to_owned()).or_default();
         of_type.insert(id.to_owned(), found.clone());
         Some(found)
@@ -273,7 +268,16 @@ impl Chart {
             version,
             change,
             updated_ms,
+            disputed: Vec::new(),
         }
+    }
+}
+
+/// Where a conflict is, as an expression; one of the whole resource is at its type.
+pub(crate) fn expression(resource_type: &str, name: &str) -> String {
+    match name.starts_with('$') {
+        true => resource_type.to_owned(),
+        false => format!("{resource_type}.{name}"),
     }
 }
 

@@ -62,7 +62,8 @@ impl Charts {
         let (id, slot) = (room.id().clone(), self.slot(&room.id().document_id()));
         let known = slot.lock().as_ref().map(|chart| (chart.heads(), chart.event_seq));
         let (heads, seen) = known.unzip();
-        let (news, event_seq) = room.read(move |room| (news(room, heads), room.event_seq())).await?;
+        let (news, event_seq) =
+            room.read(move |room| (news(room, heads), room.event_seq())).await?;
         let seen = seen.filter(|_| !matches!(news, News::All(..))).unwrap_or(0);
         let times = times(hub, &id, seen, event_seq).await?;
         let looking = {
@@ -182,8 +183,7 @@ async fn times(
     let mut times = Vec::new();
     while after < last {
         let id = room.clone();
-        let page =
-            hub.read_storage(move |storage| storage.events(&id, after, EVENTS_PAGE)).await?;
+        let page = hub.read_storage(move |storage| storage.events(&id, after, EVENTS_PAGE)).await?;
         let Some(through) = page.last().map(|event| event.seq) else { break };
         after = through;
         for event in page {

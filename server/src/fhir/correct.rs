@@ -59,12 +59,20 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     let (resource, left_out) = moved(&ask, &found, &source, (&from, &to)).await?;
     judge(&ask, &resource)?;
     if room_of(&resource).ok().as_ref() != Some(&target) {
-        return Err(FhirError::rule("the resource names its patient in a way that is not corrected"));
+        return Err(FhirError::rule(
+            "the resource names its patient in a way that is not corrected",
+        ));
     }
     let reference = format!("{}/{}", ask.resource_type, ask.id);
-    let about = vec![(reference.clone(), Vec::new()), (patient(&from), Vec::new()), (patient(&to), Vec::new())];
+    let about = vec![
+        (reference.clone(), Vec::new()),
+        (patient(&from), Vec::new()),
+        (patient(&to), Vec::new()),
+    ];
     let rooms = vec![source.clone(), target.clone()];
-    let event = audit::note(&ask, Act { code: "wrong-patient-corrected", action: "U", about, rooms }).await?;
+    let event =
+        audit::note(&ask, Act { code: "wrong-patient-corrected", action: "U", about, rooms })
+            .await?;
     let mark = Mark { ask: &ask, activity: "wrong-patient-corrected", event: &event };
     let put = Command::Put { resource };
     write(&ask, &target, vec![put, mark.of(&[&reference, &patient(&to)])]).await?;
@@ -93,12 +101,14 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
     let (patients, others): (Vec<Found>, Vec<Found>) =
         chart.into_iter().partition(|found| found.resource_type == "Patient");
     let links = links(&ask, &target, patients, (&from, &to)).await?;
-    let others = others.into_iter().filter(|found| found.resource_type != "Provenance" || !is_mark(found));
+    let others =
+        others.into_iter().filter(|found| found.resource_type != "Provenance" || !is_mark(found));
     let others: Vec<Found> = others.collect();
     free(&ask, &target, &others).await?;
     let about = vec![(patient(&from), Vec::new()), (patient(&to), Vec::new())];
     let rooms = vec![source.clone(), target.clone()];
-    let event = audit::note(&ask, Act { code: "patients-merged", action: "U", about, rooms }).await?;
+    let event =
+        audit::note(&ask, Act { code: "patients-merged", action: "U", about, rooms }).await?;
     let mark = Mark { ask: &ask, activity: "patients-merged", event: &event };
     for chunk in others.chunks(IMPORT_CHUNK_RESOURCES) {
         let resources = chunk.iter().map(|found| renamed(found, (&from, &to))).collect();
@@ -130,7 +140,8 @@ async fn links(
     (from, to): (&str, &str),
 ) -> Result<(Value, Value), FhirError> {
     let id = to.to_owned();
-    let look = move |chart: &mut Chart| chart.current("Patient", &id).and_then(|found| found.bare());
+    let look =
+        move |chart: &mut Chart| chart.current("Patient", &id).and_then(|found| found.bare());
     let new = ask.fhir.charts.look_at(ask.caller.hub(), target, look).await?.flatten();
     let old = replaced.first().and_then(Found::bare);
     let (Some(mut old), Some(mut new)) = (old, new) else { return Err(FhirError::not_found()) };
@@ -346,8 +357,10 @@ impl Parameters {
 
     /// The id of the patient that a parameter refers to.
     fn patient(&self, name: &str) -> Result<String, FhirError> {
-        let reference = self.named(name).and_then(|p| p.pointer("/valueReference/reference")?.as_str());
-        let id = reference.and_then(|reference| reference.rsplit_once("Patient/").map(|(_, id)| id));
+        let reference =
+            self.named(name).and_then(|p| p.pointer("/valueReference/reference")?.as_str());
+        let id =
+            reference.and_then(|reference| reference.rsplit_once("Patient/").map(|(_, id)| id));
         id.map(str::to_owned).ok_or_else(|| {
             let text = format!("the parameter `{name}` is a reference to a Patient");
             FhirError::one(StatusCode::BAD_REQUEST, "required", text).at("Parameters.parameter")

@@ -56,7 +56,10 @@ fn docs_fhir_has_the_tables_of_the_code() {
     if std::env::var_os("CHARTROOM_WRITE_DOCS").is_some() {
         fs::write(PAGE, &page).unwrap();
     } else {
-        assert!(page == was, "CHARTROOM_WRITE_DOCS=1 cargo test -p chartroom-server docs_fhir writes the tables anew");
+        assert!(
+            page == was,
+            "CHARTROOM_WRITE_DOCS=1 cargo test -p chartroom-server docs_fhir writes the tables anew"
+        );
     }
 }
 

@@ -1,7 +1,10 @@
 //! What goes wrong with a FHIR request: a status and an OperationOutcome.
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header::{ALLOW, RETRY_AFTER}},
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{ALLOW, RETRY_AFTER},
+    },
     response::{IntoResponse, Response},
 };
 use chartroom_engine::{CommandError, document::CompartmentError};
@@ -73,7 +76,9 @@ impl FhirError {
 
     /// The address is not for this method (405), or for none (404).
     pub fn not_allowed(allowed: &[&str]) -> Self {
-        let Ok(allow) = HeaderValue::from_str(&allowed.join(", ")) else { return Self::not_found() };
+        let Ok(allow) = HeaderValue::from_str(&allowed.join(", ")) else {
+            return Self::not_found();
+        };
         if allowed.is_empty() {
             return Self::unknown_type(false);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::{RoomName, document::resource_type};
+use chartroom_fhir::outcome::outcome;
 use serde_json::{Value, json};
 
 use super::{
@@ -35,15 +36,20 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
         // The patient first.
         names.sort_by_key(|name| rank(name));
         let (mut found, mut total): (Vec<Found>, usize) = (Vec::new(), 0);
-        for name in names.iter().filter(|name| wanted.as_ref().is_none_or(|w| w.contains(name.as_str()))) {
+        for name in
+            names.iter().filter(|name| wanted.as_ref().is_none_or(|w| w.contains(name.as_str())))
+        {
             let all = chart.collection(name).into_iter();
-            let all: Vec<Found> = all.filter(|found| since.is_none_or(|ms| found.updated_ms >= ms)).collect();
+            let all: Vec<Found> =
+                all.filter(|found| since.is_none_or(|ms| found.updated_ms >= ms)).collect();
             total += all.len();
             let behind = |found: &Found| {
                 let key = (rank(name), found.id.as_str());
                 cursor.is_none_or(|(name, id)| key > (rank(name), id))
             };
-            found.extend(all.into_iter().filter(behind).take((count + 1).saturating_sub(found.len())));
+            found.extend(
+                all.into_iter().filter(behind).take((count + 1).saturating_sub(found.len())),
+            );
         }
         Some((found, total))
     };
@@ -63,6 +69,10 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
     };
     let mut entries: Vec<Value> = found.iter().map(|found| entry(found, "match")).collect();
     entries.extend(referred.iter().map(|found| entry(found, "include")));
+    let disputes = answer::disputes(&found);
+    if !disputes.is_empty() {
+        entries.push(json!({ "resource": outcome(&disputes), "search": { "mode": "outcome" } }));
+    }
     let bundle = bundle::page("searchset", &ask, &page, Some(total), next, entries);
     Ok(answer::json(StatusCode::OK, &bundle))
 }

@@ -51,17 +51,27 @@ pub(crate) async fn search(mut ask: Ask) -> Result<Response, FhirError> {
     if let Some(search) = ask.url.strip_suffix("/_search") {
         ask.url = search.to_owned();
     }
-    let (query, warnings) = parse(&ask, &ask.query)?;
-    let page = Page { count: query.count().max(1), cursor: ask.parameter(CURSOR).map(str::to_owned) };
+    let (query, mut warnings) = parse(&ask, &ask.query)?;
+    let page =
+        Page { count: query.count().max(1), cursor: ask.parameter(CURSOR).map(str::to_owned) };
     let counting = query.summary() == Summary::Count;
     let found = matches(&ask, &query, &page, counting).await?;
     if counting {
-        let bundle = bundle::page("searchset", &ask, &page, Some(found.total.unwrap_or(0)), None, Vec::new());
+        let bundle = bundle::page(
+            "searchset",
+            &ask,
+            &page,
+            Some(found.total.unwrap_or(0)),
+            None,
+            Vec::new(),
+        );
         return Ok(answer::json(StatusCode::OK, &bundle));
     }
     let included = include::included(&ask, &query, &found.page).await?;
-    let mut entries: Vec<Value> = found.page.iter().map(|(_, found)| entry(&ask, found, "match")).collect();
+    let mut entries: Vec<Value> =
+        found.page.iter().map(|(_, found)| entry(&ask, found, "match")).collect();
     entries.extend(included.iter().map(|found| entry(&ask, found, "include")));
+    warnings.extend(answer::disputes(found.page.iter().map(|(_, found)| found).chain(&included)));
     if !warnings.is_empty() {
         entries.push(json!({ "resource": outcome(&warnings), "search": { "mode": "outcome" } }));
     }
@@ -113,10 +123,8 @@ async fn matches(
     counting: bool,
 ) -> Result<Matches, FhirError> {
     let scope = scope(ask, query).await?;
-    let all = counting
-        || query.is_sorted()
-        || query.total() == Some(Total::Accurate)
-        || scope.is_small();
+    let all =
+        counting || query.is_sorted() || query.total() == Some(Total::Accurate) || scope.is_small();
     if !all {
         return some(ask, query, page, scope).await;
     }
@@ -124,7 +132,8 @@ async fn matches(
     for room in scope.rooms() {
         found.extend(in_room(ask, query, &scope, &room).await?);
         if query.is_sorted() && found.len() > SORTED_MAX {
-            let text = format!("more than {SORTED_MAX} resources match; ask for fewer, or for no order");
+            let text =
+                format!("more than {SORTED_MAX} resources match; ask for fewer, or for no order");
             return Err(FhirError::one(StatusCode::BAD_REQUEST, "too-costly", text));
         }
     }
@@ -151,7 +160,12 @@ async fn matches(
 }
 
 /// Matches room by room, until the page is full.
-async fn some(ask: &Ask, query: &Arc<Query>, page: &Page, scope: Scope) -> Result<Matches, FhirError> {
+async fn some(
+    ask: &Ask,
+    query: &Arc<Query>,
+    page: &Page,
+    scope: Scope,
+) -> Result<Matches, FhirError> {
     let cursor = page.cursor.as_deref().map(Cursor::parse).transpose()?;
     let mut found: Vec<Match> = Vec::new();
     for room in scope.rooms().filter(|room| cursor.as_ref().is_none_or(|c| *room >= c.room)) {
@@ -196,7 +210,9 @@ async fn in_room(
         charts.look_at(hub, room, look).await?
     } else {
         let asked = Arc::clone(query);
-        charts.scan_at(hub, room, query.resource_type(), move |bare| asked.may_match(bare), look).await?
+        charts
+            .scan_at(hub, room, query.resource_type(), move |bare| asked.may_match(bare), look)
+            .await?
     };
     Ok(found.unwrap_or_default().into_iter().map(|found| (room.clone(), found)).collect())
 }

@@ -35,7 +35,8 @@ pub(crate) async fn of_instance(ask: Ask) -> Result<Response, FhirError> {
     let count = page.count;
     let look = move |chart: &mut Chart| {
         let all = chart.count(name, &id);
-        let numbers: Vec<usize> = (1..=all.min(below.saturating_sub(1))).rev().take(count + 1).collect();
+        let numbers: Vec<usize> =
+            (1..=all.min(below.saturating_sub(1))).rev().take(count + 1).collect();
         let found = chart.at(name, &id, &numbers);
         let told = found.into_iter().map(|found| (chart.account(&found.change), found));
         (all, told.collect::<Vec<_>>())
@@ -47,12 +48,16 @@ pub(crate) async fn of_instance(ask: Ask) -> Result<Response, FhirError> {
     let more = versions.len() > count;
     versions.truncate(count);
     let last = versions.last().map(|(_, found)| found.version.number);
-    let kept: Vec<_> =
-        versions.into_iter().filter(|(_, found)| since.is_none_or(|ms| found.updated_ms >= ms)).collect();
-    let ended = since.is_some() && last.is_some() && kept.last().map(|(_, f)| f.version.number) != last;
+    let kept: Vec<_> = versions
+        .into_iter()
+        .filter(|(_, found)| since.is_none_or(|ms| found.updated_ms >= ms))
+        .collect();
+    let ended =
+        since.is_some() && last.is_some() && kept.last().map(|(_, f)| f.version.number) != last;
     let next = last.filter(|_| more && !ended).map(|number| number.to_string());
     let total = since.is_none().then_some(all);
-    let entries = kept.iter().map(|(account, found)| entry(&ask, account.as_ref(), found)).collect();
+    let entries =
+        kept.iter().map(|(account, found)| entry(&ask, account.as_ref(), found)).collect();
     Ok(answer::json(StatusCode::OK, &bundle::page("history", &ask, &page, total, next, entries)))
 }
 
@@ -147,12 +152,14 @@ impl Back {
     /// The next version, going back.
     async fn next(&mut self, ask: &Ask) -> Result<Option<Told>, FhirError> {
         while self.waiting.is_empty() && self.below > self.first {
-            let after = self.below.saturating_sub(EVENTS_PAGE + 1).max(self.first.saturating_sub(1));
+            let after =
+                self.below.saturating_sub(EVENTS_PAGE + 1).max(self.first.saturating_sub(1));
             let limit = usize::try_from(self.below - 1 - after).unwrap_or(usize::MAX);
             let Some(epoch) = self.epochs.first() else { return Ok(None) };
             let id = epoch.id.clone();
             let hub = ask.caller.hub();
-            let read = move |storage: &dyn crate::storage::Storage| storage.events(&id, after, limit);
+            let read =
+                move |storage: &dyn crate::storage::Storage| storage.events(&id, after, limit);
             let events = hub.read_storage(read).await?;
             self.below = after + 1;
             for event in events {

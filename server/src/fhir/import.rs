@@ -72,11 +72,17 @@ pub(crate) async fn import(ask: Ask, body: Body) -> Result<Response, FhirError> 
 /// The entries of a Bundle.
 async fn bundled(body: Body) -> Result<Vec<Entry>, FhirError> {
     let body = to_bytes(body, BUNDLE_BYTES_MAX).await.map_err(|_| {
-        let text = format!("a Bundle has {BUNDLE_BYTES_MAX} bytes at most; NDJSON may be of any length");
+        let text =
+            format!("a Bundle has {BUNDLE_BYTES_MAX} bytes at most; NDJSON may be of any length");
         FhirError::one(StatusCode::PAYLOAD_TOO_LARGE, "too-long", text)
     })?;
-    let unreadable =
-        || FhirError::one(StatusCode::BAD_REQUEST, "structure", "the body is no FHIR Bundle with entries");
+    let unreadable = || {
+        FhirError::one(
+            StatusCode::BAD_REQUEST,
+            "structure",
+            "the body is no FHIR Bundle with entries",
+        )
+    };
     let bundle: Value = serde_json::from_slice(&body).map_err(|_| unreadable())?;
     bundle::entries(bundle).map_err(|_| unreadable())
 }

@@ -15,8 +15,9 @@ use super::{
     audit,
     chart::{Chart, Found},
     error::FhirError,
-    find, provenance,
+    find,
     patch::Patch,
+    provenance,
     version::Version,
     write::{Wanted, write},
 };
@@ -43,7 +44,8 @@ pub(crate) async fn read(ask: Ask) -> Result<Response, FhirError> {
 
 /// `GET [type]/[id]/_history/[version]`.
 pub(crate) async fn vread(ask: Ask) -> Result<Response, FhirError> {
-    let version = ask.version.as_deref().and_then(Version::parse).ok_or_else(FhirError::not_found)?;
+    let version =
+        ask.version.as_deref().and_then(Version::parse).ok_or_else(FhirError::not_found)?;
     let (name, id) = (ask.resource_type, ask.id.clone());
     let look = move |chart: &mut Chart| chart.version(name, &id, version);
     let found = looked(&ask, look).await?.flatten().ok_or_else(FhirError::not_found)?;
@@ -66,11 +68,13 @@ pub(crate) async fn create(mut ask: Ask) -> Result<Response, FhirError> {
         match find::existing(&ask, &criteria).await?.as_slice() {
             [] => {}
             [one] => return Ok(answer::written(&ask, StatusCode::OK, one, &[])),
-            _ => return Err(FhirError::one(
-                StatusCode::PRECONDITION_FAILED,
-                "multiple-matches",
-                "If-None-Exist matches several resources",
-            )),
+            _ => {
+                return Err(FhirError::one(
+                    StatusCode::PRECONDITION_FAILED,
+                    "multiple-matches",
+                    "If-None-Exist matches several resources",
+                ));
+            }
         }
     }
     ask.id = Uuid::from_bytes(rand::random()).to_string();

@@ -42,9 +42,13 @@ fn is_put_back(states: &[(Value, bool)], wanted: &Value, name: &str) -> bool {
     let Some((standing, _)) = states.first() else { return false };
     let standing = element(standing, name);
     let unchanged = states.iter().take_while(|(state, _)| element(state, name) == standing).count();
-    let Some((_, own)) = unchanged.checked_sub(1).and_then(|at| states.get(at)) else { return false };
+    let Some((_, own)) = unchanged.checked_sub(1).and_then(|at| states.get(at)) else {
+        return false;
+    };
     let before = states.get(unchanged..).unwrap_or_default();
-    !own && before.iter().any(|(state, _)| !state.is_null() && element(state, name) == element(wanted, name))
+    !own && before
+        .iter()
+        .any(|(state, _)| !state.is_null() && element(state, name) == element(wanted, name))
 }
 
 /// The element names of a resource.
@@ -75,7 +79,10 @@ mod tests {
     #[test]
     fn what_was_there_before_another_wrote_is_put_back() {
         assert!(put_back(&[("draft", "", true), ("active", "", false)], "draft"));
-        assert!(put_back(&[("draft", "", true), ("active", "", false), ("active", "x", true)], "draft"));
+        assert!(put_back(
+            &[("draft", "", true), ("active", "", false), ("active", "x", true)],
+            "draft"
+        ));
         assert!(put_back(&[("a", "", true), ("b", "", false), ("c", "", false)], "a"));
         assert!(!put_back(&[("draft", "", true), ("active", "", false)], "stopped"));
         assert!(!put_back(&[("draft", "", false), ("active", "", true)], "draft"));

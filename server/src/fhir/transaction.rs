@@ -9,7 +9,11 @@ mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{body::to_bytes, http::StatusCode, response::{IntoResponse, Response}};
+use axum::{
+    body::to_bytes,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use chartroom_engine::{ChangeHash, CommandError, RoomName};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -53,7 +57,9 @@ pub(crate) async fn post(ask: Ask) -> Result<Response, FhirError> {
     };
     if entries.len() > ENTRIES_MAX {
         let text = format!("a Bundle has {ENTRIES_MAX} entries at most; $import takes any number");
-        return Err(FhirError::one(StatusCode::PAYLOAD_TOO_LARGE, "too-long", text).at("Bundle.entry"));
+        return Err(
+            FhirError::one(StatusCode::PAYLOAD_TOO_LARGE, "too-long", text).at("Bundle.entry")
+        );
     }
     let (kind, answers) = match is_transaction {
         true => ("transaction-response", transaction(&ask, entries).await?),
@@ -111,7 +117,10 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
             let (places, writes): (Vec<usize>, Vec<Prepared>) = writes.into_iter().unzip();
             match carry_out(ask, &writes).await? {
                 Ok(change) => done.extend(
-                    places.into_iter().zip(writes).map(|(at, write)| (at, Outcome::of(write, change))),
+                    places
+                        .into_iter()
+                        .zip(writes)
+                        .map(|(at, write)| (at, Outcome::of(write, change))),
                 ),
                 Err(CommandError::Changed) => again = true,
                 Err(error) => return Err(halfway(error.into(), &done)),
@@ -121,7 +130,10 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
             return answers(parsed, done).await;
         }
     }
-    Err(halfway(FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing there; try again"), &done))
+    Err(halfway(
+        FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing there; try again"),
+        &done,
+    ))
 }
 
 /// What became of an entry.
@@ -151,7 +163,8 @@ async fn identified(entries: &mut [Entry]) -> Result<BTreeMap<usize, Outcome>, F
             let mut existing = existing.map_err(|error| error.below(&place))?;
             if existing.len() > 1 {
                 let text = "ifNoneExist matches several resources";
-                let error = FhirError::one(StatusCode::PRECONDITION_FAILED, "multiple-matches", text);
+                let error =
+                    FhirError::one(StatusCode::PRECONDITION_FAILED, "multiple-matches", text);
                 return Err(error.below(&place));
             }
             if let Some(found) = existing.pop() {
@@ -236,7 +249,9 @@ async fn answers(
     let mut answers = Vec::new();
     for (at, entry) in entries.into_iter().enumerate() {
         let response = match done.remove(&at) {
-            Some(Outcome::Stands(found)) => answer::written(&entry.ask, StatusCode::OK, &found, &[]),
+            Some(Outcome::Stands(found)) => {
+                answer::written(&entry.ask, StatusCode::OK, &found, &[])
+            }
             Some(Outcome::Write(prepared, change)) => {
                 let status = prepared.status;
                 match written(&entry.ask, *prepared, change).await? {
@@ -248,7 +263,9 @@ async fn answers(
             }
             None => {
                 let response = Box::pin(super::dispatch(entry.interaction, entry.ask)).await;
-                response.unwrap_or_else(|error| error.below(&format!("Bundle.entry[{at}]")).into_response())
+                response.unwrap_or_else(|error| {
+                    error.below(&format!("Bundle.entry[{at}]")).into_response()
+                })
             }
         };
         answers.push(told(response).await);
@@ -274,8 +291,10 @@ async fn told(response: Response) -> Value {
     // A body of this server's is in memory already.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let mut entry = json!({});
-    if let (Ok(body), Some(entry)) = (serde_json::from_slice::<Value>(&body), entry.as_object_mut()) {
-        let is_outcome = body.get("resourceType").and_then(Value::as_str) == Some("OperationOutcome");
+    if let (Ok(body), Some(entry)) = (serde_json::from_slice::<Value>(&body), entry.as_object_mut())
+    {
+        let is_outcome =
+            body.get("resourceType").and_then(Value::as_str) == Some("OperationOutcome");
         match (is_outcome, told.as_object_mut()) {
             (true, Some(told)) => told.insert("outcome".to_owned(), body),
             (true, None) => None,

@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn a_version_is_read_as_it_is_written() {
-        for (text, epoch, number) in [("1", 1, 1), ("27", 1, 27), ("2.1", 2, 1), ("12.340", 12, 340)] {
+        for (text, epoch, number) in
+            [("1", 1, 1), ("27", 1, 27), ("2.1", 2, 1), ("12.340", 12, 340)]
+        {
             let version = Version { epoch, number };
             assert_eq!(Version::parse(text), Some(version));
             assert_eq!(version.to_string(), text);

@@ -23,7 +23,7 @@ use super::{
     Validation,
     ask::Ask,
     audit,
-    chart::{Chart, Found, without_history},
+    chart::{Chart, Found, expression, without_history},
     error::FhirError,
     patch::Patch,
     reverts::reverts,
@@ -55,6 +55,8 @@ pub(crate) struct Prepared {
     pub command: Option<Command>,
     /// What stands, on which the write goes on.
     pub standing: Option<Value>,
+    /// The elements of it in conflict.
+    disputed: Vec<String>,
     /// The change behind which it was made, where it is merged with what came since.
     base: Option<ChangeHash>,
     /// What it is answered with.
@@ -139,9 +141,12 @@ async fn room_for(
         && !hub.has_patient(patient).await?
     {
         let text = "the patient that the resource refers to does not exist";
-        let element = chartroom_engine::document::patient_path(ask.resource_type).unwrap_or("subject");
+        let element =
+            chartroom_engine::document::patient_path(ask.resource_type).unwrap_or("subject");
         let expression = format!("{}.{element}.reference", ask.resource_type);
-        return Err(FhirError::one(StatusCode::UNPROCESSABLE_ENTITY, "not-found", text).at(&expression));
+        return Err(
+            FhirError::one(StatusCode::UNPROCESSABLE_ENTITY, "not-found", text).at(&expression)
+        );
     }
     Ok(wanted)
 }
@@ -190,12 +195,15 @@ fn prepare_on(
     let current = chart.current(ask.resource_type, &ask.id);
     let mut prepared = unprepared(ask, room);
     prepared.standing = current.as_ref().and_then(Found::bare);
+    prepared.disputed = current.as_ref().map(|found| found.disputed.clone()).unwrap_or_default();
     if ask.if_none_match.is_some() && prepared.standing.is_some() {
         return Err(FhirError::stale("the resource exists, and If-None-Match says it must not"));
     }
     let said = ask.if_match.or_else(|| version_in(wanted).filter(|_| current.is_some()));
     match (current, said) {
-        (None, Some(_)) => Err(FhirError::stale("there is no such resource to match If-Match with")),
+        (None, Some(_)) => {
+            Err(FhirError::stale("there is no such resource to match If-Match with"))
+        }
         (None, None) => prepared.make(ask, wanted, None),
         (Some(found), Some(said)) if said == found.version => prepared.make(ask, wanted, None),
         (Some(found), Some(said)) => {
@@ -213,6 +221,7 @@ fn prepare_on(
                 }
                 prepared.reverts = reverts(chart, &found, resource, &ask.caller.author().id);
                 prepared.issues.extend(warnings_of_reverts(&prepared));
+                prepared.issues.extend(warnings_of_choices(&prepared, &found, resource));
             }
             Ok(prepared)
         }
@@ -226,6 +235,7 @@ fn unprepared(ask: &Ask, room: &RoomName) -> Prepared {
         id: ask.id.clone(),
         command: None,
         standing: None,
+        disputed: Vec::new(),
         base: None,
         status: StatusCode::OK,
         reverts: Vec::new(),
@@ -257,10 +267,18 @@ impl Prepared {
             Wanted::Deleted => {
                 self.status = StatusCode::NO_CONTENT;
                 let (resource_type, id) = (self.resource_type.clone(), self.id.clone());
-                self.command = self.standing.is_some().then_some(Command::Delete { resource_type, id });
+                self.command =
+                    self.standing.is_some().then_some(Command::Delete { resource_type, id });
             }
         }
         Ok(self)
+    }
+
+    /// Whether what it goes on is what a document shows.
+    fn still_stands(&self, document: &Document) -> bool {
+        let (now, disputed) = document.resource_with_disputes(&self.resource_type, &self.id);
+        let paths = disputed.iter().map(|name| expression(&self.resource_type, name));
+        now.as_ref().map(without_history) == self.standing && paths.eq(self.disputed.iter().cloned())
     }
 
     /// Whether it is merged with what came since the version that it goes on.
@@ -319,6 +337,19 @@ fn warnings_of_reverts(prepared: &Prepared) -> Vec<Issue> {
     prepared.reverts.iter().map(warning).collect()
 }
 
+/// The conflicts that a write settles whose author may not know of them.
+fn warnings_of_choices(prepared: &Prepared, found: &Found, resource: &Value) -> Vec<Issue> {
+    let standing = prepared.standing.as_ref();
+    let differs = |path: &&String| {
+        let name = path.rsplit('.').next().unwrap_or_default();
+        standing.and_then(|standing| standing.get(name)) != resource.get(name)
+    };
+    let text =
+        "two people's values stood here in conflict, and the request puts one in their place";
+    let warning = |path: &String| Issue::warning("conflict", text).at(path);
+    found.disputed.iter().filter(differs).map(warning).collect()
+}
+
 /// Has writes carried out in one room, as one change, where everything still stands as they were
 /// prepared on.
 pub(crate) async fn carry_out(
@@ -335,15 +366,9 @@ pub(crate) async fn carry_out(
         let Some(command) = together(writes) else { return Ok(Ok(None)) };
         let reverts = writes.iter().flat_map(Prepared::noted_reverts).collect();
         let note = Note { reason: ask.reason.clone(), reverts };
-        let standing: Vec<_> = writes
-            .iter()
-            .map(|write| (write.resource_type.clone(), write.id.clone(), write.standing.clone()))
-            .collect();
+        let expected: Vec<Prepared> = writes.to_vec();
         let decide = move |document: &Document| {
-            let unchanged = standing.iter().all(|(name, id, standing)| {
-                let now = document.resource(name, id).map(|resource| without_history(&resource));
-                now == *standing
-            });
+            let unchanged = expected.iter().all(|write| write.still_stands(document));
             let decision = Decision { command: command.clone(), note: note.clone() };
             unchanged.then_some(decision).ok_or(CommandError::Changed)
         };
@@ -413,15 +438,9 @@ fn conflicts_with(chart: &Chart, resource_type: &str, id: &str, change: &ChangeH
     conflicts
         .flat_map(|conflict| conflict.elements)
         .map(|name| {
-            let expression = match name.strip_prefix('$') {
-                Some(_) => resource_type.to_owned(),
-                None => format!("{resource_type}.{name}"),
-            };
-            Issue::warning(
-                "conflict",
-                "another person wrote this meanwhile; both values stand until somebody chooses",
-            )
-            .at(expression)
+            let text =
+                "another person wrote this meanwhile; both values stand until somebody chooses";
+            Issue::warning("conflict", text).at(expression(resource_type, &name))
         })
         .collect()
 }

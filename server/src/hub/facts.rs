@@ -14,7 +14,11 @@ impl Hub {
     }
 
     /// One fact of a table.
-    pub(crate) async fn fact(&self, table: &str, key: String) -> Result<Option<Vec<u8>>, RoomError> {
+    pub(crate) async fn fact(
+        &self,
+        table: &str,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, RoomError> {
         let table = table.to_owned();
         self.read_storage(move |storage| storage.fact(&table, &key)).await
     }

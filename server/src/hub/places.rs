@@ -97,7 +97,8 @@ impl Hub {
             }
         }
         let facts = self.facts(PATIENTS).await?;
-        let listed = facts.into_iter().filter_map(|(_, listed)| serde_json::from_slice(&listed).ok());
+        let listed =
+            facts.into_iter().filter_map(|(_, listed)| serde_json::from_slice(&listed).ok());
         let list: Arc<Vec<Listed>> = Arc::new(listed.collect());
         *self.patients.lock() = Patients { written, list: Arc::clone(&list) };
         Ok(list)

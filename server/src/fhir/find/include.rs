@@ -6,7 +6,11 @@ use chartroom_engine::RoomName;
 use chartroom_fhir::search::{Query, included as followed, revinclude_query};
 
 use super::{Match, matching};
-use crate::fhir::{ask::Ask, chart::{Chart, Found}, error::FhirError};
+use crate::fhir::{
+    ask::Ask,
+    chart::{Chart, Found},
+    error::FhirError,
+};
 
 /// Resources that come with a page at most.
 const INCLUDED_MAX: usize = 1000;

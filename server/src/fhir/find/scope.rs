@@ -90,9 +90,8 @@ async fn patients(ask: &Ask, query: &Query) -> Result<Scope, FhirError> {
     }
     let listed = hub.patients().await?;
     let matching = listed.iter().filter(|patient| query.may_match(&patient.resource));
-    let rooms = matching.filter_map(|patient| {
-        RoomName::patient(patient.resource.get("id")?.as_str()?).ok()
-    });
+    let rooms = matching
+        .filter_map(|patient| RoomName::patient(patient.resource.get("id")?.as_str()?).ok());
     Ok(Scope::Rooms(rooms.collect()))
 }
 

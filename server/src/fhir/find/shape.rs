@@ -57,7 +57,8 @@ mod tests {
             "resourceType": "Patient", "id": "1", "text": {"status": "generated"},
             "gender": "female", "birthDate": "1970-01-01", "_birthDate": {"id": "b"},
         });
-        let asked = |name: &str, value: &str| shape(&[(name.to_owned(), value.to_owned())], &patient);
+        let asked =
+            |name: &str, value: &str| shape(&[(name.to_owned(), value.to_owned())], &patient);
         let part = asked("_elements", "birthDate");
         assert_eq!(part["birthDate"], "1970-01-01");
         assert_eq!(part["_birthDate"]["id"], "b");

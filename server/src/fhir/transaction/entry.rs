@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Interaction;
 use crate::fhir::{
-    ask::{Ask, pairs},
+    ask::{Ask, Return, pairs},
     error::FhirError,
     find,
     table::understand,
@@ -38,8 +38,9 @@ impl Entry {
         };
         let text = |name: &str| request.get(name).and_then(Value::as_str).map(str::to_owned);
         let method = text("method").and_then(|method| method.parse::<Method>().ok());
-        let method = method
-            .ok_or_else(|| FhirError::invalid("the request has no HTTP method").at("request.method"))?;
+        let method = method.ok_or_else(|| {
+            FhirError::invalid("the request has no HTTP method").at("request.method")
+        })?;
         let url = text("url")
             .ok_or_else(|| FhirError::invalid("the request has no url").at("request.url"))?;
         let bare = url.strip_prefix(&outer.base).unwrap_or(&url);
@@ -49,6 +50,10 @@ impl Entry {
             return Err(FhirError::invalid("a Bundle is not posted in a Bundle").at("request.url"));
         }
         let if_match = text("ifMatch").map(|tag| Version::of_etag(&tag)).transpose();
+        let mut prefer = outer.prefer;
+        if !matches!(matched.interaction, Interaction::Read | Interaction::Search) {
+            prefer.returns.get_or_insert(Return::Minimal);
+        }
         let (content_type, body) = body_of(matched.interaction, resource.as_ref())?;
         let ask = Ask {
             url: format!("{}/{}", outer.base, path.trim_matches('/')),
@@ -56,6 +61,7 @@ impl Entry {
             id: matched.id,
             version: matched.version,
             query: pairs(query.as_bytes()),
+            prefer,
             if_match: if_match.map_err(|error| error.at("request.ifMatch"))?,
             if_none_match: text("ifNoneMatch"),
             if_none_exist: text("ifNoneExist"),
@@ -84,7 +90,10 @@ impl Entry {
 
 /// The body of the request that an entry stands for. A patch comes as a Binary (FHIR R4,
 /// http.html#patch).
-fn body_of(interaction: Interaction, resource: Option<&Value>) -> Result<(String, Bytes), FhirError> {
+fn body_of(
+    interaction: Interaction,
+    resource: Option<&Value>,
+) -> Result<(String, Bytes), FhirError> {
     let Some(resource) = resource else { return Ok((String::new(), Bytes::new())) };
     if interaction != Interaction::Patch {
         let body = serde_json::to_vec(resource).unwrap_or_default();
@@ -94,7 +103,8 @@ fn body_of(interaction: Interaction, resource: Option<&Value>) -> Result<(String
     use base64::Engine as _;
     let data = base64::engine::general_purpose::STANDARD.decode(text("data"));
     let data = data.map_err(|_| {
-        FhirError::invalid("a patch comes as a Binary with contentType and data").at("resource.data")
+        FhirError::invalid("a patch comes as a Binary with contentType and data")
+            .at("resource.data")
     })?;
     Ok((text("contentType").to_owned(), data.into()))
 }

@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{CompartmentError, ShapeError};
-use crate::change::Refusal;
-
 /// One typed edit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -114,8 +112,13 @@ pub enum CommandError {
     #[error("the resource changed meanwhile")]
     Changed,
     /// A change that was made elsewhere is not taken.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
+    #[error("{message}")]
+    Refused {
+        /// The refusal's code.
+        code: &'static str,
+        /// What it says.
+        message: String,
+    },
     /// Automerge refused the write, which is our error.
     #[error("the change could not be written")]
     Write,
@@ -139,7 +142,7 @@ impl CommandError {
             Self::NotActive => "not-active",
             Self::WrongStatus => "wrong-status",
             Self::Changed => "changed",
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused { code, .. } => code,
             Self::Write => "internal",
         }
     }

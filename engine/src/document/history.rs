@@ -16,8 +16,10 @@ pub(crate) struct Message {
     /// The change belongs to an import.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub import: bool,
-    /// What else the server notes.
-    #[serde(default, flatten)]
+    /// What else the server notes. A browser hears of what follows from it by the server's events, and
+    /// is built without it.
+    #[serde(default, skip_serializing_if = "Note::is_empty")]
+    #[cfg_attr(target_arch = "wasm32", serde(skip))]
     pub note: Note,
 }
 
@@ -34,6 +36,10 @@ pub struct Note {
 }
 
 impl Note {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The elements of one resource that it puts back.
     pub(crate) fn reverts_of(&self, resource_type: &str, id: &str) -> Vec<String> {
         let of = format!("{resource_type}/{id}.");

@@ -29,7 +29,7 @@ impl Room {
     ) {
         let change = match open(&offer.chunk) {
             Ok(change) => change,
-            Err(refusal) => return applied.answers.push((ticket, Err(refusal.into()))),
+            Err(refusal) => return applied.answers.push((ticket, Err(refused(&refusal)))),
         };
         self.members.insert(OFFERING, Member::new(Some(offer.author.clone()), true, false));
         let verdict = self.consider(now_ms, OFFERING, &change, applied);
@@ -47,7 +47,7 @@ impl Room {
             Verdict::Waits => Err(Refusal::MissingDependencies),
             Verdict::Refused(refusal) => Err(refusal),
         };
-        applied.answers.push((ticket, result.map_err(CommandError::from)));
+        applied.answers.push((ticket, result.map_err(|refusal| refused(&refusal))));
     }
 
     /// Refuses offers of which one did harm.
@@ -57,11 +57,15 @@ impl Room {
         }
         for work in &self.inbox {
             if let Work::Offered { ticket, .. } = work {
-                let result = Err(Refusal::NotApplicable.into());
+                let result = Err(refused(&Refusal::NotApplicable));
                 self.outputs.push_back(Output::Answered { ticket: *ticket, result });
             }
         }
     }
+}
+
+fn refused(refusal: &Refusal) -> CommandError {
+    CommandError::Refused { code: refusal.code(), message: refusal.to_string() }
 }
 
 /// The change in a chunk.

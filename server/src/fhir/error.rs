@@ -169,7 +169,7 @@ impl From<CommandError> for FhirError {
             | CommandError::ConflictOpen
             | CommandError::NotActive
             | CommandError::WrongStatus
-            | CommandError::Refused(_) => (StatusCode::UNPROCESSABLE_ENTITY, "business-rule"),
+            | CommandError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "business-rule"),
             CommandError::Write => (StatusCode::INTERNAL_SERVER_ERROR, "exception"),
         };
         Self::one(status, code, error.to_string())

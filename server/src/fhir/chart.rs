@@ -116,6 +116,11 @@ impl Chart {
         self.document.heads()
     }
 
+    /// Whether the copy has all that a document has.
+    pub fn has(&self, document: &Document) -> bool {
+        document.heads().iter().all(|head| self.document.contains(head))
+    }
+
     /// Bytes that the copy costs, about.
     pub fn bytes(&self) -> u64 {
         // Twice what a room's document costs: resources as JSON come beside it.

@@ -22,7 +22,16 @@ struct Kept {
     document: DocumentId,
     used: u64,
     bytes: u64,
-    chart: Arc<Mutex<Option<Chart>>>,
+    slot: Arc<Slot>,
+}
+
+/// Where a copy is.
+#[derive(Default)]
+struct Slot {
+    /// Who looks, looks alone; the others wait without holding a thread.
+    chart: Arc<tokio::sync::Mutex<Option<Chart>>>,
+    /// The heads and the last event that the copy had at the last look.
+    known: Mutex<Option<(Vec<ChangeHash>, u64)>>,
 }
 
 /// All of them.
@@ -60,21 +69,18 @@ impl Charts {
         look: impl FnOnce(&mut Chart) -> T + Send + 'static,
     ) -> Result<T, RoomError> {
         let (id, slot) = (room.id().clone(), self.slot(&room.id().document_id()));
-        let known = slot.lock().as_ref().map(|chart| (chart.heads(), chart.event_seq));
-        let (heads, seen) = known.unzip();
+        let (heads, seen) = slot.known.lock().clone().unzip();
         let (news, event_seq) =
             room.read(move |room| (news(room, heads), room.event_seq())).await?;
         let seen = seen.filter(|_| !matches!(news, News::All(..))).unwrap_or(0);
         let times = times(hub, &id, seen, event_seq).await?;
-        let looking = {
-            let slot = Arc::clone(&slot);
-            move || {
-                let mut slot = slot.lock();
-                let chart = renewed(&mut slot, news)?;
-                chart.note_times(times);
-                chart.event_seq = chart.event_seq.max(event_seq);
-                Some((look(chart), chart.bytes()))
-            }
+        let mut copy = Arc::clone(&slot.chart).lock_owned().await;
+        let looking = move || {
+            let chart = renewed(&mut copy, news)?;
+            chart.note_times(times);
+            chart.event_seq = chart.event_seq.max(event_seq);
+            *slot.known.lock() = Some((chart.heads(), chart.event_seq));
+            Some((look(chart), chart.bytes()))
         };
         // Reading a chart anew takes a second where it is large.
         let looked = tokio::task::spawn_blocking(looking).await;
@@ -116,16 +122,16 @@ impl Charts {
         tokio::task::spawn_blocking(looking).await.map(Some).map_err(|_| RoomError::Ended)
     }
 
-    fn slot(&self, document: &DocumentId) -> Arc<Mutex<Option<Chart>>> {
+    fn slot(&self, document: &DocumentId) -> Arc<Slot> {
         let used = self.uses.fetch_add(1, Ordering::Relaxed);
         let mut kept = self.kept.lock();
         if let Some(known) = kept.iter_mut().find(|kept| kept.document == *document) {
             known.used = used;
-            return Arc::clone(&known.chart);
+            return Arc::clone(&known.slot);
         }
-        let chart = Arc::default();
-        kept.push(Kept { document: *document, used, bytes: 0, chart: Arc::clone(&chart) });
-        chart
+        let slot = Arc::default();
+        kept.push(Kept { document: *document, used, bytes: 0, slot: Arc::clone(&slot) });
+        slot
     }
 
     /// Notes what a copy costs, and lets those go that were not used for longest.
@@ -161,6 +167,8 @@ fn news(room: &chartroom_engine::Room, known: Option<Vec<ChangeHash>>) -> News {
 /// The copy with the news in it; `None` where they do not fit.
 fn renewed(slot: &mut Option<Chart>, news: News) -> Option<&mut Chart> {
     match news {
+        // Somebody else may have been faster.
+        News::All(document, _) if slot.as_ref().is_some_and(|chart| chart.has(&document)) => {}
         News::All(document, people) => *slot = Some(Chart::of(*document, people)),
         News::Some(chunks, people) => {
             let followed = slot.as_mut().is_some_and(|chart| chart.follow(chunks, people));

@@ -19,6 +19,7 @@ const TABLE: &str = "audit";
 const SYSTEM: &str = "urn:chartroom:audit";
 
 /// An act.
+#[derive(Debug, Clone)]
 pub(crate) struct Act<'a> {
     /// One of our own codes, such as `edit-reverted`.
     pub code: &'static str,
@@ -28,6 +29,8 @@ pub(crate) struct Act<'a> {
     pub about: Vec<(String, Vec<&'a str>)>,
     /// The rooms in which it is marked.
     pub rooms: Vec<RoomName>,
+    /// Whether it ended halfway.
+    pub failed: bool,
 }
 
 /// Notes that writes put back what others wrote, where they do.
@@ -43,7 +46,8 @@ pub(crate) async fn reverts(ask: &Ask, writes: &[Prepared]) -> Result<(), FhirEr
         return Ok(());
     }
     let rooms = writes.first().map(|write| write.room.clone()).into_iter().collect();
-    note(ask, Act { code: "edit-reverted", action: "U", about, rooms }).await.map(drop)
+    let act = Act { code: "edit-reverted", action: "U", about, rooms, failed: false };
+    note(ask, act).await.map(drop)
 }
 
 /// Notes an act, durably; gives the id of what was noted.
@@ -97,7 +101,8 @@ fn event(ask: &Ask, id: &str, now_ms: u64, act: Act<'_>) -> Value {
         "subtype": [{ "system": SYSTEM, "code": act.code }],
         "action": act.action,
         "recorded": when,
-        "outcome": "0",
+        // FHIR R4, audit-event-outcome: success, serious failure.
+        "outcome": if act.failed { "8" } else { "0" },
         "agent": [{
             "who": { "identifier": { "value": author.id }, "display": author.name },
             "requestor": true,

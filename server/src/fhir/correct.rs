@@ -5,10 +5,13 @@
 //! none; asked again, the act goes on where it ended. Both charts are marked with a Provenance that
 //! names the AuditEvent; only that names both patients.
 
+mod parameters;
+mod transfer;
+
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::{
-    Command, Decision, Plan, RoomName,
-    document::{Note, patient_path, room_of},
+    Command, RoomName,
+    document::{patient_path, room_of},
     limits::IMPORT_CHUNK_RESOURCES,
     time,
 };
@@ -18,13 +21,15 @@ use uuid::Uuid;
 
 use super::{
     answer,
-    ask::{Ask, short},
+    ask::Ask,
     audit::{self, Act},
     chart::{Chart, Found, without_history},
     error::FhirError,
     write::judge,
 };
 use crate::clock;
+use parameters::Parameters;
+use transfer::{Transfer, write};
 
 /// The system of the codes that marks have.
 const SYSTEM: &str = "urn:chartroom:activity";
@@ -56,7 +61,10 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     let look = move |chart: &mut Chart| chart.current(name, &id);
     let found = ask.fhir.charts.look_at(hub, &source, look).await?.flatten();
     let found = found.filter(|found| !found.deleted).ok_or_else(FhirError::not_found)?;
-    let (resource, left_out) = moved(&ask, &found, &source, (&from, &to)).await?;
+    let left_out = left_behind(&ask, &found, &source).await?;
+    let patients = (from.clone(), to.clone());
+    let make = |found: &Found| without(renamed(found, &patients), &left_out);
+    let resource = make(&found);
     judge(&ask, &resource)?;
     if room_of(&resource).ok().as_ref() != Some(&target) {
         return Err(FhirError::rule(
@@ -64,20 +72,22 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
         ));
     }
     let reference = format!("{}/{}", ask.resource_type, ask.id);
-    let about = vec![
-        (reference.clone(), Vec::new()),
-        (patient(&from), Vec::new()),
-        (patient(&to), Vec::new()),
-    ];
-    let rooms = vec![source.clone(), target.clone()];
-    let event =
-        audit::note(&ask, Act { code: "wrong-patient-corrected", action: "U", about, rooms })
-            .await?;
-    let mark = Mark { ask: &ask, activity: "wrong-patient-corrected", event: &event };
-    let put = Command::Put { resource };
-    write(&ask, &target, vec![put, mark.of(&[&reference, &patient(&to)])]).await?;
-    let delete = Command::Delete { resource_type: found.resource_type, id: found.id };
-    write(&ask, &source, vec![delete, mark.of(&[&reference, &patient(&from)])]).await?;
+    let about = [reference.clone(), patient(&from), patient(&to)];
+    let act = act("wrong-patient-corrected", &about, [&source, &target]);
+    let event = audit::note(&ask, act.clone()).await?;
+    let mark = Mark { ask: &ask, activity: act.code, event: &event };
+    let transfer = Transfer {
+        source: &source,
+        target: &target,
+        import: false,
+        marks: vec![
+            (&target, mark.of(&[&reference, &patient(&to)])),
+            (&source, mark.of(&[&reference, &patient(&from)])),
+        ],
+    };
+    let keys = vec![(found.resource_type.clone(), found.id.clone())];
+    let moved = transfer.run(&ask, keys, make).await;
+    ended(&ask, act, moved).await?;
     let done = done(format!("{reference} is in the other chart now"));
     let left_out = left_out.iter().map(|element| {
         let text = "it refers to what stays in the other chart, and is left out";
@@ -104,31 +114,54 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
     let others =
         others.into_iter().filter(|found| found.resource_type != "Provenance" || !is_mark(found));
     let others: Vec<Found> = others.collect();
-    free(&ask, &target, &others).await?;
-    let about = vec![(patient(&from), Vec::new()), (patient(&to), Vec::new())];
-    let rooms = vec![source.clone(), target.clone()];
-    let event =
-        audit::note(&ask, Act { code: "patients-merged", action: "U", about, rooms }).await?;
-    let mark = Mark { ask: &ask, activity: "patients-merged", event: &event };
-    for chunk in others.chunks(IMPORT_CHUNK_RESOURCES) {
-        let resources = chunk.iter().map(|found| renamed(found, (&from, &to))).collect();
-        write(&ask, &target, vec![Command::Import { resources }]).await?;
-    }
-    let (old, new) = links;
-    write(&ask, &target, vec![Command::Put { resource: new }, mark.of(&[&patient(&to)])]).await?;
-    let mut commands: Vec<Command> = others
-        .iter()
-        .map(|found| Command::Delete {
-            resource_type: found.resource_type.clone(),
-            id: found.id.clone(),
-        })
-        .collect();
-    commands.extend([Command::Put { resource: old }, mark.of(&[&patient(&from)])]);
-    for chunk in commands.chunks(chartroom_engine::limits::BATCH_RESOURCES_MAX) {
-        write(&ask, &source, chunk.to_vec()).await?;
-    }
+    let patients = (from.clone(), to.clone());
+    free(&ask, &target, &others, &patients).await?;
+    let act = act("patients-merged", &[patient(&from), patient(&to)], [&source, &target]);
+    let event = audit::note(&ask, act.clone()).await?;
+    let mark = Mark { ask: &ask, activity: act.code, event: &event };
+    let marks = (mark.of(&[&patient(&to)]), mark.of(&[&patient(&from)]));
+    let merged = merge(&ask, (&source, &target), &others, &patients, links, marks).await;
+    ended(&ask, act, merged).await?;
     let text = format!("{} resources are in the chart of {} now", others.len(), patient(&to));
     Ok(answer::json(StatusCode::OK, &outcome(&[done(text)])))
+}
+
+/// Moves all resources, then links the two Patients and marks both charts.
+async fn merge(
+    ask: &Ask,
+    (source, target): (&RoomName, &RoomName),
+    others: &[Found],
+    patients: &(String, String),
+    (old, new): (Value, Value),
+    (in_target, in_source): (Command, Command),
+) -> Result<(), FhirError> {
+    let transfer = Transfer { source, target, import: true, marks: Vec::new() };
+    for chunk in others.chunks(IMPORT_CHUNK_RESOURCES) {
+        let key = |found: &Found| (found.resource_type.clone(), found.id.clone());
+        let keys = chunk.iter().map(key).collect();
+        transfer.run(ask, keys, |found| renamed(found, patients)).await?;
+    }
+    write(ask, target, vec![Command::Put { resource: new }, in_target]).await?;
+    write(ask, source, vec![Command::Put { resource: old }, in_source]).await
+}
+
+/// An act on two charts.
+fn act<'a>(code: &'static str, about: &[String], rooms: [&RoomName; 2]) -> Act<'a> {
+    Act {
+        code,
+        action: "U",
+        about: about.iter().map(|reference| (reference.clone(), Vec::new())).collect(),
+        rooms: rooms.into_iter().cloned().collect(),
+        failed: false,
+    }
+}
+
+/// Notes an act that ended halfway.
+async fn ended(ask: &Ask, act: Act<'_>, result: Result<(), FhirError>) -> Result<(), FhirError> {
+    if result.is_err() {
+        audit::note(ask, Act { failed: true, ..act }).await?;
+    }
+    result
 }
 
 /// The two Patients as they are linked with each other: the one that is replaced, and the one that
@@ -175,14 +208,22 @@ fn link(resource: &mut Value, other: &str, kind: &str) {
 
 /// Refuses a merge where both charts have a resource with one type and id that differ: which is which
 /// nobody could say.
-async fn free(ask: &Ask, target: &RoomName, others: &[Found]) -> Result<(), FhirError> {
-    let keys: Vec<_> =
-        others.iter().map(|found| (found.resource_type.clone(), found.id.clone())).collect();
+async fn free(
+    ask: &Ask,
+    target: &RoomName,
+    others: &[Found],
+    patients: &(String, String),
+) -> Result<(), FhirError> {
+    let moving: Vec<_> = others
+        .iter()
+        .map(|found| (found.resource_type.clone(), found.id.clone(), renamed(found, patients)))
+        .collect();
     let look = move |chart: &mut Chart| {
-        let mut live = |(name, id): &(String, String)| {
-            chart.current(name, id).is_some_and(|found| !found.deleted)
+        let mut differs = |(name, id, resource): &(String, String, Value)| {
+            let there = chart.current(name, id).and_then(|found| found.bare());
+            there.is_some_and(|there| there != *resource)
         };
-        keys.iter().filter(|key| live(key)).count()
+        moving.iter().filter(|moving| differs(moving)).count()
     };
     let taken = ask.fhir.charts.look_at(ask.caller.hub(), target, look).await?.unwrap_or(0);
     if taken == 0 {
@@ -196,38 +237,35 @@ fn all(chart: &mut Chart) -> Vec<Found> {
     chart.types().iter().flat_map(|name| chart.collection(name)).collect()
 }
 
-/// A resource as the other chart takes it, and the elements that refer to what stays behind.
-async fn moved(
+/// The elements of a resource that refer to what is in its chart, and stay behind.
+async fn left_behind(
     ask: &Ask,
     found: &Found,
     source: &RoomName,
-    patients: (&str, &str),
-) -> Result<(Value, Vec<String>), FhirError> {
-    let mut resource = renamed(found, patients);
+) -> Result<Vec<String>, FhirError> {
     let mut left_out = Vec::new();
-    let elements: Vec<(String, Value)> = resource
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    for (name, value) in elements {
-        for (kind, id) in references(&value) {
+    for (name, value) in found.resource.as_object().into_iter().flatten() {
+        for (kind, id) in references(value).into_iter().filter(|(kind, _)| kind != "Patient") {
             let place = ask.caller.hub().place_of(&kind, &id).await?;
             if place.as_ref() == Some(source) {
-                left_out.push(name);
+                left_out.push(name.clone());
                 break;
             }
         }
     }
+    Ok(left_out)
+}
+
+/// A resource without these elements.
+fn without(mut resource: Value, elements: &[String]) -> Value {
     if let Some(members) = resource.as_object_mut() {
-        members.retain(|name, _| !left_out.contains(name));
+        members.retain(|name, _| !elements.contains(name));
     }
-    Ok((resource, left_out))
+    resource
 }
 
 /// A resource in which one patient is another.
-fn renamed(found: &Found, (from, to): (&str, &str)) -> Value {
+fn renamed(found: &Found, (from, to): &(String, String)) -> Value {
     let mut resource = without_history(&found.resource);
     rename(&mut resource, &patient(from), &patient(to));
     resource
@@ -304,21 +342,6 @@ fn is_mark(found: &Found) -> bool {
     found.resource.pointer("/activity/coding/0/system").and_then(Value::as_str) == Some(SYSTEM)
 }
 
-/// Writes several commands as one change.
-async fn write(ask: &Ask, room: &RoomName, mut commands: Vec<Command>) -> Result<(), FhirError> {
-    let command = match commands.len() {
-        1 => commands.remove(0),
-        _ => Command::Batch { commands },
-    };
-    let note = Note { reason: ask.reason.clone(), reverts: Vec::new() };
-    let plan = Plan(std::sync::Arc::new(move |_| {
-        Ok(Decision { command: command.clone(), note: note.clone() })
-    }));
-    let room = ask.caller.hub().open_latest(room).await?;
-    room.plan(ask.caller.author().clone(), plan).await??;
-    Ok(())
-}
-
 /// The chart of a patient who exists.
 async fn charted(ask: &Ask, id: &str, parameter: &str) -> Result<RoomName, FhirError> {
     let room = RoomName::patient(id).ok();
@@ -335,43 +358,4 @@ fn patient(id: &str) -> String {
 
 fn done(text: String) -> Issue {
     Issue { severity: Severity::Information, ..Issue::error("informational", text) }
-}
-
-/// The Parameters of an operation.
-struct Parameters(Value);
-
-impl Parameters {
-    fn of(ask: &Ask) -> Result<Self, FhirError> {
-        ask.only_json()?;
-        let body = ask.json()?;
-        if body.get("resourceType").and_then(Value::as_str) != Some("Parameters") {
-            return Err(FhirError::invalid("an operation takes Parameters").at("resourceType"));
-        }
-        Ok(Self(body))
-    }
-
-    fn named(&self, name: &str) -> Option<&Value> {
-        let all = self.0.get("parameter").and_then(Value::as_array)?;
-        all.iter().find(|parameter| parameter.get("name").and_then(Value::as_str) == Some(name))
-    }
-
-    /// The id of the patient that a parameter refers to.
-    fn patient(&self, name: &str) -> Result<String, FhirError> {
-        let reference =
-            self.named(name).and_then(|p| p.pointer("/valueReference/reference")?.as_str());
-        let id =
-            reference.and_then(|reference| reference.rsplit_once("Patient/").map(|(_, id)| id));
-        id.map(str::to_owned).ok_or_else(|| {
-            let text = format!("the parameter `{name}` is a reference to a Patient");
-            FhirError::one(StatusCode::BAD_REQUEST, "required", text).at("Parameters.parameter")
-        })
-    }
-
-    fn reason(&self) -> Result<String, FhirError> {
-        let reason = self.named("reason").and_then(|p| p.get("valueString")?.as_str());
-        reason.filter(|reason| !reason.trim().is_empty()).map(short).ok_or_else(|| {
-            let text = "the parameter `reason` says why, as a string";
-            FhirError::one(StatusCode::BAD_REQUEST, "required", text).at("Parameters.parameter")
-        })
-    }
 }

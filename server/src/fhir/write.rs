@@ -278,7 +278,8 @@ impl Prepared {
     fn still_stands(&self, document: &Document) -> bool {
         let (now, disputed) = document.resource_with_disputes(&self.resource_type, &self.id);
         let paths = disputed.iter().map(|name| expression(&self.resource_type, name));
-        now.as_ref().map(without_history) == self.standing && paths.eq(self.disputed.iter().cloned())
+        now.as_ref().map(without_history) == self.standing
+            && paths.eq(self.disputed.iter().cloned())
     }
 
     /// Whether it is merged with what came since the version that it goes on.

@@ -276,14 +276,15 @@ fn rename(value: &mut Value, from: &str, to: &str) {
         Value::Array(items) => items.iter_mut().for_each(|item| rename(item, from, to)),
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(text) if name == "reference" => {
-                        let bare = text.split("/_history").next().unwrap_or_default();
-                        if bare == from || bare.ends_with(&format!("/{from}")) {
-                            to.clone_into(text);
-                        }
+                if let Value::String(text) = member
+                    && name == "reference"
+                {
+                    let bare = text.split("/_history").next().unwrap_or_default();
+                    if bare == from || bare.ends_with(&format!("/{from}")) {
+                        to.clone_into(text);
                     }
-                    _ => rename(member, from, to),
+                } else {
+                    rename(member, from, to);
                 }
             }
         }

@@ -228,7 +228,7 @@ pub(super) fn matching(chart: &mut Chart, query: &Query) -> Vec<Found> {
     all
 }
 
-fn sort(query: &Query, found: &mut Vec<Match>) {
+fn sort(query: &Query, found: &mut [Match]) {
     let mut resources: Vec<Arc<Value>> =
         found.iter().map(|(_, found)| Arc::clone(&found.resource)).collect();
     query.sort(&mut resources);

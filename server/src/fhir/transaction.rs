@@ -237,7 +237,20 @@ fn wanted(entry: &Entry) -> Result<Option<Wanted>, FhirError> {
             Some(Wanted::Patched(Patch::parse(&entry.ask.content_type, &entry.ask.body)?))
         }
         Interaction::Delete => Some(Wanted::Deleted),
-        _ => None,
+        Interaction::Read
+        | Interaction::Vread
+        | Interaction::Search
+        | Interaction::HistoryInstance
+        | Interaction::HistoryType
+        | Interaction::Everything
+        | Interaction::Capabilities => None,
+        Interaction::Bundle
+        | Interaction::Import
+        | Interaction::CorrectPatient
+        | Interaction::MergePatients => {
+            return Err(FhirError::invalid("an operation that writes is no part of a transaction")
+                .at("request.url"));
+        }
     })
 }
 

@@ -128,12 +128,12 @@ impl References {
         let Some(mut resource) = entry.resource.take() else { return Ok(()) };
         let mut searches = Vec::new();
         self.rewrite(&mut resource, &mut searches);
+        searches.sort();
+        searches.dedup();
         let mut found = HashMap::new();
         for search in searches {
-            if !found.contains_key(&search) {
-                let reference = self.search(&entry.ask, &search).await?;
-                found.insert(search, reference);
-            }
+            let reference = self.search(&entry.ask, &search).await?;
+            found.insert(search, reference);
         }
         if !found.is_empty() {
             Self { by_url: found }.rewrite(&mut resource, &mut Vec::new());
@@ -150,15 +150,18 @@ impl References {
             Value::Array(items) => items.iter_mut().for_each(|item| self.rewrite(item, searches)),
             Value::Object(members) => {
                 for (name, member) in members {
-                    match member {
-                        Value::String(text) if name == "reference" || text.starts_with(URN) => {
-                            if let Some(relative) = self.by_url.get(text.as_str()) {
-                                text.clone_from(relative);
-                            } else if name == "reference" && is_search(text) {
-                                searches.push(text.clone());
-                            }
-                        }
-                        _ => self.rewrite(member, searches),
+                    let Value::String(text) = member else {
+                        self.rewrite(member, searches);
+                        continue;
+                    };
+                    let is_reference = name == "reference";
+                    if !is_reference && !text.starts_with(URN) {
+                        continue;
+                    }
+                    if let Some(relative) = self.by_url.get(text.as_str()) {
+                        text.clone_from(relative);
+                    } else if is_reference && is_search(text) {
+                        searches.push(text.clone());
                     }
                 }
             }

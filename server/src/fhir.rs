@@ -41,6 +41,7 @@ use axum::{
     routing::any,
 };
 use chartroom_engine::{RoomName, limits};
+use tokio::task::JoinHandle;
 use tower_http::compression::CompressionLayer;
 
 use crate::{
@@ -151,8 +152,16 @@ pub(crate) fn router(config: FhirConfig) -> Router<HubRef> {
     router.layer(CompressionLayer::new())
 }
 
-/// Lists where everything is in stores of earlier versions; once, beside everything.
-pub(crate) async fn list_places(hub: Arc<Hub>) {
+/// Lists where everything is in stores of earlier versions: once, beside everything; a store without
+/// rooms is listed when this returns.
+pub(crate) async fn start(hub: &Arc<Hub>) -> JoinHandle<()> {
+    if hub.list().await.is_ok_and(|rooms| rooms.is_empty()) {
+        list_places(Arc::clone(hub)).await;
+    }
+    tokio::spawn(list_places(Arc::clone(hub)))
+}
+
+async fn list_places(hub: Arc<Hub>) {
     if let Err(error) = hub.list_places().await
         && !matches!(error, RoomError::ShuttingDown)
     {

@@ -8,7 +8,7 @@ mod include;
 mod scope;
 mod shape;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::RoomName;
@@ -17,6 +17,7 @@ use chartroom_fhir::{
     search::{Context, Query, Summary, Total},
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{
     answer,
@@ -33,6 +34,10 @@ pub(crate) use shape::shape;
 const FEW_ROOMS: usize = 8;
 /// Matches that are put in order at most.
 const SORTED_MAX: usize = 20_000;
+/// How long a page may take that looks into every room; it is answered as far as it is.
+const LONG: Duration = Duration::from_secs(3);
+/// An id behind those of all resources.
+const BEHIND_ALL: &str = "|";
 /// The form that a POST of a search has.
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -159,7 +164,7 @@ async fn matches(
     Ok(Matches { page, total: Some(total), next })
 }
 
-/// Matches room by room, until the page is full.
+/// Matches room by room, until the page is full or has taken long enough: the next one goes on.
 async fn some(
     ask: &Ask,
     query: &Arc<Query>,
@@ -167,14 +172,20 @@ async fn some(
     scope: Scope,
 ) -> Result<Matches, FhirError> {
     let cursor = page.cursor.as_deref().map(Cursor::parse).transpose()?;
-    let mut found: Vec<Match> = Vec::new();
-    for room in scope.rooms().filter(|room| cursor.as_ref().is_none_or(|c| *room >= c.room)) {
+    let (began, mut found): (Instant, Vec<Match>) = (Instant::now(), Vec::new());
+    let rooms = scope.rooms().filter(|room| cursor.as_ref().is_none_or(|c| *room >= c.room));
+    let mut rooms = rooms.peekable();
+    while let Some(room) = rooms.next() {
         let here = in_room(ask, query, &scope, &room).await?.into_iter();
         found.extend(here.filter(|(room, found)| {
             cursor.as_ref().is_none_or(|cursor| cursor.is_before(room, &found.id))
         }));
         if found.len() > page.count {
             break;
+        }
+        if began.elapsed() > LONG && rooms.peek().is_some() {
+            let next = Some(format!("{room}~{BEHIND_ALL}"));
+            return Ok(Matches { page: found, total: None, next });
         }
     }
     let whole = cursor.is_none() && found.len() <= page.count;

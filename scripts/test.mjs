@@ -33,6 +33,7 @@ const STAGES = [
   { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
   { name: "peers", about: "servers in step: a ring of three, automerge-repo's and samod's, bad ones, `chartroom sync`", counts: "node", run: peers },
+  { name: "fhir", about: "a published FHIR client, people who write at once, and real charts there and back to the digit", counts: "node", run: (onOutput) => endToEnd("fhir", onOutput) },
   { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "speed", about: "what the engine's scenarios cost in instructions, against the table", counts: "node", run: (onOutput) => run("node", ["scripts/instructions.mjs"], { onOutput }) },
   { name: "release", about: "the release server unwinds: a panic in one room leaves the others served", counts: "node", run: release },

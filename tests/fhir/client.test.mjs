@@ -99,6 +99,14 @@ describe("one resource", () => {
     assert.deepEqual(await read(alice, niamh), { ...niamh });
   });
 
+  test("is answered as Prefer: return asks, also where there is something to warn of", async () => {
+    // A time without a zone is taken, with a warning.
+    const body = { resourceType: "Basic", code: { text: "x" }, extension: [{ url: "http://example.org/at", valueDateTime: "2025-12-14T09:18:00" }] };
+    const asked = (kind) => create(alice, body, { Prefer: `return=${kind}` });
+    assert.equal((await asked("OperationOutcome")).resourceType, "OperationOutcome");
+    assert.equal((await asked("representation")).resourceType, "Basic");
+  });
+
   test("is not made anew where nothing differs", async () => {
     const same = await update(alice, without(niamh));
     assert.equal(answered(same).status, 200);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Server, temporaryFolder, until } from "../support/server.mjs";
 import { bare } from "./exact.mjs";
-import { JSON_PATCH, MERGE_PATCH, clientOf, eventsOf, idsIn, resourcesIn, sent, send } from "./people.mjs";
+import { clientOf, idsIn, resourcesIn } from "./people.mjs";
+import { JSON_PATCH, MERGE_PATCH, eventsOf, send, sent } from "./requests.mjs";
 import { allergy, observation, patient, prescription } from "./resources.mjs";
 
 const PATIENT = "niamh";
@@ -251,6 +252,15 @@ describe("forty people at once", () => {
     const answers = await Promise.all(Object.entries(elements).map(([name, value], at) => put(people[at], { [name]: value }, { ...MERGE, ...onVersion(1) })));
     assert.deepEqual(answers.flatMap(warnings), []);
     await check(answers, resource, path, { ...resource, ...elements });
+  });
+
+  test("have a version each by blind updates of one resource, and the last one stands", async () => {
+    const { path, put, stands } = await base(observation(`Patient/${PATIENT}`));
+    const answers = await Promise.all(people.map((person) => put(person, { note: [{ text: person }] })));
+    assert.deepEqual(answers.filter(({ status }) => status !== 200).map(({ status, body }) => `${status} ${body.issue[0].diagnostics}`), []);
+    const history = await sent(200, server, "Alice", "GET", `${path}/_history?_count=100`);
+    assert.deepEqual(history.entry.slice(0, -1).map(({ resource }) => resource.note[0].text).sort(), people.toSorted());
+    assert.deepEqual(await stands(), without(history.entry[0].resource));
   });
 
   test("lose nothing by creates in one chart", async () => {

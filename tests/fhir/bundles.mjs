@@ -1,12 +1,15 @@
 // The bundles of real patients, read with every digit.
 //
 // BUNDLES=/folder takes those below another folder.
+import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { ROOT } from "../support/server.mjs";
-import { mapTexts, read } from "./exact.mjs";
+import { bare, mapTexts, read } from "./exact.mjs";
+import { send } from "./requests.mjs";
 
+const AT_ONCE = 8;
 const SHARED = process.env.BUNDLES ?? join(ROOT, "..", "shared", "data");
 
 /** Their files, practitioners first; none where the folder is absent. */
@@ -30,4 +33,24 @@ export function importable(file) {
   const resources = named.map(({ resource }) => mapTexts(resource, (text, name) => (name === "reference" && text.startsWith("urn:uuid:") ? (relative.get(text) ?? text) : text)));
   // A chart needs its patient.
   return resources.sort((a, b) => (b.resourceType === "Patient") - (a.resourceType === "Patient"));
+}
+
+export const key = ({ resourceType, id }) => `${resourceType}/${id}`;
+
+/** Does something to each item, some at a time. */
+export async function each(items, act) {
+  const waiting = items.values();
+  const work = async () => {
+    for (const item of waiting) await act(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+/** Reads every resource and holds it against what was written. */
+export async function compare(server, resources) {
+  await each(resources, async (resource) => {
+    const answer = await send(server, "Bob", "GET", `/${key(resource)}`);
+    assert.equal(answer.status, 200, key(resource));
+    assert.deepEqual(bare(read(answer.text)), bare(resource), key(resource));
+  });
 }

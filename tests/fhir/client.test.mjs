@@ -261,6 +261,15 @@ describe("a search", () => {
     assert.equal(await dated("2024-03-05T10:00:00+02:00"), 1);
   });
 
+  // FHIR R4, search.html#count: as _summary=count.
+  test("with a _count of 0 is a total and no entries", async () => {
+    for (const parameters of [{ patient: people.ada.id, code: "8867-4" }, { code: "8867-4" }]) {
+      const counted = await search("Observation", { ...parameters, _count: 0 });
+      assert.equal(counted.entry, undefined);
+      assert.equal(counted.total, parameters.patient ? 25 : 26);
+    }
+  });
+
   test("comes page by page, each match once", async () => {
     const whole = await found("Observation", { patient: people.ada.id, _count: 1000 });
     const pages = await pagesOf(alice, await search("Observation", { patient: people.ada.id, _count: 10 }));

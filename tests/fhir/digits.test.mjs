@@ -1,16 +1,14 @@
-// Real charts go in over FHIR and come back to the digit.
+// Real charts go in over FHIR, by PUT and by $import, and come back to the digit.
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Server, temporaryFolder } from "../support/server.mjs";
-import { bundleFiles, importable, textOf } from "./bundles.mjs";
-import { bare, mapTexts, read, write } from "./exact.mjs";
+import { bundleFiles, compare, each, importable, key, textOf } from "./bundles.mjs";
+import { read, write } from "./exact.mjs";
 import { FHIR_JSON, send } from "./requests.mjs";
 
-const AT_ONCE = 8;
 const files = bundleFiles();
 const absent = files.length === 0 && "../shared/data is absent";
-const key = ({ resourceType, id }) => `${resourceType}/${id}`;
 
 let folder, server;
 
@@ -24,28 +22,10 @@ after(async () => {
   await folder?.remove();
 });
 
-/** Does something to each item, some at a time. */
-async function each(items, act) {
-  const waiting = items.values();
-  const work = async () => {
-    for (const item of waiting) await act(item);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
-}
-
 async function timed(what, act) {
   const started = performance.now();
   const count = await act();
   console.log(`${what}: ${count} resources in ${((performance.now() - started) / 1000).toFixed(1)} s`);
-}
-
-/** Reads every resource and holds it against what was written. */
-async function compare(resources) {
-  await each(resources, async (resource) => {
-    const answer = await send(server, "Bob", "GET", `/${key(resource)}`);
-    assert.equal(answer.status, 200, key(resource));
-    assert.deepEqual(bare(read(answer.text)), bare(resource), key(resource));
-  });
 }
 
 async function put(resource) {
@@ -61,7 +41,7 @@ test("numbers come back as they were written", async () => {
   );
   await put(patient);
   await each(observations, put);
-  await compare(observations);
+  await compare(server, observations);
   for (const [n, value] of values.entries()) {
     for (const path of [`/Observation/digits-${n}`, `/Observation/digits-${n}/_history/1`, `/Observation?_id=digits-${n}`, "/Patient/digits/$everything"]) {
       const { text } = await send(server, "Bob", "GET", path);
@@ -78,66 +58,9 @@ test("a chart of plain PUTs comes back to the digit", { skip: absent }, async ()
       const isPatient = ({ resourceType }) => resourceType === "Patient";
       await each(resources.filter(isPatient), put);
       await each(resources.filter((resource) => !isPatient(resource)), put);
-      await compare(resources);
+      await compare(server, resources);
       return resources.length;
     });
-  }
-});
-
-describe("transactions of whole bundles", { skip: absent }, () => {
-  let whole;
-
-  before(async () => {
-    whole = await Server.start(join(folder.path, "whole"));
-  });
-
-  after(() => whole?.end());
-
-  for (const file of files) {
-    test(`${basename(file)} comes back to the digit`, async () => {
-      const text = textOf(file);
-      const { entry } = read(text);
-      const started = performance.now();
-      const answer = await send(whole, "Alice", "POST", "", text);
-      const posted = performance.now();
-      assert.equal(answer.status, 200, answer.text.slice(0, 2000));
-      const { type, entry: answers } = answer.body;
-      assert.equal(type, "transaction-response");
-      assert.equal(answers.length, entry.length);
-      const stored = new Map(entry.map(({ fullUrl, resource }, at) => [fullUrl, placeOf(answers[at].response, resource)]));
-      const expected = entry.map(({ fullUrl, resource }) => {
-        const relative = mapTexts(resource, (text, name) => (name === "reference" ? (stored.get(text) ?? text) : text));
-        return { ...relative, id: stored.get(fullUrl).split("/")[1] };
-      });
-      await compareIn(whole, expected);
-      const seconds = (from, to) => ((to - from) / 1000).toFixed(1);
-      console.log(`${basename(file)}: ${entry.length} resources written in ${seconds(started, posted)} s, read and compared in ${seconds(posted, performance.now())} s`);
-    });
-  }
-
-  /** Where an entry's resource is, as its answer says. */
-  function placeOf({ status, location, etag, lastModified }, { resourceType, id }) {
-    assert.match(status, /^20[01]/);
-    const [, place, version] = /\/fhir\/R4\/(\w+\/[^/]+)\/_history\/(\d+)$/.exec(location);
-    assert.equal(place.split("/")[0], resourceType);
-    assert.equal(etag, `W/"${version}"`);
-    assert.ok(Math.abs(Date.parse(lastModified) - Date.now()) < 60_000);
-    return place;
-  }
-
-  /** Holds what the server has against what was written: charts by $everything, the rest one by one. */
-  async function compareIn(server, expected) {
-    const found = new Map();
-    for (const patient of expected.filter(({ resourceType }) => resourceType === "Patient")) {
-      for (let url = `${server.http}/fhir/R4/${key(patient)}/$everything?_count=1000`; url; ) {
-        const page = read(await (await fetch(url)).text());
-        for (const { resource } of page.entry) found.set(key(resource), resource);
-        url = page.link.find(({ relation }) => relation === "next")?.url;
-      }
-    }
-    const missing = expected.filter((resource) => !found.has(key(resource)));
-    await each(missing, async (resource) => found.set(key(resource), read((await send(server, "Bob", "GET", `/${key(resource)}`)).text)));
-    for (const resource of expected) assert.deepEqual(bare(found.get(key(resource))), bare(resource), key(resource));
   }
 });
 
@@ -169,10 +92,7 @@ describe("$import", { skip: absent }, () => {
     const progress = told.filter(({ outcome, done }) => !outcome && !done).map(({ resources }) => resources);
     assert.ok(progress.length >= 1);
     assert.deepEqual(progress, progress.toSorted((a, b) => a - b));
-    await each(resources, async (resource) => {
-      const { text } = await send(importing, "Bob", "GET", `/${key(resource)}`);
-      assert.deepEqual(bare(read(text)), bare(resource), key(resource));
-    });
+    await compare(importing, resources);
     console.log(`${basename(file)} by $import: ${resources.length} resources in ${((performance.now() - started) / 1000).toFixed(1)} s, progress ${progress.join(", ")}`);
   });
 

@@ -400,6 +400,37 @@ describe("a transaction", () => {
     test("leaves it in strings and canonicals", () => assert.deepEqual([extension("valueString"), extension("valueCanonical")], [urn(12), urn(12)]));
   });
 
+  // FHIR R4, bundle.html#references: relative to the base of the entry's own fullUrl.
+  test("takes a relative reference for what the sender's server has there, not for another patient here", async () => {
+    await update(alice, { ...patient({ family: "Stranger" }), id: "77" });
+    const elsewhere = "http://elsewhere.example.org/fhir";
+    const body = bundle("transaction", [
+      ["POST", "Patient", { ...patient({ family: "Sent" }), id: "77" }, `${elsewhere}/Patient/77`],
+      ["POST", "Observation", observation("Patient/77"), `${elsewhere}/Observation/1`],
+    ]);
+    const answer = await alice.transaction({ body });
+    const [person, rate] = answer.entry.map(({ response }) => response.location.match(/([A-Z]\w+\/[^/]+)\/_history\/1$/)[1]);
+    assert.equal((await alice.request(rate)).subject.reference, person);
+  });
+
+  // FHIR R4, http.html#trules: deletes come first, whatever the order of the entries.
+  test("creates what is not there once its deletes are done", async () => {
+    await update(alice, { ...patient({ mrn: "d1" }), id: "replaced" });
+    const body = bundle("transaction", [
+      ["POST", "Patient", patient({ mrn: "d1" }), undefined, { ifNoneExist: `identifier=${MRN}|d1` }],
+      ["DELETE", "Patient/replaced"],
+    ]);
+    const taken = await alice.transaction({ body }).catch((error) => error.response.status);
+    const { total } = await search("Patient", { identifier: `${MRN}|d1` });
+    assert.equal(total, 1, `answered ${taken.entry?.map(({ response }) => response.status) ?? taken}`);
+  });
+
+  test("creates one resource for two entries with the same ifNoneExist, or is refused", async () => {
+    const once = ["POST", "Patient", patient({ mrn: "d2" }), undefined, { ifNoneExist: `identifier=${MRN}|d2` }];
+    const taken = await alice.transaction({ body: bundle("transaction", [once, once]) }).then(() => 1, () => 0);
+    assert.equal((await search("Patient", { identifier: `${MRN}|d2` })).total, taken);
+  });
+
   test("finds what a conditional reference searches for", async () => {
     const body = bundle("transaction", [["POST", "Observation", observation(`Patient?identifier=${MRN}|t1`)]]);
     const answer = await alice.transaction({ body });

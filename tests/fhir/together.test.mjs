@@ -6,7 +6,7 @@ import { Server, temporaryFolder, until } from "../support/server.mjs";
 import { bare } from "./exact.mjs";
 import { clientOf, idsIn, resourcesIn } from "./people.mjs";
 import { JSON_PATCH, MERGE_PATCH, eventsOf, send, sent } from "./requests.mjs";
-import { allergy, observation, patient, prescription } from "./resources.mjs";
+import { allergy, bundle, observation, patient, prescription } from "./resources.mjs";
 
 const PATIENT = "niamh";
 const ROOM = `patient:${PATIENT}`;
@@ -263,12 +263,40 @@ describe("forty people at once", () => {
     assert.deepEqual(await stands(), without(history.entry[0].resource));
   });
 
+  test("have one of them win where all go on the same version", async () => {
+    const { put, stands } = await base(observation(`Patient/${PATIENT}`));
+    const answers = await Promise.all(people.map((person) => put(person, { note: [{ text: person }] }, onVersion(1))));
+    const won = people.filter((_, at) => answers[at].status === 200);
+    assert.deepEqual(won, [(await stands()).note[0].text]);
+    assert.equal(answers.filter(({ status }) => status === 412).length, 39);
+  });
+
   test("lose nothing by creates in one chart", async () => {
     const answers = await Promise.all(people.map((person, n) => send(server, person, "POST", "/Observation", observation(`Patient/${PATIENT}`, { code: "forty", value: n }))));
     assert.deepEqual(answers.filter(({ status }) => status !== 201).map(({ text }) => text), []);
     const found = await clientOf(server, "Alice").search({ resourceType: "Observation", searchParams: { patient: PATIENT, code: "forty", _count: 100 } });
     assert.equal(found.total, 40);
   });
+
+  test("win one transaction over two charts, whole, where all go on the same versions", async () => {
+    for (let round = 0; round < 8; round++) {
+      const ids = [`left-${round}`, `right-${round}`];
+      for (const id of ids) {
+        await sent(201, server, "Alice", "PUT", `/Patient/${id}`, { ...patient(), id });
+        await sent(201, server, "Alice", "PUT", `/Flag/${id}`, flag(id, "nobody"));
+      }
+      const transaction = (person) => bundle("transaction", ids.map((id) => ["PUT", `/Flag/${id}`, flag(id, person), undefined, { ifMatch: 'W/"1"' }]));
+      const answers = await Promise.all(people.map((person) => send(server, person, "POST", "", transaction(person))));
+      const won = people.filter((_, at) => answers[at].status === 200);
+      const stands = await Promise.all(ids.map(async (id) => (await sent(200, server, "Alice", "GET", `/Flag/${id}`)).code.text));
+      const told = stands.map((person) => `${person} was answered ${answers[people.indexOf(person)]?.text}`).join("\n");
+      assert.equal(new Set(stands).size, 1, `round ${round}: one chart is ${stands[0]}'s, the other ${stands[1]}'s\n${told}`);
+      assert.deepEqual(won, [stands[0]]);
+      assert.ok(answers.every(({ status }) => [200, 409, 412].includes(status)));
+    }
+  });
+
+  const flag = (id, text) => ({ resourceType: "Flag", id, status: "active", code: { text }, subject: { reference: `Patient/${id}` } });
 
   /** Nobody was refused, all that was written stands, and the history names everybody once. */
   async function check(answers, resource, path, expected) {

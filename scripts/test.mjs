@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { buildModule, buildServer, buildWorkspace } from "./build.mjs";
 import { counted } from "./counts.mjs";
-import { ROOT, StepFailed, debian, has, needToolchain, npmCi, output, run, say } from "./steps.mjs";
+import { ROOT, StepFailed, debian, has, needToolchain, npmCi, once, output, run, say } from "./steps.mjs";
 
 // A stage either runs tests, and `counts` names the runner whose closing lines are added up,
 // or is a check, which passes or fails as a whole and counts only when it fails.
@@ -33,10 +33,11 @@ const STAGES = [
   { name: "events", about: "an import's events against an independent count, live and replayed", counts: "node", run: events },
   { name: "foreign", about: "automerge-repo's own client against the server", counts: "node", run: foreign },
   { name: "peers", about: "servers in step: a ring of three, automerge-repo's and samod's, bad ones, `chartroom sync`", counts: "node", run: peers },
+  { name: "fhir", about: "a published FHIR client, people who write at once, and real charts there and back to the digit", counts: "node", run: fhir },
   { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
   { name: "speed", about: "what the engine's scenarios cost in instructions, against the table", counts: "node", run: (onOutput) => run("node", ["scripts/instructions.mjs"], { onOutput }) },
   { name: "release", about: "the release server unwinds: a panic in one room leaves the others served", counts: "node", run: release },
-  { name: "browser", about: "two pages on one chart in Chromium", counts: "node", run: browser },
+  { name: "browser", about: "two pages on one chart in Chromium, and a page while FHIR writes to its chart", counts: "node", run: browser },
 ];
 
 const asked = process.argv.slice(2);
@@ -147,6 +148,21 @@ async function peers(onOutput) {
   say("building samod as a server");
   await run("cargo", ["build", "--locked", "--manifest-path", "bench/peers/Cargo.toml", "-p", "peer-samod", "--target-dir", "target/peers"]);
   await endToEnd("peers", onOutput);
+}
+
+async function fhir(onOutput) {
+  await pythonClient().catch((error) => say(`fhirpy cannot be had, its test is left out: ${error.message}`));
+  await endToEnd("fhir", onOutput);
+}
+
+async function pythonClient() {
+  const [venv, requirements] = ["target/fhirpy", "tests/fhir/requirements.txt"];
+  await once("fhirpy", [requirements], [`${venv}/bin/python`], async () => {
+    say("installing fhirpy");
+    await run("python3", ["-m", "venv", "--clear", venv]);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "20", "--only-binary", ":all:"];
+    await run(`${venv}/bin/python`, [...pip, "--requirement", requirements]);
+  });
 }
 
 async function durability(onOutput) {

@@ -86,6 +86,9 @@ pub(crate) struct Fhir {
     listed: AtomicBool,
     /// Conditional creates come one after the other.
     conditional: Arc<tokio::sync::Mutex<()>>,
+    /// Writes go together; one that others were faster than too often, and a transaction over several
+    /// rooms, goes alone.
+    turn: tokio::sync::RwLock<()>,
 }
 
 impl std::fmt::Debug for Fhir {
@@ -103,6 +106,7 @@ impl Fhir {
             body_bytes_max: limits::CHANGE_BYTES_MAX,
             listed: AtomicBool::new(false),
             conditional: Arc::default(),
+            turn: tokio::sync::RwLock::default(),
         }
     }
 

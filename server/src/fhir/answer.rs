@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use chartroom_engine::time;
-use chartroom_fhir::outcome::{Issue, outcome};
+use chartroom_fhir::outcome::{Issue, Severity, outcome};
 use serde_json::Value;
 
 use super::{
@@ -58,23 +58,23 @@ pub(crate) fn disputes<'a>(found: impl IntoIterator<Item = &'a Found>) -> Vec<Is
 
 /// What a write answers, as `Prefer: return` asks: the resource, nothing, or what there is to say.
 pub(crate) fn written(ask: &Ask, status: StatusCode, found: &Found, issues: &[Issue]) -> Response {
-    let told = ask.prefer.returns;
-    let mut response = match (told, issues.is_empty()) {
-        (Some(Return::Minimal), true) => {
+    let mut response = match ask.prefer.returns {
+        // What somebody else wrote goes before everything.
+        _ if issues.iter().any(|issue| issue.code == "conflict") => json(status, &outcome(issues)),
+        Some(Return::Minimal) => {
             let mut response = HttpResponse::new(Body::empty());
             *response.status_mut() = status;
             response
         }
-        (Some(Return::Representation) | None, true) => json(status, &found.resource),
-        (Some(Return::OperationOutcome), true) => {
+        Some(Return::Representation) | None => json(status, &found.resource),
+        Some(Return::OperationOutcome) => {
             let done = Issue {
-                severity: chartroom_fhir::outcome::Severity::Information,
+                severity: Severity::Information,
                 ..Issue::error("informational", "written, durably")
             };
-            json(status, &outcome(&[done]))
+            let told: Vec<Issue> = issues.iter().cloned().chain([done]).collect();
+            json(status, &outcome(&told))
         }
-        // What there is to look at goes before everything.
-        (_, false) => json(status, &outcome(issues)),
     };
     tell_version(&mut response, found);
     let location =

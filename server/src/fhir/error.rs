@@ -1,5 +1,7 @@
 //! What goes wrong with a FHIR request: a status and an OperationOutcome.
 
+use std::collections::BTreeSet;
+
 use axum::{
     http::{
         HeaderName, HeaderValue, StatusCode,
@@ -76,13 +78,13 @@ impl FhirError {
 
     /// The address is not for this method (405), or for none (404).
     pub fn not_allowed(allowed: &[&str]) -> Self {
-        let Ok(allow) = HeaderValue::from_str(&allowed.join(", ")) else {
-            return Self::not_found();
-        };
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        let allowed = Vec::from_iter(allowed).join(", ");
+        let Ok(allow) = HeaderValue::from_str(&allowed) else { return Self::not_found() };
         if allowed.is_empty() {
             return Self::unknown_type(false);
         }
-        let text = format!("this address takes {}", allowed.join(", "));
+        let text = format!("this address takes {allowed}");
         Self::not_supported(StatusCode::METHOD_NOT_ALLOWED, text).with(ALLOW, allow)
     }
 

@@ -26,12 +26,12 @@ use super::{
     interactions::{identify, writable},
     patch::Patch,
     table::Interaction,
-    write::{Prepared, Wanted, Written, carry_out, prepare, written},
+    write::{
+        ATTEMPTS, ATTEMPTS_TOGETHER, Prepared, Wanted, Written, busy, carry_out, prepare, written,
+    },
 };
 use entry::{Entry, References};
 
-/// How often a transaction is checked anew because others wrote meanwhile.
-const ATTEMPTS: usize = 8;
 /// Entries of a Bundle at most.
 const ENTRIES_MAX: usize = 5000;
 
@@ -110,30 +110,50 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
     }
     let created = created_patients(&parsed);
     let mut done: BTreeMap<usize, Outcome> = standing;
-    for _ in 0..ATTEMPTS {
-        let rooms = prepared(&parsed, &created, &done).await?;
-        let mut again = false;
-        for (_, writes) in rooms {
-            let (places, writes): (Vec<usize>, Vec<Prepared>) = writes.into_iter().unzip();
-            match carry_out(ask, &writes).await? {
-                Ok(change) => done.extend(
-                    places
-                        .into_iter()
-                        .zip(writes)
-                        .map(|(at, write)| (at, Outcome::of(write, change))),
-                ),
-                Err(CommandError::Changed) => again = true,
-                Err(error) => return Err(halfway(error.into(), &done)),
-            }
+    for attempt in 0..ATTEMPTS {
+        // What is written in one room is written whole or not at all, whoever else writes; of several
+        // rooms the second must not refuse what the first has taken.
+        let mut alone = match attempt < ATTEMPTS_TOGETHER {
+            true => None,
+            false => Some(ask.fhir.turn.write().await),
+        };
+        let mut rooms = prepared(&parsed, &created, &done).await;
+        if alone.is_none() && rooms.as_ref().is_ok_and(|rooms| rooms.len() > 1) {
+            alone = Some(ask.fhir.turn.write().await);
+            rooms = prepared(&parsed, &created, &done).await;
         }
-        if !again {
+        let rooms = rooms.map_err(|error| halfway(error, &done))?;
+        let together = match alone {
+            None => Some(ask.fhir.turn.read().await),
+            Some(_) => None,
+        };
+        let whole = written_in(ask, rooms, &mut done).await;
+        drop((alone, together));
+        if whole.map_err(|error| halfway(error, &done))? {
             return answers(parsed, done).await;
         }
     }
-    Err(halfway(
-        FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing there; try again"),
-        &done,
-    ))
+    Err(halfway(busy(), &done))
+}
+
+/// Carries writes out room by room; false where a room refuses since somebody wrote there.
+async fn written_in(
+    ask: &Ask,
+    rooms: BTreeMap<RoomName, Vec<(usize, Prepared)>>,
+    done: &mut BTreeMap<usize, Outcome>,
+) -> Result<bool, FhirError> {
+    for writes in rooms.into_values() {
+        let (places, writes): (Vec<usize>, Vec<Prepared>) = writes.into_iter().unzip();
+        match carry_out(ask, &writes).await? {
+            Ok(change) => {
+                let outcomes = writes.into_iter().map(|write| Outcome::of(write, change));
+                done.extend(places.into_iter().zip(outcomes));
+            }
+            Err(CommandError::Changed) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
 }
 
 /// What became of an entry.
@@ -152,7 +172,9 @@ impl Outcome {
 
 /// Gives every resource that is created its id; conditional creates that find theirs are done.
 async fn identified(entries: &mut [Entry]) -> Result<BTreeMap<usize, Outcome>, FhirError> {
-    let mut done = BTreeMap::new();
+    let (mut done, mut asked) = (BTreeMap::new(), BTreeSet::new());
+    // Deletes come first (FHIR R4, http.html#trules).
+    let deleted = deleted(entries);
     for (at, entry) in entries.iter_mut().enumerate() {
         if entry.interaction != Interaction::Create {
             continue;
@@ -161,6 +183,14 @@ async fn identified(entries: &mut [Entry]) -> Result<BTreeMap<usize, Outcome>, F
         if let Some(criteria) = entry.ask.if_none_exist.clone() {
             let existing = find::existing(&entry.ask, &criteria).await;
             let mut existing = existing.map_err(|error| error.below(&place))?;
+            existing.retain(|found| {
+                !deleted.contains(&(found.resource_type.clone(), found.id.clone()))
+            });
+            if !asked.insert((entry.ask.resource_type, criteria)) {
+                let text = "two entries have the same ifNoneExist";
+                let error = FhirError::one(StatusCode::PRECONDITION_FAILED, "duplicate", text);
+                return Err(error.below(&place));
+            }
             if existing.len() > 1 {
                 let text = "ifNoneExist matches several resources";
                 let error =
@@ -180,6 +210,12 @@ async fn identified(entries: &mut [Entry]) -> Result<BTreeMap<usize, Outcome>, F
         }
     }
     Ok(done)
+}
+
+/// What the transaction deletes.
+fn deleted(entries: &[Entry]) -> BTreeSet<(String, String)> {
+    let deletes = entries.iter().filter(|entry| entry.interaction == Interaction::Delete);
+    deletes.map(|entry| (entry.ask.resource_type.to_owned(), entry.ask.id.clone())).collect()
 }
 
 /// An id for a resource that is created: that of its `urn:uuid`, where nothing has it yet.

@@ -32,7 +32,9 @@ use super::{
 use crate::clock;
 
 /// How often a write is prepared anew because somebody else was faster.
-const ATTEMPTS: usize = 8;
+pub(crate) const ATTEMPTS: usize = 16;
+/// How often that happens beside other writes over FHIR; then it has its turn alone.
+pub(crate) const ATTEMPTS_TOGETHER: usize = 2;
 
 /// What is to become of a resource.
 #[derive(Debug, Clone)]
@@ -78,15 +80,30 @@ pub(crate) struct Written {
 
 /// Prepares and carries out one write.
 pub(crate) async fn write(ask: &Ask, wanted: &Wanted) -> Result<Option<Written>, FhirError> {
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
+        let alone = match attempt < ATTEMPTS_TOGETHER {
+            true => None,
+            false => Some(ask.fhir.turn.write().await),
+        };
         let prepared = prepare(ask, wanted, &BTreeSet::new()).await?;
-        match carry_out(ask, std::slice::from_ref(&prepared)).await? {
+        let together = match alone {
+            None => Some(ask.fhir.turn.read().await),
+            Some(_) => None,
+        };
+        let done = carry_out(ask, std::slice::from_ref(&prepared)).await?;
+        drop((alone, together));
+        match done {
             Ok(change) => return written(ask, prepared, change).await,
             Err(CommandError::Changed) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing it; try again"))
+    Err(busy())
+}
+
+/// Others write the same all the time.
+pub(crate) fn busy() -> FhirError {
+    FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing there; try again")
 }
 
 /// Checks a write against what stands; `created` are the ids of patients that the same transaction

@@ -18,6 +18,9 @@ use crate::fhir::{
 
 /// What a reference within a Bundle begins with.
 const URN: &str = "urn:";
+/// Elements that are URIs and may name an entry; canonicals and systems do not.
+const URIS: [&str; 7] =
+    ["url", "uri", "valueUri", "valueUrl", "valueOid", "valueUuid", "instantiatesUri"];
 
 /// One entry.
 #[derive(Debug)]
@@ -82,6 +85,14 @@ impl Entry {
         Ok(Self { interaction: matched.interaction, ask, full_url, resource })
     }
 
+    /// What relative references of the entry are relative to, where its full URL says so.
+    fn base_url(&self) -> Option<&str> {
+        let url = self.full_url.as_deref().filter(|url| url.starts_with("http"))?;
+        let (rest, _id) = url.rsplit_once('/')?;
+        let (base, name) = rest.rsplit_once('/')?;
+        (name == self.ask.resource_type).then(|| url.get(..=base.len())).flatten()
+    }
+
     /// What references to the entry's full URL become.
     fn reference(&self) -> String {
         format!("{}/{}", self.ask.resource_type, self.ask.id)
@@ -127,16 +138,16 @@ impl References {
     pub async fn resolve(&self, entry: &mut Entry) -> Result<(), FhirError> {
         let Some(mut resource) = entry.resource.take() else { return Ok(()) };
         let mut searches = Vec::new();
-        self.rewrite(&mut resource, &mut searches);
+        self.rewrite(&mut resource, entry.base_url(), &mut searches);
         searches.sort();
         searches.dedup();
-        let mut found = HashMap::new();
+        let mut by_url = HashMap::new();
         for search in searches {
             let reference = self.search(&entry.ask, &search).await?;
-            found.insert(search, reference);
+            by_url.insert(search, reference);
         }
-        if !found.is_empty() {
-            Self { by_url: found }.rewrite(&mut resource, &mut Vec::new());
+        if !by_url.is_empty() {
+            Self { by_url }.rewrite(&mut resource, None, &mut Vec::new());
         }
         if entry.interaction != Interaction::Patch {
             entry.ask.body = serde_json::to_vec(&resource).unwrap_or_default().into();
@@ -145,27 +156,65 @@ impl References {
         Ok(())
     }
 
-    fn rewrite(&self, value: &mut Value, searches: &mut Vec<String>) {
+    fn rewrite(&self, value: &mut Value, base: Option<&str>, searches: &mut Vec<String>) {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.rewrite(item, searches)),
+            Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.rewrite(item, base, searches));
+            }
             Value::Object(members) => {
                 for (name, member) in members {
-                    let Value::String(text) = member else {
-                        self.rewrite(member, searches);
-                        continue;
-                    };
-                    let is_reference = name == "reference";
-                    if !is_reference && !text.starts_with(URN) {
-                        continue;
-                    }
-                    if let Some(relative) = self.by_url.get(text.as_str()) {
-                        text.clone_from(relative);
-                    } else if is_reference && is_search(text) {
-                        searches.push(text.clone());
+                    match member {
+                        Value::String(text) if name == "div" => self.rewrite_links(text),
+                        Value::String(text) => self.rewrite_text(name, text, base, searches),
+                        Value::Null
+                        | Value::Bool(_)
+                        | Value::Number(_)
+                        | Value::Array(_)
+                        | Value::Object(_) => self.rewrite(member, base, searches),
                     }
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    /// An element's text, where it is a reference or a URI (FHIR R4, http.html#trules).
+    fn rewrite_text(
+        &self,
+        name: &str,
+        text: &mut String,
+        base: Option<&str>,
+        searches: &mut Vec<String>,
+    ) {
+        let is_reference = name == "reference";
+        if !is_reference && !URIS.contains(&name) {
+            return;
+        }
+        // A relative reference is to what the sender's server has there (FHIR R4,
+        // bundle.html#references).
+        let whole = base.map(|base| format!("{base}{text}")).filter(|_| is_reference);
+        let found = self.by_url.get(text.as_str());
+        let found = found.or_else(|| whole.and_then(|whole| self.by_url.get(&whole)));
+        if let Some(relative) = found {
+            text.clone_from(relative);
+        } else if is_reference && is_search(text) {
+            searches.push(text.clone());
+        }
+    }
+
+    /// The links of a narrative.
+    fn rewrite_links(&self, narrative: &mut String) {
+        if !narrative.contains(URN) {
+            return;
+        }
+        for (url, relative) in &self.by_url {
+            for quote in ['"', '\''] {
+                let (from, to) =
+                    (format!("{quote}{url}{quote}"), format!("{quote}{relative}{quote}"));
+                if narrative.contains(&from) {
+                    *narrative = narrative.replace(&from, &to);
+                }
+            }
         }
     }
 

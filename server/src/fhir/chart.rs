@@ -173,6 +173,11 @@ impl Chart {
         self.versions.of_type(resource_type)
     }
 
+    /// The changes that made a resource's versions.
+    pub fn changes_of(&self, resource_type: &str, id: &str) -> &[ChangeHash] {
+        self.versions.of(resource_type, id)
+    }
+
     /// How many versions a resource has had.
     pub fn count(&self, resource_type: &str, id: &str) -> usize {
         self.versions.of(resource_type, id).len()

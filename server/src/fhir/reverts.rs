@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use chartroom_engine::ChangeHash;
 use serde_json::{Map, Value};
 
 use super::chart::{Chart, Found, without_history};
@@ -24,12 +25,19 @@ pub(crate) fn reverts(chart: &Chart, found: &Found, resource: &Value, author: &s
     }
     let last = found.version.number;
     let numbers: Vec<usize> = (1..=last).rev().take(VERSIONS_MAX).collect();
+    let own = |change: &ChangeHash| {
+        let writer = chart.account(change).and_then(|account| account.author);
+        writer.is_some_and(|writer| writer.id == author)
+    };
+    let changes = chart.changes_of(&found.resource_type, &found.id);
+    if changes.iter().rev().take(VERSIONS_MAX).all(own) {
+        return Vec::new();
+    }
     let states: Vec<(Value, bool)> = chart
         .at(&found.resource_type, &found.id, &numbers)
         .into_iter()
         .map(|version| {
-            let account = chart.account(&version.change);
-            let own = account.and_then(|a| a.author).is_some_and(|writer| writer.id == author);
+            let own = own(&version.change);
             (if version.deleted { Value::Null } else { without_history(&version.resource) }, own)
         })
         .collect();

@@ -130,7 +130,7 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
         let whole = written_in(ask, rooms, &mut done).await;
         drop((alone, together));
         if whole.map_err(|error| halfway(error, &done))? {
-            return answers(parsed, done).await;
+            return answers(ask, parsed, done).await;
         }
     }
     Err(halfway(busy(), &done))
@@ -292,24 +292,36 @@ fn wanted(entry: &Entry) -> Result<Option<Wanted>, FhirError> {
 
 /// The answers, in the order of the entries; what only reads is read now.
 async fn answers(
+    ask: &Ask,
     entries: Vec<Entry>,
-    mut done: BTreeMap<usize, Outcome>,
+    done: BTreeMap<usize, Outcome>,
 ) -> Result<Vec<Value>, FhirError> {
-    let mut answers = Vec::new();
+    let mut rooms: BTreeMap<RoomName, Vec<(usize, Prepared, Option<ChangeHash>)>> = BTreeMap::new();
+    let (mut answered, mut answers) = (BTreeMap::new(), Vec::new());
+    for (at, outcome) in done {
+        match outcome {
+            Outcome::Stands(found) => {
+                let (status, issues) = (StatusCode::OK, Vec::new());
+                answered.insert(at, (status, Some(Written { status, found: *found, issues })));
+            }
+            Outcome::Write(write, change) => {
+                rooms.entry(write.room.clone()).or_default().push((at, *write, change));
+            }
+        }
+    }
+    for (room, writes) in rooms {
+        let places: Vec<_> = writes.iter().map(|(at, write, _)| (*at, write.status)).collect();
+        let writes = writes.into_iter().map(|(_, write, change)| (write, change)).collect();
+        let written = written(ask, &room, writes).await?;
+        let written = places.into_iter().zip(written);
+        answered.extend(written.map(|((at, status), written)| (at, (status, written))));
+    }
     for (at, entry) in entries.into_iter().enumerate() {
-        let response = match done.remove(&at) {
-            Some(Outcome::Stands(found)) => {
-                answer::written(&entry.ask, StatusCode::OK, &found, &[])
+        let response = match answered.remove(&at) {
+            Some((status, Some(Written { found, issues, .. }))) => {
+                answer::written(&entry.ask, status, &found, &issues)
             }
-            Some(Outcome::Write(prepared, change)) => {
-                let status = prepared.status;
-                match written(&entry.ask, *prepared, change).await? {
-                    Some(Written { found, issues, .. }) => {
-                        answer::written(&entry.ask, status, &found, &issues)
-                    }
-                    None => status.into_response(),
-                }
-            }
+            Some((status, None)) => status.into_response(),
             None => {
                 let response = Box::pin(super::dispatch(entry.interaction, entry.ask)).await;
                 response.unwrap_or_else(|error| {

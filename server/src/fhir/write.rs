@@ -93,7 +93,11 @@ pub(crate) async fn write(ask: &Ask, wanted: &Wanted) -> Result<Option<Written>,
         let done = carry_out(ask, std::slice::from_ref(&prepared)).await?;
         drop((alone, together));
         match done {
-            Ok(change) => return written(ask, prepared, change).await,
+            Ok(change) => {
+                let room = prepared.room.clone();
+                let mut done = written(ask, &room, vec![(prepared, change)]).await?;
+                return Ok(done.pop().flatten());
+            }
             Err(CommandError::Changed) => {}
             Err(error) => return Err(error.into()),
         }
@@ -422,30 +426,32 @@ async fn offer(ask: &Ask, write: &Prepared, base: ChangeHash) -> Result<Option<O
     Ok(chunk.map(|chunk| Offer { author, chunk, command }))
 }
 
-/// What a write is answered with; `None` where nothing is left of the resource.
+/// What writes in one room are answered with; `None` where nothing is left of a resource.
 pub(crate) async fn written(
     ask: &Ask,
-    prepared: Prepared,
-    change: Option<ChangeHash>,
-) -> Result<Option<Written>, FhirError> {
-    let Prepared { room, resource_type, id, status, mut issues, base, .. } = prepared;
-    let look = move |chart: &mut Chart| {
-        let found = match change.and_then(|change| chart.version_of(&resource_type, &id, &change)) {
-            Some(number) if number < chart.count(&resource_type, &id) => {
-                chart.at(&resource_type, &id, &[number]).pop()
-            }
-            Some(_) | None => chart.current(&resource_type, &id),
-        };
-        let conflicts = match (base, change) {
-            (Some(_), Some(change)) => conflicts_with(chart, &resource_type, &id, &change),
-            (Some(_) | None, _) => Vec::new(),
-        };
-        (found, conflicts)
+    room: &RoomName,
+    writes: Vec<(Prepared, Option<ChangeHash>)>,
+) -> Result<Vec<Option<Written>>, FhirError> {
+    let count = writes.len();
+    let look = move |chart: &mut Chart| -> Vec<Option<Written>> {
+        writes.into_iter().map(|(write, change)| written_in(chart, write, change)).collect()
     };
-    let looked = ask.fhir.charts.look_at(ask.caller.hub(), &room, look).await?;
-    let Some((Some(found), conflicts)) = looked else { return Ok(None) };
-    issues.extend(conflicts);
-    Ok(Some(Written { status, found, issues }))
+    let looked = ask.fhir.charts.look_at(ask.caller.hub(), room, look).await?;
+    Ok(looked.unwrap_or_else(|| (0..count).map(|_| None).collect()))
+}
+
+fn written_in(chart: &mut Chart, write: Prepared, change: Option<ChangeHash>) -> Option<Written> {
+    let Prepared { resource_type, id, status, mut issues, base, .. } = write;
+    let found = match change.and_then(|change| chart.version_of(&resource_type, &id, &change)) {
+        Some(number) if number < chart.count(&resource_type, &id) => {
+            chart.at(&resource_type, &id, &[number]).pop()
+        }
+        Some(_) | None => chart.current(&resource_type, &id),
+    };
+    if let (Some(_), Some(change)) = (base, change) {
+        issues.extend(conflicts_with(chart, &resource_type, &id, &change));
+    }
+    Some(Written { status, found: found?, issues })
 }
 
 /// The elements in which a change stands against another's, as warnings.

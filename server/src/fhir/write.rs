@@ -5,14 +5,13 @@
 //! update of an older version can be merged: it is made on the room as it was then, and taken in as
 //! a change of somebody who did not know of what came since.
 
-use std::{collections::BTreeSet, sync::Arc};
+mod carry;
+mod warnings;
+
+use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use chartroom_engine::{
-    ChangeHash, Command, CommandError, Conflict, Decision, Document, Offer, Plan, RoomName,
-    document::{Note, room_of},
-    mint_actor,
-};
+use chartroom_engine::{ChangeHash, Command, CommandError, Document, RoomName, document::room_of};
 use chartroom_fhir::{
     outcome::{Issue, Severity},
     validate::validate,
@@ -22,14 +21,13 @@ use serde_json::Value;
 use super::{
     Validation,
     ask::Ask,
-    audit,
     chart::{Chart, Found, expression, without_history},
     error::FhirError,
     patch::Patch,
     reverts::reverts,
     version::Version,
 };
-use crate::clock;
+pub(crate) use carry::carry_out;
 
 /// How often a write is prepared anew because somebody else was faster.
 pub(crate) const ATTEMPTS: usize = 16;
@@ -241,8 +239,8 @@ fn prepare_on(
                     return Err(version_required());
                 }
                 prepared.reverts = reverts(chart, &found, resource, &ask.caller.author().id);
-                prepared.issues.extend(warnings_of_reverts(&prepared));
-                prepared.issues.extend(warnings_of_choices(&prepared, &found, resource));
+                prepared.issues.extend(warnings::of_reverts(&prepared));
+                prepared.issues.extend(warnings::of_choices(&prepared, &found, resource));
             }
             Ok(prepared)
         }
@@ -347,85 +345,6 @@ fn version_required() -> FhirError {
     )
 }
 
-fn warnings_of_reverts(prepared: &Prepared) -> Vec<Issue> {
-    let warning = |name: &String| {
-        Issue::warning(
-            "conflict",
-            "the request does not say which version it goes on, and puts this element back to \
-             what it was before another person wrote it",
-        )
-        .at(format!("{}.{name}", prepared.resource_type))
-    };
-    prepared.reverts.iter().map(warning).collect()
-}
-
-/// The conflicts that a write settles whose author may not know of them.
-fn warnings_of_choices(prepared: &Prepared, found: &Found, resource: &Value) -> Vec<Issue> {
-    let standing = prepared.standing.as_ref();
-    let differs = |path: &&String| {
-        let name = path.rsplit('.').next().unwrap_or_default();
-        standing.and_then(|standing| standing.get(name)) != resource.get(name)
-    };
-    let text =
-        "two people's values stood here in conflict, and the request puts one in their place";
-    let warning = |path: &String| Issue::warning("conflict", text).at(path);
-    found.disputed.iter().filter(differs).map(warning).collect()
-}
-
-/// Has writes carried out in one room, as one change, where everything still stands as they were
-/// prepared on.
-pub(crate) async fn carry_out(
-    ask: &Ask,
-    writes: &[Prepared],
-) -> Result<Result<Option<ChangeHash>, CommandError>, FhirError> {
-    let Some(first) = writes.first() else { return Ok(Ok(None)) };
-    let room = ask.caller.hub().open_latest(&first.room).await?;
-    let author = ask.caller.author().clone();
-    let done = if let ([write], Some(base)) = (writes, first.base) {
-        let Some(offer) = offer(ask, write, base).await? else { return Ok(Ok(None)) };
-        room.offer(offer).await?
-    } else {
-        let Some(command) = together(writes) else { return Ok(Ok(None)) };
-        let reverts = writes.iter().flat_map(Prepared::noted_reverts).collect();
-        let note = Note { reason: ask.reason.clone(), reverts };
-        let expected: Vec<Prepared> = writes.to_vec();
-        let decide = move |document: &Document| {
-            let unchanged = expected.iter().all(|write| write.still_stands(document));
-            let decision = Decision { command: command.clone(), note: note.clone() };
-            unchanged.then_some(decision).ok_or(CommandError::Changed)
-        };
-        room.plan(author, Plan(Arc::new(decide))).await?
-    };
-    if done.is_ok() {
-        audit::reverts(ask, writes).await?;
-    }
-    Ok(done.map(|edit| edit.hash))
-}
-
-/// One command for all of them.
-fn together(writes: &[Prepared]) -> Option<Command> {
-    let mut commands: Vec<Command> =
-        writes.iter().filter_map(|write| write.command.clone()).collect();
-    match commands.len() {
-        0 => None,
-        1 => commands.pop(),
-        _ => Some(Command::Batch { commands }),
-    }
-}
-
-/// The change that a write makes of the room as it was behind `base`; `None` where it makes none.
-async fn offer(ask: &Ask, write: &Prepared, base: ChangeHash) -> Result<Option<Offer>, FhirError> {
-    let Some(command) = write.command.clone() else { return Ok(None) };
-    let now_ms = clock::now_ms();
-    let actor = mint_actor(now_ms, rand::random());
-    let made = command.clone();
-    let make = move |chart: &mut Chart| chart.change_behind(&base, actor, &made, now_ms);
-    let chunk = ask.fhir.charts.look_at(ask.caller.hub(), &write.room, make).await?;
-    let chunk = chunk.ok_or_else(FhirError::not_found)??;
-    let author = ask.caller.author().clone();
-    Ok(chunk.map(|chunk| Offer { author, chunk, command }))
-}
-
 /// What writes in one room are answered with; `None` where nothing is left of a resource.
 pub(crate) async fn written(
     ask: &Ask,
@@ -449,22 +368,7 @@ fn written_in(chart: &mut Chart, write: Prepared, change: Option<ChangeHash>) ->
         Some(_) | None => chart.current(&resource_type, &id),
     };
     if let (Some(_), Some(change)) = (base, change) {
-        issues.extend(conflicts_with(chart, &resource_type, &id, &change));
+        issues.extend(warnings::of_conflicts(chart, &resource_type, &id, &change));
     }
     Some(Written { status, found: found?, issues })
-}
-
-/// The elements in which a change stands against another's, as warnings.
-fn conflicts_with(chart: &Chart, resource_type: &str, id: &str, change: &ChangeHash) -> Vec<Issue> {
-    let hash = change.to_string();
-    let of_it = |conflict: &Conflict| conflict.values.iter().any(|value| value.hash == hash);
-    let conflicts = chart.conflicts(resource_type, id).into_iter().filter(of_it);
-    conflicts
-        .flat_map(|conflict| conflict.elements)
-        .map(|name| {
-            let text =
-                "another person wrote this meanwhile; both values stand until somebody chooses";
-            Issue::warning("conflict", text).at(expression(resource_type, &name))
-        })
-        .collect()
 }

@@ -1,0 +1,67 @@
+//! Having prepared writes done in their room.
+
+use std::sync::Arc;
+
+use chartroom_engine::{
+    ChangeHash, Command, CommandError, Decision, Document, Offer, Plan, document::Note, mint_actor,
+};
+
+use super::Prepared;
+use crate::{
+    clock,
+    fhir::{ask::Ask, audit, chart::Chart, error::FhirError},
+};
+
+/// Has writes carried out in one room, as one change, where everything still stands as they were
+/// prepared on.
+pub(crate) async fn carry_out(
+    ask: &Ask,
+    writes: &[Prepared],
+) -> Result<Result<Option<ChangeHash>, CommandError>, FhirError> {
+    let Some(first) = writes.first() else { return Ok(Ok(None)) };
+    let room = ask.caller.hub().open_latest(&first.room).await?;
+    let author = ask.caller.author().clone();
+    let done = if let ([write], Some(base)) = (writes, first.base) {
+        let Some(offer) = offer(ask, write, base).await? else { return Ok(Ok(None)) };
+        room.offer(offer).await?
+    } else {
+        let Some(command) = together(writes) else { return Ok(Ok(None)) };
+        let reverts = writes.iter().flat_map(Prepared::noted_reverts).collect();
+        let note = Note { reason: ask.reason.clone(), reverts };
+        let expected: Vec<Prepared> = writes.to_vec();
+        let decide = move |document: &Document| {
+            let unchanged = expected.iter().all(|write| write.still_stands(document));
+            let decision = Decision { command: command.clone(), note: note.clone() };
+            unchanged.then_some(decision).ok_or(CommandError::Changed)
+        };
+        room.plan(author, Plan(Arc::new(decide))).await?
+    };
+    if done.is_ok() {
+        audit::reverts(ask, writes).await?;
+    }
+    Ok(done.map(|edit| edit.hash))
+}
+
+/// One command for all of them.
+fn together(writes: &[Prepared]) -> Option<Command> {
+    let mut commands: Vec<Command> =
+        writes.iter().filter_map(|write| write.command.clone()).collect();
+    match commands.len() {
+        0 => None,
+        1 => commands.pop(),
+        _ => Some(Command::Batch { commands }),
+    }
+}
+
+/// The change that a write makes of the room as it was behind `base`; `None` where it makes none.
+async fn offer(ask: &Ask, write: &Prepared, base: ChangeHash) -> Result<Option<Offer>, FhirError> {
+    let Some(command) = write.command.clone() else { return Ok(None) };
+    let now_ms = clock::now_ms();
+    let actor = mint_actor(now_ms, rand::random());
+    let made = command.clone();
+    let make = move |chart: &mut Chart| chart.change_behind(&base, actor, &made, now_ms);
+    let chunk = ask.fhir.charts.look_at(ask.caller.hub(), &write.room, make).await?;
+    let chunk = chunk.ok_or_else(FhirError::not_found)??;
+    let author = ask.caller.author().clone();
+    Ok(chunk.map(|chunk| Offer { author, chunk, command }))
+}

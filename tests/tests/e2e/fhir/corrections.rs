@@ -1,0 +1,290 @@
+//! What was written for the wrong patient, and charts that are one person's.
+
+use chartroom_tests::{fhir::Fhir, server::Server};
+use serde_json::{Value, json};
+
+use super::{because, check_outcome, hospital, ids_of, levels, observation, put, refers};
+
+const CORRECT: &str = "Observation/o1/$correct-patient";
+
+/// The marks that a chart has of an act.
+async fn marks(server: &Server, room: &str, code: &str) -> Vec<Value> {
+    let document = server.get(&format!("/rooms/{room}/document")).await.unwrap().body;
+    let all = document["resources"]["Provenance"].as_object().cloned().unwrap_or_default();
+    let of = |mark: &Value| mark["activity"]["coding"][0]["code"] == code;
+    all.into_iter().map(|(_, mark)| mark).filter(of).collect()
+}
+
+/// An observation in the wrong chart, which refers to an encounter there, in two versions.
+async fn misplaced(alice: &Fhir) {
+    put(alice, &json!({ "resourceType": "Location", "id": "l1" })).await;
+    put(alice, &json!({
+        "resourceType": "Encounter", "id": "e1", "status": "finished", "class": { "code": "AMB" },
+        "subject": { "reference": "Patient/p1" },
+    }))
+    .await;
+    let mut o1 = observation("o1", "p1", 1);
+    o1["encounter"] = json!({ "reference": "Encounter/e1" });
+    o1["performer"] = json!([{ "reference": "Patient/p1" }]);
+    put(alice, &o1).await;
+    o1["valueInteger"] = 2.into();
+    put(alice, &o1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_goes_into_the_right_chart() {
+    let (_folder, server, alice) = hospital().await;
+    misplaced(&alice).await;
+    let parameters = vec![refers("patient", "p2"), because("two beds mixed up")];
+    let reply = alice.operate(CORRECT, parameters.clone()).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(reply.expressions(), ["Observation.encounter"], "{}", reply.text);
+
+    let read = alice.get("Observation/o1").await.unwrap();
+    assert_eq!((read.status, &read.body["valueInteger"]), (200, &json!(2)));
+    assert_eq!(read.body["subject"]["reference"], "Patient/p2");
+    assert_eq!(read.body["performer"][0]["reference"], "Patient/p2");
+    assert_eq!(read.body.get("encounter"), None);
+    assert_eq!(ids_of(&alice.pages("Observation?patient=p2").await.unwrap(), "Observation"), ["o1"]);
+    assert!(alice.pages("Observation?patient=p1").await.unwrap().is_empty());
+
+    let audit = alice.pages("AuditEvent").await.unwrap();
+    assert_eq!(audit.len(), 1, "{audit:#?}");
+    let event = &audit[0]["resource"];
+    for patient in ["Patient/p1", "Patient/p2"] {
+        let named = event["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == patient);
+        assert!(named, "{event}");
+    }
+    assert_eq!(event["agent"][0]["who"]["identifier"]["value"], "alice");
+    let source = format!("AuditEvent/{}", event["id"].as_str().unwrap());
+    for (room, other) in [("patient:p1", "p2"), ("patient:p2", "p1")] {
+        let marks = marks(&server, room, "wrong-patient-corrected").await;
+        assert_eq!(marks.len(), 1, "{room}");
+        assert_eq!(marks[0]["entity"][0]["what"]["reference"], source.as_str());
+        assert_eq!(marks[0]["reason"][0]["text"], "two beds mixed up");
+        assert!(!marks[0].to_string().contains(&format!("Patient/{other}")), "{room} names the other patient");
+    }
+    for patient in ["p1", "p2"] {
+        let found = alice.pages(&format!("Provenance?patient={patient}")).await.unwrap();
+        let marked = found.iter().any(|e| e["resource"]["activity"]["coding"][0]["code"] == "wrong-patient-corrected");
+        assert!(marked, "{patient}");
+    }
+    // The old chart's history has what was there.
+    let old = server.get("/rooms/patient:p1/events?after=0").await.unwrap().body;
+    let deleted = old["events"].as_array().unwrap().iter().any(|e| e["event"] == "RESOURCE_DELETED");
+    assert!(deleted, "{old}");
+
+    let before = levels(&server).await;
+    let again = alice.operate(CORRECT, parameters).await.unwrap();
+    assert!([200, 422].contains(&again.status), "{}", again.text);
+    assert_eq!(levels(&server).await, before, "asking again changes nothing");
+    let mut named = vec![refers("from", "p1"), refers("patient", "p2"), because("again")];
+    let again = alice.operate(CORRECT, named.clone()).await.unwrap();
+    assert!([200, 404, 422].contains(&again.status), "{}", again.text);
+    assert_eq!(levels(&server).await, before, "asking again changes nothing");
+    // And back.
+    named = vec![refers("patient", "p1"), because("it was right")];
+    assert_eq!(alice.operate(CORRECT, named).await.unwrap().status, 200);
+    let read = alice.get("Observation/o1").await.unwrap();
+    assert_eq!(read.body["subject"]["reference"], "Patient/p1");
+    server.stop().await.unwrap();
+}
+
+/// FHIR R4, resource.html#Meta and http.html#vread: what a version id named once it names for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_before_a_correction_are_not_taken_for_others() {
+    let (_folder, server, alice) = hospital().await;
+    misplaced(&alice).await;
+    let first = alice.get("Observation/o1/_history/1").await.unwrap();
+    assert_eq!(first.body["valueInteger"], 1);
+    let parameters = vec![refers("patient", "p2"), because("two beds mixed up")];
+    assert_eq!(alice.operate(CORRECT, parameters).await.unwrap().status, 200);
+    let again = alice.get("Observation/o1/_history/1").await.unwrap();
+    match again.status {
+        200 => assert_eq!(again.body, first.body, "version 1 is another one now"),
+        status => assert!([404, 410].contains(&status), "{}", again.text),
+    }
+    let patch = json!([{ "op": "replace", "path": "/valueInteger", "value": 9 }]);
+    for version in ["1", "2"] {
+        let tag = format!("W/\"{version}\"");
+        let reply = alice.patch("Observation/o1", &patch, &[("if-match", &tag)]).await.unwrap();
+        assert_eq!(reply.status, 412, "version {version} was in the other chart: {}", reply.text);
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_before_a_correction_stay_readable() {
+    let (_folder, server, alice) = hospital().await;
+    misplaced(&alice).await;
+    let parameters = vec![refers("patient", "p2"), because("two beds mixed up")];
+    assert_eq!(alice.operate(CORRECT, parameters).await.unwrap().status, 200);
+    let history = alice.pages("Observation/o1/_history").await.unwrap();
+    let values: Vec<(&Value, &Value)> = history
+        .iter()
+        .map(|entry| &entry["resource"])
+        .map(|resource| (&resource["subject"]["reference"], &resource["valueInteger"]))
+        .collect();
+    let there = |of: &str, value: i64| values.iter().any(|(a, b)| **a == of && **b == value);
+    assert!(there("Patient/p1", 1) && there("Patient/p1", 2) && there("Patient/p2", 2), "{values:?}");
+    server.stop().await.unwrap();
+}
+
+/// Only what refers to what stays behind is left out of a list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_keeps_the_other_items_of_a_list() {
+    let (_folder, server, alice) = hospital().await;
+    put(&alice, &json!({ "resourceType": "Practitioner", "id": "d1" })).await;
+    put(&alice, &json!({ "resourceType": "RelatedPerson", "id": "r1", "patient": { "reference": "Patient/p1" } })).await;
+    let mut o1 = observation("o1", "p1", 1);
+    o1["performer"] = json!([{ "reference": "Practitioner/d1" }, { "reference": "RelatedPerson/r1" }]);
+    put(&alice, &o1).await;
+    let parameters = vec![refers("patient", "p2"), because("two beds mixed up")];
+    let reply = alice.operate(CORRECT, parameters).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let read = alice.get("Observation/o1").await.unwrap();
+    assert_eq!(read.body["performer"], json!([{ "reference": "Practitioner/d1" }]));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_does_not_write_over_another_resource() {
+    let (_folder, server, alice) = hospital().await;
+    // A client that makes its own ids has one in the right chart that is something else.
+    let other = json!({ "kind": "put", "resource": observation("o1", "p2", 77) });
+    assert_eq!(server.command("patient:p2", &other).await.unwrap().status, 200);
+    let mine = json!({ "kind": "put", "resource": observation("o1", "p1", 1) });
+    assert_eq!(server.command("patient:p1", &mine).await.unwrap().status, 200);
+    let before = levels(&server).await;
+    let parameters = vec![refers("from", "p1"), refers("patient", "p2"), because("two beds mixed up")];
+    let reply = alice.operate(CORRECT, parameters).await.unwrap();
+    assert_eq!(reply.status, 409, "{}", reply.text);
+    assert_eq!(levels(&server).await, before);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_parameters_of_a_correction_change_nothing() {
+    let (_folder, server, alice) = hospital().await;
+    misplaced(&alice).await;
+    let before = levels(&server).await;
+    let all = |patient: Value| vec![patient, because("x")];
+    for (case, path, parameters, statuses) in [
+        ("no patient", CORRECT, vec![because("x")], [400, 422]),
+        ("no reason", CORRECT, vec![refers("patient", "p2")], [400, 422]),
+        ("an empty reason", CORRECT, vec![refers("patient", "p2"), because(" ")], [400, 422]),
+        ("a patient as text", CORRECT, all(json!({ "name": "patient", "valueString": "p2" })), [400, 422]),
+        ("nobody", CORRECT, all(refers("patient", "nobody")), [400, 422]),
+        ("the same patient", CORRECT, all(refers("patient", "p1")), [400, 422]),
+        ("nothing there", "Observation/none/$correct-patient", all(refers("patient", "p2")), [404, 404]),
+        ("no patient's", "Location/l1/$correct-patient", all(refers("patient", "p2")), [400, 422]),
+        ("a patient", "Patient/p1/$correct-patient", all(refers("patient", "p2")), [400, 422]),
+        ("from nobody", CORRECT, vec![refers("from", "nobody"), refers("patient", "p2"), because("x")], [404, 422]),
+        ("from the wrong one", CORRECT, vec![refers("from", "p2"), refers("patient", "p1"), because("x")], [404, 422]),
+    ] {
+        let reply = alice.operate(path, parameters).await.unwrap();
+        assert!(statuses.contains(&reply.status), "{case}: {} {}", reply.status, reply.text);
+        check_outcome(case, &reply);
+        assert_eq!(levels(&server).await, before, "{case}");
+    }
+    let reply = alice.send_json("POST", CORRECT, &[], &json!({ "resourceType": "Patient" })).await.unwrap();
+    assert_eq!(reply.status, 400, "{}", reply.text);
+    assert!(alice.pages("AuditEvent").await.unwrap().is_empty(), "nothing was done");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_charts_of_one_person_become_one() {
+    let (_folder, server, alice) = hospital().await;
+    misplaced(&alice).await;
+    for n in 0..150 {
+        put(&alice, &observation(&format!("m{n}"), "p1", n)).await;
+    }
+    put(&alice, &observation("t1", "p2", 1)).await;
+    let parameters = vec![
+        refers("source-patient", "p1"),
+        refers("target-patient", "p2"),
+        because("the same person"),
+    ];
+    let reply = alice.operate("Patient/$merge", parameters.clone()).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+
+    let (old, new) = (alice.get("Patient/p1").await.unwrap(), alice.get("Patient/p2").await.unwrap());
+    assert_eq!(old.body["active"], false);
+    assert_eq!(old.body["link"], json!([{ "other": { "reference": "Patient/p2" }, "type": "replaced-by" }]));
+    assert_eq!(new.body["link"], json!([{ "other": { "reference": "Patient/p1" }, "type": "replaces" }]));
+    assert_ne!(new.body["active"], false);
+    for path in ["Observation/o1", "Observation/m0", "Observation/m149", "Encounter/e1", "Observation/t1"] {
+        let read = alice.get(path).await.unwrap();
+        assert_eq!((read.status, &read.body["subject"]["reference"]), (200, &json!("Patient/p2")), "{path}");
+    }
+    let o1 = alice.get("Observation/o1").await.unwrap();
+    assert_eq!(o1.body["encounter"]["reference"], "Encounter/e1", "it came along");
+    let all = alice.pages("Observation?patient=p2&_count=40").await.unwrap();
+    assert_eq!(all.len(), 152);
+    assert!(alice.pages("Observation?patient=p1").await.unwrap().is_empty());
+    let audit = alice.pages("AuditEvent").await.unwrap();
+    let event = &audit.last().unwrap()["resource"];
+    for patient in ["Patient/p1", "Patient/p2"] {
+        let named = event["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == patient);
+        assert!(named, "{event}");
+    }
+    for room in ["patient:p1", "patient:p2"] {
+        assert_eq!(marks(&server, room, "patients-merged").await.len(), 1, "{room}");
+    }
+    let again = alice.operate("Patient/$merge", parameters).await.unwrap();
+    assert!([200, 422].contains(&again.status), "{}", again.text);
+    assert_eq!(alice.pages("Observation?patient=p2&_count=500").await.unwrap().len(), 152);
+    let linked = alice.get("Patient/p2").await.unwrap();
+    assert_eq!(linked.body["link"], new.body["link"], "linked once");
+    assert_eq!(linked.version(), new.version(), "asking again changes nothing");
+    // Not the other way round, and not in a circle.
+    let back = vec![refers("source-patient", "p2"), refers("target-patient", "p1"), because("x")];
+    let before = levels(&server).await;
+    let reply = alice.operate("Patient/$merge", back).await.unwrap();
+    assert_eq!(reply.status, 422, "{}", reply.text);
+    assert_eq!(levels(&server).await, before);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_before_a_merge_stay_readable() {
+    let (_folder, server, alice) = hospital().await;
+    misplaced(&alice).await;
+    let first = alice.get("Observation/o1/_history/1").await.unwrap();
+    let parameters =
+        vec![refers("source-patient", "p1"), refers("target-patient", "p2"), because("the same person")];
+    assert_eq!(alice.operate("Patient/$merge", parameters).await.unwrap().status, 200);
+    let again = alice.get("Observation/o1/_history/1").await.unwrap();
+    assert_eq!((again.status, &again.body), (200, &first.body), "{}", again.text);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_would_mix_up_resources_changes_nothing() {
+    let (_folder, server, alice) = hospital().await;
+    for (room, of, value) in [("patient:p1", "p1", 1), ("patient:p2", "p2", 77)] {
+        let command = json!({ "kind": "put", "resource": observation("o1", of, value) });
+        assert_eq!(server.command(room, &command).await.unwrap().status, 200);
+    }
+    let before = levels(&server).await;
+    let merge = |from: &str, to: &str| {
+        vec![refers("source-patient", from), refers("target-patient", to), because("the same person")]
+    };
+    for (case, parameters, status) in [
+        ("the same id", merge("p1", "p2"), 409),
+        ("itself", merge("p1", "p1"), 422),
+        ("nobody", merge("p1", "nobody"), 422),
+        ("of nobody", merge("nobody", "p1"), 422),
+        ("no source", vec![refers("target-patient", "p1"), because("x")], 400),
+        ("no target", vec![refers("source-patient", "p1"), because("x")], 400),
+        ("no reason", vec![refers("source-patient", "p1"), refers("target-patient", "p2")], 400),
+    ] {
+        let reply = alice.operate("Patient/$merge", parameters).await.unwrap();
+        assert_eq!(reply.status, status, "{case}: {}", reply.text);
+        check_outcome(case, &reply);
+        assert_eq!(levels(&server).await, before, "{case}");
+    }
+    assert!(alice.pages("AuditEvent").await.unwrap().is_empty(), "nothing was done");
+    server.stop().await.unwrap();
+}

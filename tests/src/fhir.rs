@@ -13,7 +13,7 @@ use crate::server::Server;
 /// FHIR's JSON.
 pub const FHIR_JSON: &str = "application/fhir+json";
 /// How long an answer may take: an import of many thousand lines on a machine that does other things.
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
+const ANSWER_WAIT: Duration = Duration::from_secs(300);
 
 /// Somebody who asks a server's FHIR face.
 #[derive(Debug, Clone)]

@@ -11,7 +11,10 @@ mod search;
 mod transactions;
 mod versions;
 
+use std::time::Instant;
+
 use chartroom_tests::{
+    client::PATIENCE,
     fhir::{Fhir, Reply},
     server::Server,
 };
@@ -43,10 +46,31 @@ fn observation(id: &str, of: &str, value: i64) -> Value {
     })
 }
 
-/// A server with the patients `p1` and `p2`, and Alice at it.
-async fn hospital() -> (TempDir, Server, Fhir) {
+/// A server over a new store, and Alice at it.
+async fn clinic() -> (TempDir, Server, Fhir) {
     let (folder, server) = start().await;
     let alice = Fhir::of(&server, "alice;Alice");
+    until_listed(&alice, "Basic/none").await;
+    (folder, server, alice)
+}
+
+/// Asks until it is known where everything is.
+async fn until_listed(alice: &Fhir, path: &str) -> Reply {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let reply = alice.get(path).await.unwrap();
+        if reply.status != 503 {
+            return reply;
+        }
+        assert!(!reply.header("retry-after").is_empty(), "{}", reply.text);
+        assert!(Instant::now() < deadline, "it is never listed: {}", reply.text);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A server with the patients `p1` and `p2`, and Alice at it.
+async fn hospital() -> (TempDir, Server, Fhir) {
+    let (folder, server, alice) = clinic().await;
     for (id, family) in [("p1", "Doe"), ("p2", "Roe")] {
         let reply = alice.put(&patient(id, family)).await.unwrap();
         assert_eq!(reply.status, 201, "{}", reply.text);

@@ -7,7 +7,7 @@ use chartroom_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{check_outcome, hospital, observation, patient, put};
+use super::{check_outcome, hospital, observation, patient, put, until_listed};
 
 const STALE: (&str, &str) = ("if-match", "W/\"1\"");
 const MERGE: (&str, &str) = ("prefer", "handling=merge");
@@ -269,6 +269,7 @@ async fn where_versions_are_required_an_update_says_its_own() {
     config.fhir.versions_required = true;
     let server = Server::start_with(config).await.unwrap();
     let alice = Fhir::of(&server, "alice;Alice");
+    until_listed(&alice, "Basic/none").await;
     assert_eq!(alice.put(&patient("p1", "Doe")).await.unwrap().status, 201);
     let reply = alice.put(&patient("p1", "Poe")).await.unwrap();
     assert_eq!(reply.status, 428, "{}", reply.text);

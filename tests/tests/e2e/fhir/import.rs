@@ -12,8 +12,8 @@ use chartroom_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{hospital, ids_of, levels, observation, patient};
-use crate::{ROOM, start};
+use super::{clinic, hospital, ids_of, levels, observation, patient, until_listed};
+use crate::ROOM;
 
 const NDJSON: (&str, &str) = ("content-type", "application/fhir+ndjson");
 
@@ -32,8 +32,7 @@ fn told(reply: &Reply) -> (Vec<Value>, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_imported_and_bad_ones_named() {
-    let (_folder, server) = start().await;
-    let alice = Fhir::of(&server, "alice;Alice");
+    let (_folder, server, alice) = clinic().await;
     let mut bad = observation("bad", "p1", 1);
     bad["colour"] = "red".into();
     let mut unnamed = observation("x", "p1", 1);
@@ -75,8 +74,7 @@ async fn lines_are_imported_and_bad_ones_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_is_imported() {
-    let (_folder, server) = start().await;
-    let alice = Fhir::of(&server, "alice;Alice");
+    let (_folder, server, alice) = clinic().await;
     let urn = "urn:uuid:00000000-0000-4000-8000-000000000001";
     let mut seen = observation("o1", "p1", 1);
     seen["subject"] = json!({ "reference": urn });
@@ -140,8 +138,7 @@ async fn the_audit_is_not_imported() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_lines_are_imported() {
-    let (_folder, server) = start().await;
-    let alice = Fhir::of(&server, "alice;Alice");
+    let (_folder, server, alice) = clinic().await;
     let mut text = String::new();
     let mut left_out = 0;
     for n in 0..20_000_i64 {
@@ -169,8 +166,7 @@ async fn twenty_thousand_lines_are_imported() {
 /// Most clients read nothing of the answer before all of the request is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_bad_lines_are_answered_to_who_reads_late() {
-    let (_folder, server) = start().await;
-    let alice = Fhir::of(&server, "alice;Alice");
+    let (_folder, server, alice) = clinic().await;
     let line = format!("{{\"resourceType\":\"Patient\",\"id\":\"x\",\"shoe\":\"{}\"}}\n", "x".repeat(200));
     let reply = import(&alice, line.repeat(20_000)).await;
     let (_, sums) = told(&reply);
@@ -201,6 +197,7 @@ async fn files_of_lines_are_imported_by_the_command_line() {
 
     let server = Server::start(&store).await.unwrap();
     let alice = Fhir::of(&server, "alice;Alice");
+    until_listed(&alice, "Basic/none").await;
     for (path, value) in [("Observation/o1499", 1499), ("Observation/q7", 7)] {
         let read = alice.get(path).await.unwrap();
         assert_eq!((read.status, read.version(), &read.body["valueInteger"]), (200, "1", &json!(value)), "{}", read.text);

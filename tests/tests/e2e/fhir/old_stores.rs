@@ -1,26 +1,19 @@
 //! Stores of before FHIR: they say of no resource where it is, until that is listed.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use chartroom_engine::{ActorId, DocumentId, Event, RoomId, RoomName};
 use chartroom_server::storage::{
     Epoch, Memory, RoomBatch, RoomRecord, Storage, StorageError, StoredRoom,
 };
-use chartroom_tests::{
-    client::PATIENCE,
-    fhir::{Fhir, Reply},
-    server::Server,
-};
+use chartroom_tests::{fhir::Fhir, server::Server};
 use serde_json::json;
 
-use super::{hospital, ids_of, observation, patient, put};
-use crate::{ROOM, start};
+use super::{clinic, hospital, ids_of, observation, patient, put, until_listed};
+use crate::ROOM;
 
 /// A storage that takes no note of places while it is old, as earlier versions did not.
 struct Forgetful {
@@ -89,20 +82,6 @@ impl Storage for Forgetful {
     }
 }
 
-/// Asks until it is known where everything is.
-async fn until_listed(alice: &Fhir, path: &str) -> Reply {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let reply = alice.get(path).await.unwrap();
-        if reply.status != 503 {
-            return reply;
-        }
-        assert!(!reply.header("retry-after").is_empty(), "{}", reply.text);
-        assert!(Instant::now() < deadline, "it is never listed: {}", reply.text);
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_in_an_old_store_is_found() {
     let storage = Arc::new(Forgetful { inner: Memory::new(), is_old: true.into() });
@@ -162,9 +141,8 @@ async fn what_was_deleted_in_an_old_store_is_known_to_be_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_by_commands_is_found_where_it_is() {
-    let (_folder, server) = start().await;
-    let alice = Fhir::of(&server, "alice;Alice");
-    assert_eq!(until_listed(&alice, "Observation/o1").await.status, 404);
+    let (_folder, server, alice) = clinic().await;
+    assert_eq!(alice.get("Observation/o1").await.unwrap().status, 404);
     for n in 0..30 {
         let of = format!("p{n}");
         let commands = json!([

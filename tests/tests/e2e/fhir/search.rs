@@ -6,16 +6,14 @@ use chartroom_tests::{fhir::Fhir, server::Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{entry, ids_of, level, observation};
-use crate::start;
+use super::{clinic, entry, ids_of, level, observation};
 
 const PATIENTS: usize = 30;
 const EACH: usize = 4;
 
 /// A ward of many patients, with observations each.
 async fn ward() -> (TempDir, Server, Fhir) {
-    let (folder, server) = start().await;
-    let alice = Fhir::of(&server, "alice;Alice");
+    let (folder, server, alice) = clinic().await;
     let mut entries = vec![entry("PUT", "Practitioner/d1", Some(json!({
         "resourceType": "Practitioner", "id": "d1", "name": [{ "family": "Kim" }],
     })))];

@@ -12,6 +12,8 @@ use crate::server::Server;
 
 /// FHIR's JSON.
 pub const FHIR_JSON: &str = "application/fhir+json";
+/// The header that names the person.
+const PERSON: &str = "x-chartroom-person";
 /// How long an answer may take: an import of many thousand lines on a machine that does other things.
 const ANSWER_WAIT: Duration = Duration::from_secs(300);
 
@@ -63,8 +65,10 @@ impl Fhir {
             true => path.to_owned(),
             false => format!("{}{}{path}", self.base, if path.is_empty() { "" } else { "/" }),
         };
-        let mut request =
-            Request::builder().method(method).uri(url).header("x-chartroom-person", &self.person);
+        let mut request = Request::builder().method(method).uri(url);
+        if headers.iter().all(|(name, _)| *name != PERSON) {
+            request = request.header(PERSON, &self.person);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -117,11 +117,12 @@ async fn a_resource_that_is_wrong_is_refused_with_its_element() {
         put("an array where there is one", &changed(|o| o["code"] = json!([{ "text": "x" }])), rule)
             .at("Observation.code"),
         put("a null", &changed(|o| o["device"] = Value::Null), rule).at("Observation.device"),
-        put("a NUL in a string", &changed(|o| o["valueString"] = "a\u{0}b".into()), rule),
+        put("a NUL in a note", &changed(|o| o["note"] = json!([{ "text": "a\u{0}b" }])), rule)
+            .at("Observation.note[0].text"),
         put("a NUL in a code's text", &changed(|o| o["code"]["text"] = "a\u{0}b".into()), rule)
             .at("Observation.code.text"),
-        put("nobody's patient", &observation("o1", "nobody", 2), &[422]).at("subject"),
-        put("another's patient", &observation("o1", "p2", 2), &[422]),
+        put("nobody's patient", &observation("o1", "nobody", 2), &[422]).at("Observation.subject"),
+        put("another's patient", &observation("o1", "p2", 2), &[422]).at("Observation.subject"),
         put("nobody's any more", &changed(|o| drop(o.as_object_mut().unwrap().remove("subject"))), rule),
         case("Patient with another id", "PUT", "Patient/p1", &[400])
             .json(&patient("p2", "Doe"))
@@ -300,6 +301,16 @@ async fn a_wrong_method_is_told_the_right_ones() {
         told.retain(|method| *method != "HEAD");
         assert_eq!(told, allowed, "{method} {path}");
     }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_patients_resource_is_told_how_it_is_moved() {
+    let (_folder, server, alice) = hospital().await;
+    put(&alice, &observation("o1", "p1", 1)).await;
+    let reply = alice.put(&observation("o1", "p2", 2)).await.unwrap();
+    assert_eq!(reply.status, 422, "{}", reply.text);
+    assert!(reply.text.contains("$correct-patient"), "{}", reply.text);
     server.stop().await.unwrap();
 }
 

@@ -56,6 +56,9 @@ async fn a_resource_goes_into_the_right_chart() {
         assert!(named, "{event}");
     }
     assert_eq!(event["agent"][0]["who"]["identifier"]["value"], "alice");
+    for patient in ["p1", "p2"] {
+        assert_eq!(alice.pages(&format!("AuditEvent?patient={patient}")).await.unwrap().len(), 1);
+    }
     let source = format!("AuditEvent/{}", event["id"].as_str().unwrap());
     for (room, other) in [("patient:p1", "p2"), ("patient:p2", "p1")] {
         let marks = marks(&server, room, "wrong-patient-corrected").await;
@@ -286,5 +289,68 @@ async fn a_merge_that_would_mix_up_resources_changes_nothing() {
         assert_eq!(levels(&server).await, before, "{case}");
     }
     assert!(alice.pages("AuditEvent").await.unwrap().is_empty(), "nothing was done");
+    server.stop().await.unwrap();
+}
+
+/// Edits that were answered are there in the end, in whichever chart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_loses_no_edit_that_is_made_meanwhile() {
+    let (_folder, server, alice) = hospital().await;
+    for n in 0..300 {
+        put(&alice, &observation(&format!("m{n:03}"), "p1", n)).await;
+    }
+    let mut noted = observation("m000", "p1", 0);
+    noted["note"] = json!([{ "text": "first" }]);
+    put(&alice, &noted).await;
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let bob = Fhir::of(&server, "bob;Bob");
+    let writing = tokio::spawn(async move {
+        let (mut taken, mut n) = (Vec::new(), 0);
+        while stopped.try_recv().is_err() {
+            let text = format!("edit {n}");
+            let patch = json!([{ "op": "add", "path": "/note/-", "value": { "text": text } }]);
+            let reply = bob.patch("Observation/m000", &patch, &[]).await.unwrap();
+            match reply.status {
+                200 => taken.push(text),
+                404 | 409 | 410 | 412 => {}
+                status => panic!("{status} {}", reply.text),
+            }
+            n += 1;
+        }
+        taken
+    });
+    let parameters =
+        vec![refers("source-patient", "p1"), refers("target-patient", "p2"), because("the same person")];
+    let merged = alice.operate("Patient/$merge", parameters).await.unwrap();
+    stop.send(()).unwrap();
+    let taken = writing.await.unwrap();
+    assert_eq!(merged.status, 200, "{}", merged.text);
+    let read = alice.get("Observation/m000").await.unwrap();
+    assert_eq!(read.status, 200, "{}", read.text);
+    let notes = read.body["note"].to_string();
+    let lost: Vec<&String> = taken.iter().filter(|text| !notes.contains(&format!("\"{text}\""))).collect();
+    assert!(lost.is_empty(), "{} of {} edits are lost: {lost:?}", lost.len(), taken.len());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_with_large_documents_is_merged() {
+    let (_folder, server, alice) = hospital().await;
+    for n in 0..3 {
+        let document = json!({
+            "resourceType": "DocumentReference", "id": format!("d{n}"), "status": "current",
+            "subject": { "reference": "Patient/p1" },
+            "content": [{ "attachment": { "contentType": "application/pdf", "data": "QUJD".repeat(1_000_000) } }],
+        });
+        put(&alice, &document).await;
+    }
+    let parameters =
+        vec![refers("source-patient", "p1"), refers("target-patient", "p2"), because("the same person")];
+    let reply = alice.operate("Patient/$merge", parameters).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    for n in 0..3 {
+        let read = alice.get(&format!("DocumentReference/d{n}")).await.unwrap();
+        assert_eq!((read.status, &read.body["subject"]["reference"]), (200, &json!("Patient/p2")));
+    }
     server.stop().await.unwrap();
 }

@@ -225,3 +225,39 @@ async fn transactions_of_many_people_in_the_same_rooms_are_all_or_nothing() {
     }
     server.stop().await.unwrap();
 }
+
+/// All or nothing holds in each room; what is left undone in others is told, whatever stopped it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_ends_halfway_says_so() {
+    let (_folder, server, alice) = hospital().await;
+    for round in 0..5 {
+        let shared = format!("shared{round}");
+        put(&alice, &observation(&shared, "p1", 0)).await;
+        let posts = (0..8).map(|n| {
+            let who = chartroom_tests::fhir::Fhir::of(&server, &format!("nurse{n};Nurse"));
+            let (own, shared) = (format!("l{round}-{n}"), shared.clone());
+            tokio::spawn(async move {
+                let location = json!({ "resourceType": "Location", "id": own });
+                let seen = observation(&shared, "p1", n + 1);
+                let mut update = entry("PUT", &format!("Observation/{shared}"), Some(seen));
+                update["request"]["ifMatch"] = "W/\"1\"".into();
+                let entries = vec![entry("PUT", &format!("Location/{own}"), Some(location)), update];
+                (own, who.bundle("transaction", entries).await.unwrap())
+            })
+        });
+        let mut taken = 0;
+        for post in posts.collect::<Vec<_>>() {
+            let (own, reply) = post.await.unwrap();
+            if reply.status == 200 {
+                taken += 1;
+                continue;
+            }
+            assert!([409, 412].contains(&reply.status), "{}", reply.text);
+            let own = alice.get(&format!("Location/{own}")).await.unwrap();
+            let told = reply.codes().contains(&"incomplete");
+            assert_eq!(own.status == 200, told, "written: {}, and told: {}", own.status, reply.text);
+        }
+        assert_eq!(taken, 1, "one goes on version 1");
+    }
+    server.stop().await.unwrap();
+}

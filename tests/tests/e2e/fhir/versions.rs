@@ -309,3 +309,63 @@ async fn versions_and_their_times_outlive_a_restart() {
     assert_eq!(strip(alice.pages("Observation/o1/_history").await.unwrap()), strip(before));
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provenance_outlives_its_epoch() {
+    let (_folder, server, alice) = hospital().await;
+    put(&alice, &observation("o1", "p1", 1)).await;
+    let found = alice.pages("Provenance?target=Observation/o1").await.unwrap();
+    let before = &found[0]["resource"];
+    let answer = server.post_path(&format!("/rooms/{ROOM}/refound"), String::new()).await.unwrap();
+    assert_eq!(answer.status, 200);
+    let read = alice.get(&format!("Provenance/{}", before["id"].as_str().unwrap())).await.unwrap();
+    assert_eq!((read.status, &read.body), (200, before), "{}", read.text);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_is_a_read_without_its_body() {
+    let (_folder, server, alice) = hospital().await;
+    for path in ["Patient/p1", "Patient/p1/_history/1", "Patient?family=Doe", "metadata"] {
+        let read = alice.get(path).await.unwrap();
+        let head = alice.send("HEAD", path, &[], None).await.unwrap();
+        assert_eq!((head.status, head.text.as_str()), (200, ""), "{path}");
+        for name in ["etag", "last-modified", "content-type"] {
+            assert_eq!(head.header(name), read.header(name), "{path} {name}");
+        }
+    }
+    let head = alice.send("HEAD", "Patient/none", &[], None).await.unwrap();
+    assert_eq!((head.status, head.text.as_str()), (404, ""));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_is_the_same_whoever_reads_it_when() {
+    let (_folder, server, alice) = hospital().await;
+    for n in 1..=3 {
+        put(&alice, &observation("o1", "p1", n)).await;
+    }
+    let versions = async || {
+        let mut versions = Vec::new();
+        for n in 1..=3 {
+            versions.push(alice.get(&format!("Observation/o1/_history/{n}")).await.unwrap().body);
+        }
+        versions
+    };
+    let before = versions().await;
+    // A client that was away brings work that is older than what the server has had since.
+    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
+    let room = bob.open(ROOM).await.unwrap();
+    put(&alice, &observation("o1", "p1", 4)).await;
+    let mut late = observation("o1", "p1", 3);
+    late["note"] = json!([{ "text": "since childhood" }]);
+    bob.put(room, late).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    assert_eq!(versions().await, before);
+    let read = alice.get("Observation/o1").await.unwrap();
+    assert_eq!(read.version(), "5", "{}", read.text);
+    assert_eq!((&read.body["valueInteger"], &read.body["note"][0]["text"]), (&json!(4), &json!("since childhood")));
+    let fourth = alice.get("Observation/o1/_history/4").await.unwrap();
+    assert_eq!((&fourth.body["valueInteger"], fourth.body.get("note")), (&json!(4), None), "{}", fourth.text);
+    server.stop().await.unwrap();
+}

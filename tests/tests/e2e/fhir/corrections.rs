@@ -1,5 +1,6 @@
 //! What was written for the wrong patient, and charts that are one person's.
 
+use base64::Engine as _;
 use chartroom_tests::{fhir::Fhir, server::Server};
 use serde_json::{Value, json};
 
@@ -337,10 +338,13 @@ async fn a_merge_loses_no_edit_that_is_made_meanwhile() {
 async fn a_chart_with_large_documents_is_merged() {
     let (_folder, server, alice) = hospital().await;
     for n in 0..3 {
+        // What does not compress, as no scan does.
+        let scan: Vec<u8> = (0..3_000_000).map(|_| rand::random()).collect();
+        let data = base64::engine::general_purpose::STANDARD.encode(scan);
         let document = json!({
             "resourceType": "DocumentReference", "id": format!("d{n}"), "status": "current",
             "subject": { "reference": "Patient/p1" },
-            "content": [{ "attachment": { "contentType": "application/pdf", "data": "QUJD".repeat(1_000_000) } }],
+            "content": [{ "attachment": { "contentType": "application/pdf", "data": data } }],
         });
         put(&alice, &document).await;
     }
@@ -351,6 +355,83 @@ async fn a_chart_with_large_documents_is_merged() {
     for n in 0..3 {
         let read = alice.get(&format!("DocumentReference/d{n}")).await.unwrap();
         assert_eq!((read.status, &read.body["subject"]["reference"]), (200, &json!("Patient/p2")));
+    }
+    server.stop().await.unwrap();
+}
+
+/// What a refusal says to do is what helps.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_nobodys_is_given_to_its_patient() {
+    let (_folder, server, alice) = hospital().await;
+    let mut nobodys = observation("o1", "p1", 1);
+    nobodys.as_object_mut().unwrap().remove("subject");
+    put(&alice, &nobodys).await;
+    let reply = alice.put(&observation("o1", "p1", 1)).await.unwrap();
+    if reply.status != 200 {
+        assert!(reply.text.contains("$correct-patient"), "{}", reply.text);
+        let parameters = vec![refers("patient", "p1"), because("it had no patient")];
+        let reply = alice.operate(CORRECT, parameters).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+    assert_eq!(ids_of(&alice.pages("Observation?patient=p1").await.unwrap(), "Observation"), ["o1"]);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_and_written_for_another_patient_has_versions_of_its_own() {
+    let (_folder, server, alice) = hospital().await;
+    put(&alice, &observation("o1", "p1", 1)).await;
+    let first = alice.get("Observation/o1/_history/1").await.unwrap();
+    assert_eq!(alice.delete("Observation/o1", &[]).await.unwrap().status, 204);
+    let reply = alice.put(&observation("o1", "p2", 2)).await.unwrap();
+    assert!([201, 422].contains(&reply.status), "{}", reply.text);
+    let again = alice.get("Observation/o1/_history/1").await.unwrap();
+    match again.status {
+        200 => assert_eq!(again.body, first.body, "version 1 is another one now"),
+        status => assert!([404, 410].contains(&status), "{}", again.text),
+    }
+    server.stop().await.unwrap();
+}
+
+/// Edits that were answered are there in the end, in whichever chart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_loses_no_edit_that_is_made_meanwhile() {
+    let (_folder, server, alice) = hospital().await;
+    for round in 0..10 {
+        let id = format!("c{round}");
+        let mut noted = observation(&id, "p1", 0);
+        noted["note"] = json!([{ "text": "first" }]);
+        put(&alice, &noted).await;
+        let path = format!("Observation/{id}");
+        let writers = (0..4).map(|n| {
+            let (who, path) = (Fhir::of(&server, &format!("nurse{n};Nurse")), path.clone());
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                for k in 0..4 {
+                    let text = format!("edit {n}.{k}");
+                    let patch = json!([{ "op": "add", "path": "/note/-", "value": { "text": text } }]);
+                    let reply = who.patch(&path, &patch, &[]).await.unwrap();
+                    match reply.status {
+                        200 => taken.push(text),
+                        404 | 409 | 410 | 412 => {}
+                        status => panic!("{status} {}", reply.text),
+                    }
+                }
+                taken
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let parameters = vec![refers("patient", "p2"), because("two beds mixed up")];
+        let reply = alice.operate(&format!("{path}/$correct-patient"), parameters).await.unwrap();
+        assert!([200, 409].contains(&reply.status), "{}", reply.text);
+        let mut taken = Vec::new();
+        for writer in writers {
+            taken.extend(writer.await.unwrap());
+        }
+        let read = alice.get(&path).await.unwrap();
+        let notes = read.body["note"].to_string();
+        let lost: Vec<&String> = taken.iter().filter(|text| !notes.contains(&format!("\"{text}\""))).collect();
+        assert!(lost.is_empty(), "round {round}: of {} edits are lost: {lost:?}", taken.len());
     }
     server.stop().await.unwrap();
 }

@@ -13,6 +13,7 @@ mod versions;
 
 use std::time::Instant;
 
+use chartroom_engine::ChangeHash;
 use chartroom_tests::{
     client::PATIENCE,
     fhir::{Fhir, Reply},
@@ -94,6 +95,13 @@ async fn level(server: &Server, room: &str) -> (u64, u64) {
     let events = server.get(&format!("/rooms/{room}/events?after=0&limit=100000")).await.unwrap();
     let changes = shown.body["changes"].as_u64().unwrap();
     (changes, events.body["last"].as_u64().unwrap_or_default())
+}
+
+/// A room's heads.
+async fn heads(server: &Server, room: &str) -> Vec<ChangeHash> {
+    let shown = server.get(&format!("/rooms/{room}")).await.unwrap().body;
+    let heads = shown["heads"].as_array().unwrap().iter();
+    heads.map(|head| head.as_str().unwrap().parse().unwrap()).collect()
 }
 
 /// How all rooms of resources stand: heads, and the number of the last event, by room.

@@ -1,10 +1,10 @@
 //! What was written for the wrong patient, and charts that are one person's.
 
 use base64::Engine as _;
-use chartroom_tests::{fhir::Fhir, server::Server};
+use chartroom_tests::{client::Client, fhir::Fhir, server::Server};
 use serde_json::{Value, json};
 
-use super::{because, check_outcome, hospital, ids_of, levels, observation, put, refers};
+use super::{because, check_outcome, heads, hospital, ids_of, levels, observation, put, refers};
 
 const CORRECT: &str = "Observation/o1/$correct-patient";
 
@@ -334,9 +334,12 @@ async fn a_merge_loses_no_edit_that_is_made_meanwhile() {
     server.stop().await.unwrap();
 }
 
+/// No change is larger than those that others take in.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chart_with_large_documents_is_merged() {
+async fn a_chart_with_large_documents_is_merged_for_everybody() {
     let (_folder, server, alice) = hospital().await;
+    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
+    let room = bob.open("patient:p2").await.unwrap();
     for n in 0..3 {
         // What does not compress, as no scan does.
         let scan: Vec<u8> = (0..3_000_000).map(|_| rand::random()).collect();
@@ -356,6 +359,11 @@ async fn a_chart_with_large_documents_is_merged() {
         let read = alice.get(&format!("DocumentReference/d{n}")).await.unwrap();
         assert_eq!((read.status, &read.body["subject"]["reference"]), (200, &json!("Patient/p2")));
     }
+    let heads = heads(&server, "patient:p2").await;
+    // He was away meanwhile.
+    bob.reconnect(server.address()).await.unwrap();
+    bob.until_heads(room, &heads).await.unwrap();
+    assert!(bob.resource(room, "DocumentReference", "d2").is_some());
     server.stop().await.unwrap();
 }
 

@@ -1,8 +1,9 @@
 //! Transactions: all of a Bundle or nothing, in each room as one change.
 
+use chartroom_tests::client::Client;
 use serde_json::{Value, json};
 
-use super::{entry, hospital, level, levels, observation, patient, put};
+use super::{entry, heads, hospital, level, levels, observation, patient, put};
 use crate::ROOM;
 
 const DIRECTORY: &str = "facility:directory";
@@ -259,5 +260,33 @@ async fn a_transaction_that_ends_halfway_says_so() {
         }
         assert_eq!(taken, 1, "one goes on version 1");
     }
+    server.stop().await.unwrap();
+}
+
+/// What a transaction writes as one change is taken in by those who have the chart open.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_transaction_reaches_everybody() {
+    use base64::Engine as _;
+    let (_folder, server, alice) = hospital().await;
+    let mut bob = Client::connect(server.address(), "bob").await.unwrap();
+    let room = bob.open(ROOM).await.unwrap();
+    let entries = (0..2)
+        .map(|n| {
+            let scan: Vec<u8> = (0..3_000_000).map(|_| rand::random()).collect();
+            let data = base64::engine::general_purpose::STANDARD.encode(scan);
+            let id = format!("d{n}");
+            let document = json!({
+                "resourceType": "DocumentReference", "id": id, "status": "current",
+                "subject": { "reference": "Patient/p1" },
+                "content": [{ "attachment": { "contentType": "application/pdf", "data": data } }],
+            });
+            entry("PUT", &format!("DocumentReference/{id}"), Some(document))
+        })
+        .collect();
+    let reply = alice.bundle("transaction", entries).await.unwrap();
+    assert_eq!(reply.status, 200, "{:.500}", reply.text);
+    let heads = heads(&server, ROOM).await;
+    bob.until_heads(room, &heads).await.unwrap();
+    assert!(bob.resource(room, "DocumentReference", "d1").is_some());
     server.stop().await.unwrap();
 }

@@ -6,7 +6,7 @@ use chartroom_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{entry, hospital, observation, patient, put};
+use super::{entry, heads, hospital, observation, patient, put};
 use crate::ROOM;
 
 /// The versions of a history's entries, in their order.
@@ -92,7 +92,7 @@ async fn edits_that_come_otherwise_are_versions_at_once() {
     for n in 2..10 {
         match n % 3 {
             0 => {
-                bob.until_heads(room, &heads(&server).await).await.unwrap();
+                bob.until_heads(room, &heads(&server, ROOM).await).await.unwrap();
                 bob.put(room, observation("o1", "p1", n)).await.unwrap();
                 bob.until_saved(room).await.unwrap();
             }
@@ -110,12 +110,6 @@ async fn edits_that_come_otherwise_are_versions_at_once() {
         assert_eq!(history.entries()[0]["resource"], read.body);
     }
     server.stop().await.unwrap();
-}
-
-async fn heads(server: &chartroom_tests::server::Server) -> Vec<chartroom_engine::ChangeHash> {
-    let shown = server.get(&format!("/rooms/{ROOM}")).await.unwrap().body;
-    let heads = shown["heads"].as_array().unwrap().iter();
-    heads.map(|head| head.as_str().unwrap().parse().unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,9 +11,13 @@ mod search;
 mod transactions;
 mod versions;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use chartroom_engine::ChangeHash;
+use chartroom_engine::{ChangeHash, RoomId, RoomName, change};
+use chartroom_server::{
+    config::ServerConfig,
+    storage::{Memory, Storage},
+};
 use chartroom_tests::{
     client::PATIENCE,
     fhir::{Fhir, Reply},
@@ -72,11 +76,41 @@ async fn until_listed(alice: &Fhir, path: &str) -> Reply {
 /// A server with the patients `p1` and `p2`, and Alice at it.
 async fn hospital() -> (TempDir, Server, Fhir) {
     let (folder, server, alice) = clinic().await;
+    admit(&alice).await;
+    (folder, server, alice)
+}
+
+/// The same, over a storage in memory that a test looks into.
+async fn open_hospital() -> (Arc<Memory>, Server, Fhir) {
+    let storage = Arc::new(Memory::new());
+    let server =
+        Server::start_over_with(storage.clone(), ServerConfig::new("unused")).await.unwrap();
+    let alice = Fhir::of(&server, "alice;Alice");
+    until_listed(&alice, "Basic/none").await;
+    admit(&alice).await;
+    (storage, server, alice)
+}
+
+/// Checks that other servers take every change of a patient's room.
+fn check_changes(storage: &Memory, patient: &str) {
+    let room = RoomId::first(RoomName::patient(patient).unwrap());
+    for logged in storage.load(&room).unwrap().unwrap().changes {
+        let scanned = change::scan(&logged.bytes);
+        assert!(
+            scanned.is_ok(),
+            "change {} of {} bytes: {scanned:?}",
+            logged.seq,
+            logged.bytes.len()
+        );
+    }
+}
+
+/// Writes the patients `p1` and `p2`.
+async fn admit(alice: &Fhir) {
     for (id, family) in [("p1", "Doe"), ("p2", "Roe")] {
         let reply = alice.put(&patient(id, family)).await.unwrap();
         assert_eq!(reply.status, 201, "{}", reply.text);
     }
-    (folder, server, alice)
 }
 
 /// Puts a resource, which must be taken.

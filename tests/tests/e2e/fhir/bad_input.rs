@@ -114,8 +114,12 @@ async fn a_resource_that_is_wrong_is_refused_with_its_element() {
             .at("Observation.status"),
         put("an empty array", &changed(|o| o["category"] = json!([])), rule)
             .at("Observation.category"),
-        put("an array where there is one", &changed(|o| o["code"] = json!([{ "text": "x" }])), rule)
-            .at("Observation.code"),
+        put(
+            "an array where there is one",
+            &changed(|o| o["code"] = json!([{ "text": "x" }])),
+            rule,
+        )
+        .at("Observation.code"),
         put("a null", &changed(|o| o["device"] = Value::Null), rule).at("Observation.device"),
         put("a NUL in a note", &changed(|o| o["note"] = json!([{ "text": "a\u{0}b" }])), rule)
             .at("Observation.note[0].text"),
@@ -123,7 +127,11 @@ async fn a_resource_that_is_wrong_is_refused_with_its_element() {
             .at("Observation.code.text"),
         put("nobody's patient", &observation("o1", "nobody", 2), &[422]).at("Observation.subject"),
         put("another's patient", &observation("o1", "p2", 2), &[422]).at("Observation.subject"),
-        put("nobody's any more", &changed(|o| drop(o.as_object_mut().unwrap().remove("subject"))), rule),
+        put(
+            "nobody's any more",
+            &changed(|o| drop(o.as_object_mut().unwrap().remove("subject"))),
+            rule,
+        ),
         case("Patient with another id", "PUT", "Patient/p1", &[400])
             .json(&patient("p2", "Doe"))
             .at("Patient.id"),
@@ -139,9 +147,14 @@ async fn a_resource_that_is_wrong_is_refused_with_its_element() {
         case("an id with a NUL", "PUT", "Observation/a%00b", &[400, 422])
             .json(&observation("a\u{0}b", "p1", 1))
             .at("Observation.id"),
-        case("an id of 65 characters", "PUT", &format!("Observation/{}", "a".repeat(65)), &[400, 422])
-            .json(&observation(&"a".repeat(65), "p1", 1))
-            .at("Observation.id"),
+        case(
+            "an id of 65 characters",
+            "PUT",
+            &format!("Observation/{}", "a".repeat(65)),
+            &[400, 422],
+        )
+        .json(&observation(&"a".repeat(65), "p1", 1))
+        .at("Observation.id"),
         case("a patient's id that is none", "PUT", "Patient/a_b", &[400, 422])
             .json(&patient("a_b", "Doe")),
         case("the audit is written", "POST", "AuditEvent", &[405])
@@ -169,7 +182,16 @@ async fn a_body_that_is_no_resource_is_refused() {
         put("an array", format!("[{text}]").into(), &[400]),
         put("a string", b"\"Observation\"".to_vec(), &[400]),
         put("two documents", format!("{text}{text}").into(), &[400]),
-        put("no UTF-8", text.replace("pulse", "\u{1}").replace('\u{1}', "").into_bytes().into_iter().chain([0xff, 0xfe]).collect(), &[400]),
+        put(
+            "no UTF-8",
+            text.replace("pulse", "\u{1}")
+                .replace('\u{1}', "")
+                .into_bytes()
+                .into_iter()
+                .chain([0xff, 0xfe])
+                .collect(),
+            &[400],
+        ),
         put("a NUL byte", text.replace("pulse", "pul\u{0}se").into(), &[400]),
         put("a lone surrogate", text.replace("pulse", "\\ud800").into(), &[400]),
         put(
@@ -258,19 +280,34 @@ async fn an_address_that_is_wrong_is_refused() {
         case("no such resource", "GET", "Observation/none", &[404]),
         case("no such version", "GET", "Observation/o1/_history/9", &[404]),
         case("a version that is none", "GET", "Observation/o1/_history/one", &[404]),
-        case("a version beyond numbers", "GET", "Observation/o1/_history/99999999999999999999", &[404]),
+        case(
+            "a version beyond numbers",
+            "GET",
+            "Observation/o1/_history/99999999999999999999",
+            &[404],
+        ),
         case("no history", "GET", "Observation/none/_history", &[404]),
         case("nobody's chart", "GET", "Patient/none/$everything", &[404]),
         case("a NUL", "GET", "Observation/o1%00", &[400, 404]),
         case("no UTF-8", "GET", "Observation/%ff%fe", &[400, 404]),
         // RFC 3986, section 2.2: an encoded slash separates nothing.
         case("an encoded slash", "GET", "Observation%2Fo1", &[400, 404]),
-        case("an encoded slash before a version", "GET", "Observation/o1%2F_history%2F1", &[400, 404]),
+        case(
+            "an encoded slash before a version",
+            "GET",
+            "Observation/o1%2F_history%2F1",
+            &[400, 404],
+        ),
         case("up and down", "GET", "Observation/../Observation/o1", &[400, 404]),
         case("up, encoded", "GET", "Observation/%2e%2e", &[400, 404]),
         case("an empty segment", "GET", "Observation//o1", &[400, 404]),
         case("a long id", "GET", &format!("Observation/{long}"), &[400, 404, 414]),
-        case("a long query", "GET", &format!("Observation?code={long}&bad={long}&_count=x"), &[400, 414]),
+        case(
+            "a long query",
+            "GET",
+            &format!("Observation?code={long}&bad={long}&_count=x"),
+            &[400, 414],
+        ),
         case("a patient of a room's name", "GET", "Patient/facility:directory", &[400, 404]),
         case("a patient with a label", "GET", "Patient/p1~draft", &[400, 404]),
     ])
@@ -326,15 +363,22 @@ async fn a_condition_that_is_not_met_or_makes_no_sense_is_refused() {
         case("If-Match with quotes in it", "PUT", O1, &[400, 412])
             .with("if-match", "W/\"1\"\"")
             .json(&new),
-        case("If-Match of a version to come", "PUT", O1, &[412]).with("if-match", "W/\"2\"").json(&new),
+        case("If-Match of a version to come", "PUT", O1, &[412])
+            .with("if-match", "W/\"2\"")
+            .json(&new),
         case("If-Match of an epoch to come", "PUT", O1, &[412])
             .with("if-match", "W/\"2.1\"")
             .json(&new),
         case("If-Match where there is nothing", "PUT", "Observation/none", &[412])
             .with("if-match", "W/\"1\"")
             .json(&observation("none", "p1", 2)),
-        case("If-Match where there is nothing to delete", "DELETE", "Observation/none", &[404, 412])
-            .with("if-match", "W/\"1\""),
+        case(
+            "If-Match where there is nothing to delete",
+            "DELETE",
+            "Observation/none",
+            &[404, 412],
+        )
+        .with("if-match", "W/\"1\""),
         case("If-Match where there is nothing to patch", "PATCH", "Observation/none", &[404, 412])
             .with("if-match", "W/\"1\"")
             .body("application/json-patch+json", "[]"),
@@ -375,7 +419,8 @@ async fn a_search_that_is_wrong_is_refused() {
         get("a bad include", "Patient?_include=Patient:name").with("prefer", "handling=strict"),
         get("a bad cursor", "Patient?_page=nowhere").at("_page"),
         get("a bad cursor of an order", "Patient?_sort=birthdate&_page=nowhere").at("_page"),
-        get("a cursor beyond numbers", "Patient?_sort=birthdate&_page=99999999999999999999").at("_page"),
+        get("a cursor beyond numbers", "Patient?_sort=birthdate&_page=99999999999999999999")
+            .at("_page"),
         get("a bad cursor of a history", "Patient/p1/_history?_page=nowhere").at("_page"),
         get("a bad cursor of a type's history", "Patient/_history?_page=1~2").at("_page"),
         get("a bad count of a history", "Patient/p1/_history?_count=many").at("_count"),
@@ -393,7 +438,9 @@ async fn a_cursor_at_the_end_of_numbers_is_answered() {
     let reply = alice.get(&path).await;
     let reply = reply.unwrap_or_else(|error| panic!("no answer: {error:#}"));
     match reply.status {
-        200 => assert!(reply.entries().is_empty() && reply.link("next").is_none(), "{}", reply.text),
+        200 => {
+            assert!(reply.entries().is_empty() && reply.link("next").is_none(), "{}", reply.text)
+        }
         status => assert_eq!(status, 400, "{}", reply.text),
     }
     server.stop().await.unwrap();
@@ -426,7 +473,8 @@ async fn a_patch_that_is_wrong_is_refused() {
     let merge = |name, statuses, patch: Value| {
         case(name, "PATCH", O1, statuses).body(MERGE, patch.to_string())
     };
-    let op = |op: &str, path: &str, value: Value| json!([{ "op": op, "path": path, "value": value }]);
+    let op =
+        |op: &str, path: &str, value: Value| json!([{ "op": op, "path": path, "value": value }]);
     check(vec![
         case("no patch", "PATCH", O1, &[415]).json(&json!([])),
         case("a patch as XML", "PATCH", O1, &[415]).body("application/fhir+xml", "<x/>"),
@@ -434,10 +482,14 @@ async fn a_patch_that_is_wrong_is_refused() {
         patch("an unknown operation", &[400], op("paint", "/status", "red".into())),
         patch("a test that fails", &[409, 412, 422], op("test", "/status", "amended".into())),
         patch("what is not there", &[409, 422], json!([{ "op": "remove", "path": "/device" }])),
-        patch("half of it does not apply", &[409, 422], json!([
-            { "op": "replace", "path": "/valueInteger", "value": 9 },
-            { "op": "remove", "path": "/device" },
-        ])),
+        patch(
+            "half of it does not apply",
+            &[409, 422],
+            json!([
+                { "op": "replace", "path": "/valueInteger", "value": 9 },
+                { "op": "remove", "path": "/device" },
+            ]),
+        ),
         patch("the id", &[400, 422], op("replace", "/id", "o9".into())),
         patch("the type", &[400, 422], op("replace", "/resourceType", "Patient".into())),
         patch("the subject goes", &[422], json!([{ "op": "remove", "path": "/subject" }])),
@@ -463,7 +515,8 @@ async fn a_patch_that_copies_itself_into_depth_is_refused() {
     put(&alice, &o1).await;
     let before = levels(&server).await;
     // Each copies all into its own deepest place: so many are twice as deep as one less.
-    let (mut operations, mut path) = (vec![json!({ "op": "add", "path": "/a", "value": {} })], "/a".to_owned());
+    let (mut operations, mut path) =
+        (vec![json!({ "op": "add", "path": "/a", "value": {} })], "/a".to_owned());
     for _ in 0..15 {
         let deepest = format!("{path}/a");
         operations.push(json!({ "op": "copy", "from": "/a", "path": deepest }));
@@ -520,37 +573,97 @@ async fn a_transaction_that_is_wrong_anywhere_changes_nothing() {
     let mut to_several = observation("new39", "p1", 1);
     to_several["subject"] = json!({ "reference": "Patient?given=Ann" });
     check(vec![
-        fortieth("an unknown element", &[400, 422], "Bundle.entry[39]",
-            entry("PUT", "Observation/new39", Some(colourful))),
-        fortieth("another id", &[400], "Bundle.entry[39]",
-            entry("PUT", "Observation/new39", Some(observation("other", "p1", 1)))),
-        fortieth("nobody's patient", &[400, 422], "Bundle.entry[39]",
-            entry("PUT", "Observation/new39", Some(observation("new39", "nobody", 1)))),
-        fortieth("no resource", &[400], "Bundle.entry[39].resource",
-            entry("PUT", "Observation/new39", None)),
-        fortieth("no request", &[400], "Bundle.entry[39].request",
-            json!({ "resource": observation("new39", "p1", 1) })),
+        fortieth(
+            "an unknown element",
+            &[400, 422],
+            "Bundle.entry[39]",
+            entry("PUT", "Observation/new39", Some(colourful)),
+        ),
+        fortieth(
+            "another id",
+            &[400],
+            "Bundle.entry[39]",
+            entry("PUT", "Observation/new39", Some(observation("other", "p1", 1))),
+        ),
+        fortieth(
+            "nobody's patient",
+            &[400, 422],
+            "Bundle.entry[39]",
+            entry("PUT", "Observation/new39", Some(observation("new39", "nobody", 1))),
+        ),
+        fortieth(
+            "no resource",
+            &[400],
+            "Bundle.entry[39].resource",
+            entry("PUT", "Observation/new39", None),
+        ),
+        fortieth(
+            "no request",
+            &[400],
+            "Bundle.entry[39].request",
+            json!({ "resource": observation("new39", "p1", 1) }),
+        ),
         fortieth("no entry", &[400], "Bundle.entry[39]", json!("entry")),
-        fortieth("an unknown method", &[400, 405], "Bundle.entry[39].request",
-            entry("PAINT", "Observation/new39", Some(observation("new39", "p1", 1)))),
-        fortieth("an unknown type", &[400, 404], "Bundle.entry[39].request.url",
-            entry("PUT", "Observatoin/new39", Some(observation("new39", "p1", 1)))),
+        fortieth(
+            "an unknown method",
+            &[400, 405],
+            "Bundle.entry[39].request",
+            entry("PAINT", "Observation/new39", Some(observation("new39", "p1", 1))),
+        ),
+        fortieth(
+            "an unknown type",
+            &[400, 404],
+            "Bundle.entry[39].request.url",
+            entry("PUT", "Observatoin/new39", Some(observation("new39", "p1", 1))),
+        ),
         fortieth("a stale version", &[400, 409, 412], "Bundle.entry[39]", stale),
         fortieth("several that match", &[412], "Bundle.entry[39]", several),
-        fortieth("a conditional reference that finds nothing", &[400, 404, 412, 422], "Bundle.entry[39]",
-            entry("PUT", "Observation/new39", Some(refers))),
-        fortieth("a conditional reference that finds several", &[400, 412, 422], "Bundle.entry[39]",
-            entry("PUT", "Observation/new39", Some(to_several))),
-        fortieth("a write of the audit", &[400, 405], "Bundle.entry[39]",
-            entry("POST", "AuditEvent", Some(json!({ "resourceType": "AuditEvent" })))),
+        fortieth(
+            "a conditional reference that finds nothing",
+            &[400, 404, 412, 422],
+            "Bundle.entry[39]",
+            entry("PUT", "Observation/new39", Some(refers)),
+        ),
+        fortieth(
+            "a conditional reference that finds several",
+            &[400, 412, 422],
+            "Bundle.entry[39]",
+            entry("PUT", "Observation/new39", Some(to_several)),
+        ),
+        fortieth(
+            "a write of the audit",
+            &[400, 405],
+            "Bundle.entry[39]",
+            entry("POST", "AuditEvent", Some(json!({ "resourceType": "AuditEvent" }))),
+        ),
         fortieth("two writes of one", &[400], "Bundle.entry[39]", new("new7")),
         // FHIR R4, http.html#transaction: all entries result in 2xx or 3xx, or all are rejected.
-        fortieth("a read of what is not there", &[400, 404], "Bundle.entry[39]",
-            entry("GET", "Observation/none", None)),
-        fortieth("an operation that fails", &[400, 404, 422], "Bundle.entry[39]",
-            entry("POST", "Observation/o1/$correct-patient", Some(json!({ "resourceType": "Parameters" })))),
-        of("a write and a delete of one", vec![new("n"), entry("DELETE", "Observation/n", None)], &[400]),
-        of("a Bundle in a Bundle", vec![entry("POST", "", Some(json!({ "resourceType": "Bundle" })))], &[400]),
+        fortieth(
+            "a read of what is not there",
+            &[400, 404],
+            "Bundle.entry[39]",
+            entry("GET", "Observation/none", None),
+        ),
+        fortieth(
+            "an operation that fails",
+            &[400, 404, 422],
+            "Bundle.entry[39]",
+            entry(
+                "POST",
+                "Observation/o1/$correct-patient",
+                Some(json!({ "resourceType": "Parameters" })),
+            ),
+        ),
+        of(
+            "a write and a delete of one",
+            vec![new("n"), entry("DELETE", "Observation/n", None)],
+            &[400],
+        ),
+        of(
+            "a Bundle in a Bundle",
+            vec![entry("POST", "", Some(json!({ "resourceType": "Bundle" })))],
+            &[400],
+        ),
         kind("a collection", "collection"),
         kind("a document", "document"),
         kind("no such kind", "heap"),
@@ -568,14 +681,17 @@ async fn a_batch_with_bad_entries_carries_out_the_others() {
     let mut bad = observation("o2", "p1", 1);
     bad["colour"] = "red".into();
     let reply = alice
-        .bundle("batch", vec![
-            entry("PUT", "Observation/o1", Some(observation("o1", "p1", 1))),
-            entry("PUT", "Observation/o2", Some(bad)),
-            json!("entry"),
-            entry("GET", "Observation/none", None),
-            entry("PUT", "Observation/o3", Some(observation("o3", "p2", 1))),
-            entry("GET", "Observation/o1", None),
-        ])
+        .bundle(
+            "batch",
+            vec![
+                entry("PUT", "Observation/o1", Some(observation("o1", "p1", 1))),
+                entry("PUT", "Observation/o2", Some(bad)),
+                json!("entry"),
+                entry("GET", "Observation/none", None),
+                entry("PUT", "Observation/o3", Some(observation("o3", "p2", 1))),
+                entry("GET", "Observation/o1", None),
+            ],
+        )
         .await
         .unwrap();
     assert_eq!((reply.status, &reply.body["type"]), (200, &json!("batch-response")));

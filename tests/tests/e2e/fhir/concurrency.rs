@@ -205,8 +205,11 @@ async fn twenty_writers_who_say_their_version_lose_no_increment() {
     assert_eq!(read.body["valueInteger"], 20 * EACH, "{}", read.text);
     assert_eq!(read.version(), (20 * EACH + 1).to_string());
     let history = alice.pages("Observation/o1/_history").await.unwrap();
-    let values: Vec<i64> =
-        history.iter().rev().map(|entry| entry["resource"]["valueInteger"].as_i64().unwrap()).collect();
+    let values: Vec<i64> = history
+        .iter()
+        .rev()
+        .map(|entry| entry["resource"]["valueInteger"].as_i64().unwrap())
+        .collect();
     assert_eq!(values, (0..=20 * EACH as i64).collect::<Vec<_>>());
     server.stop().await.unwrap();
 }
@@ -220,7 +223,8 @@ async fn many_at_once_who_patch_lose_nothing() {
     let writers = (0..20).map(|n| {
         let who = Fhir::of(&server, &format!("nurse{n};Nurse"));
         tokio::spawn(async move {
-            let patch = json!([{ "op": "add", "path": "/note/-", "value": { "text": format!("n{n}") } }]);
+            let patch =
+                json!([{ "op": "add", "path": "/note/-", "value": { "text": format!("n{n}") } }]);
             loop {
                 let reply = who.patch("Observation/o1", &patch, &[]).await.unwrap();
                 match reply.status {
@@ -235,8 +239,12 @@ async fn many_at_once_who_patch_lose_nothing() {
         writer.await.unwrap();
     }
     let read = alice.get("Observation/o1").await.unwrap();
-    let mut texts: Vec<&str> =
-        read.body["note"].as_array().unwrap().iter().map(|note| note["text"].as_str().unwrap()).collect();
+    let mut texts: Vec<&str> = read.body["note"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| note["text"].as_str().unwrap())
+        .collect();
     texts.sort_unstable();
     texts.dedup();
     assert_eq!(texts.len(), 21, "{texts:?}");
@@ -257,7 +265,8 @@ async fn a_blind_update_that_takes_back_anothers_work_is_told_and_noted() {
     assert_eq!(events.len(), 1, "{events:#?}");
     assert_eq!(events[0]["subtype"][0]["code"], "edit-reverted");
     assert_eq!(events[0]["agent"][0]["who"]["identifier"]["value"], "alice");
-    let read = alice.get(&format!("AuditEvent/{}", events[0]["id"].as_str().unwrap())).await.unwrap();
+    let read =
+        alice.get(&format!("AuditEvent/{}", events[0]["id"].as_str().unwrap())).await.unwrap();
     assert_eq!(&read.body, events[0]);
     server.stop().await.unwrap();
 }

@@ -15,7 +15,11 @@ async fn what_must_not_exist_is_made_once() {
     assert_eq!(again.status, 412, "{}", again.text);
     assert_eq!(alice.get("Observation/o1").await.unwrap().body["valueInteger"], 1);
     alice.delete("Observation/o1", &[]).await.unwrap();
-    assert_eq!(alice.put_with(&o1, &star).await.unwrap().status, 201, "what is deleted is not there");
+    assert_eq!(
+        alice.put_with(&o1, &star).await.unwrap().status,
+        201,
+        "what is deleted is not there"
+    );
     server.stop().await.unwrap();
 }
 
@@ -24,12 +28,7 @@ async fn what_is_known_is_not_sent_again() {
     let (_folder, server, alice) = hospital().await;
     put(&alice, &observation("o1", "p1", 1)).await;
     put(&alice, &observation("o1", "p1", 2)).await;
-    for (tag, status) in [
-        ("W/\"2\"", 304),
-        ("\"2\"", 304),
-        ("W/\"1\"", 200),
-        ("W/\"none\"", 200),
-    ] {
+    for (tag, status) in [("W/\"2\"", 304), ("\"2\"", 304), ("W/\"1\"", 200), ("W/\"none\"", 200)] {
         let reply = alice.get_with("Observation/o1", &[("if-none-match", tag)]).await.unwrap();
         assert_eq!(reply.status, status, "{tag}: {}", reply.text);
         assert_eq!(reply.version(), "2", "{tag}");
@@ -147,6 +146,11 @@ async fn who_asks_for_the_resource_gets_it_whatever_there_is_to_say() {
     let mut local = observation("o1", "p1", 1);
     local["effectiveDateTime"] = "2024-05-06T07:08:09".into();
     let reply = alice.put_with(&local, &[("prefer", "return=representation")]).await.unwrap();
-    assert_eq!((reply.status, &reply.body["resourceType"]), (201, &json!("Observation")), "{}", reply.text);
+    assert_eq!(
+        (reply.status, &reply.body["resourceType"]),
+        (201, &json!("Observation")),
+        "{}",
+        reply.text
+    );
     server.stop().await.unwrap();
 }

@@ -4,7 +4,10 @@ use base64::Engine as _;
 use chartroom_tests::{client::Client, fhir::Fhir, server::Server};
 use serde_json::{Value, json};
 
-use super::{because, check_outcome, heads, hospital, ids_of, levels, observation, put, refers};
+use super::{
+    because, check_changes, check_outcome, heads, hospital, ids_of, levels, observation,
+    open_hospital, put, refers,
+};
 
 const CORRECT: &str = "Observation/o1/$correct-patient";
 
@@ -46,14 +49,18 @@ async fn a_resource_goes_into_the_right_chart() {
     assert_eq!(read.body["subject"]["reference"], "Patient/p2");
     assert_eq!(read.body["performer"][0]["reference"], "Patient/p2");
     assert_eq!(read.body.get("encounter"), None);
-    assert_eq!(ids_of(&alice.pages("Observation?patient=p2").await.unwrap(), "Observation"), ["o1"]);
+    assert_eq!(
+        ids_of(&alice.pages("Observation?patient=p2").await.unwrap(), "Observation"),
+        ["o1"]
+    );
     assert!(alice.pages("Observation?patient=p1").await.unwrap().is_empty());
 
     let audit = alice.pages("AuditEvent").await.unwrap();
     assert_eq!(audit.len(), 1, "{audit:#?}");
     let event = &audit[0]["resource"];
     for patient in ["Patient/p1", "Patient/p2"] {
-        let named = event["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == patient);
+        let named =
+            event["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == patient);
         assert!(named, "{event}");
     }
     assert_eq!(event["agent"][0]["who"]["identifier"]["value"], "alice");
@@ -66,16 +73,22 @@ async fn a_resource_goes_into_the_right_chart() {
         assert_eq!(marks.len(), 1, "{room}");
         assert_eq!(marks[0]["entity"][0]["what"]["reference"], source.as_str());
         assert_eq!(marks[0]["reason"][0]["text"], "two beds mixed up");
-        assert!(!marks[0].to_string().contains(&format!("Patient/{other}")), "{room} names the other patient");
+        assert!(
+            !marks[0].to_string().contains(&format!("Patient/{other}")),
+            "{room} names the other patient"
+        );
     }
     for patient in ["p1", "p2"] {
         let found = alice.pages(&format!("Provenance?patient={patient}")).await.unwrap();
-        let marked = found.iter().any(|e| e["resource"]["activity"]["coding"][0]["code"] == "wrong-patient-corrected");
+        let marked = found
+            .iter()
+            .any(|e| e["resource"]["activity"]["coding"][0]["code"] == "wrong-patient-corrected");
         assert!(marked, "{patient}");
     }
     // The old chart's history has what was there.
     let old = server.get("/rooms/patient:p1/events?after=0").await.unwrap().body;
-    let deleted = old["events"].as_array().unwrap().iter().any(|e| e["event"] == "RESOURCE_DELETED");
+    let deleted =
+        old["events"].as_array().unwrap().iter().any(|e| e["event"] == "RESOURCE_DELETED");
     assert!(deleted, "{old}");
 
     let before = levels(&server).await;
@@ -130,7 +143,10 @@ async fn versions_of_before_a_correction_stay_readable() {
         .map(|resource| (&resource["subject"]["reference"], &resource["valueInteger"]))
         .collect();
     let there = |of: &str, value: i64| values.iter().any(|(a, b)| **a == of && **b == value);
-    assert!(there("Patient/p1", 1) && there("Patient/p1", 2) && there("Patient/p2", 2), "{values:?}");
+    assert!(
+        there("Patient/p1", 1) && there("Patient/p1", 2) && there("Patient/p2", 2),
+        "{values:?}"
+    );
     server.stop().await.unwrap();
 }
 
@@ -139,9 +155,11 @@ async fn versions_of_before_a_correction_stay_readable() {
 async fn a_correction_keeps_the_other_items_of_a_list() {
     let (_folder, server, alice) = hospital().await;
     put(&alice, &json!({ "resourceType": "Practitioner", "id": "d1" })).await;
-    put(&alice, &json!({ "resourceType": "RelatedPerson", "id": "r1", "patient": { "reference": "Patient/p1" } })).await;
+    let subject = json!({ "reference": "Patient/p1" });
+    put(&alice, &json!({ "resourceType": "RelatedPerson", "id": "r1", "patient": subject })).await;
     let mut o1 = observation("o1", "p1", 1);
-    o1["performer"] = json!([{ "reference": "Practitioner/d1" }, { "reference": "RelatedPerson/r1" }]);
+    o1["performer"] =
+        json!([{ "reference": "Practitioner/d1" }, { "reference": "RelatedPerson/r1" }]);
     put(&alice, &o1).await;
     let parameters = vec![refers("patient", "p2"), because("two beds mixed up")];
     let reply = alice.operate(CORRECT, parameters).await.unwrap();
@@ -160,7 +178,8 @@ async fn a_correction_does_not_write_over_another_resource() {
     let mine = json!({ "kind": "put", "resource": observation("o1", "p1", 1) });
     assert_eq!(server.command("patient:p1", &mine).await.unwrap().status, 200);
     let before = levels(&server).await;
-    let parameters = vec![refers("from", "p1"), refers("patient", "p2"), because("two beds mixed up")];
+    let parameters =
+        vec![refers("from", "p1"), refers("patient", "p2"), because("two beds mixed up")];
     let reply = alice.operate(CORRECT, parameters).await.unwrap();
     assert_eq!(reply.status, 409, "{}", reply.text);
     assert_eq!(levels(&server).await, before);
@@ -177,21 +196,42 @@ async fn wrong_parameters_of_a_correction_change_nothing() {
         ("no patient", CORRECT, vec![because("x")], [400, 422]),
         ("no reason", CORRECT, vec![refers("patient", "p2")], [400, 422]),
         ("an empty reason", CORRECT, vec![refers("patient", "p2"), because(" ")], [400, 422]),
-        ("a patient as text", CORRECT, all(json!({ "name": "patient", "valueString": "p2" })), [400, 422]),
+        (
+            "a patient as text",
+            CORRECT,
+            all(json!({ "name": "patient", "valueString": "p2" })),
+            [400, 422],
+        ),
         ("nobody", CORRECT, all(refers("patient", "nobody")), [400, 422]),
         ("the same patient", CORRECT, all(refers("patient", "p1")), [400, 422]),
-        ("nothing there", "Observation/none/$correct-patient", all(refers("patient", "p2")), [404, 404]),
+        (
+            "nothing there",
+            "Observation/none/$correct-patient",
+            all(refers("patient", "p2")),
+            [404, 404],
+        ),
         ("no patient's", "Location/l1/$correct-patient", all(refers("patient", "p2")), [400, 422]),
         ("a patient", "Patient/p1/$correct-patient", all(refers("patient", "p2")), [400, 422]),
-        ("from nobody", CORRECT, vec![refers("from", "nobody"), refers("patient", "p2"), because("x")], [404, 422]),
-        ("from the wrong one", CORRECT, vec![refers("from", "p2"), refers("patient", "p1"), because("x")], [404, 422]),
+        (
+            "from nobody",
+            CORRECT,
+            vec![refers("from", "nobody"), refers("patient", "p2"), because("x")],
+            [404, 422],
+        ),
+        (
+            "from the wrong one",
+            CORRECT,
+            vec![refers("from", "p2"), refers("patient", "p1"), because("x")],
+            [404, 422],
+        ),
     ] {
         let reply = alice.operate(path, parameters).await.unwrap();
         assert!(statuses.contains(&reply.status), "{case}: {} {}", reply.status, reply.text);
         check_outcome(case, &reply);
         assert_eq!(levels(&server).await, before, "{case}");
     }
-    let reply = alice.send_json("POST", CORRECT, &[], &json!({ "resourceType": "Patient" })).await.unwrap();
+    let reply =
+        alice.send_json("POST", CORRECT, &[], &json!({ "resourceType": "Patient" })).await.unwrap();
     assert_eq!(reply.status, 400, "{}", reply.text);
     assert!(alice.pages("AuditEvent").await.unwrap().is_empty(), "nothing was done");
     server.stop().await.unwrap();
@@ -213,14 +253,27 @@ async fn two_charts_of_one_person_become_one() {
     let reply = alice.operate("Patient/$merge", parameters.clone()).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
 
-    let (old, new) = (alice.get("Patient/p1").await.unwrap(), alice.get("Patient/p2").await.unwrap());
+    let (old, new) =
+        (alice.get("Patient/p1").await.unwrap(), alice.get("Patient/p2").await.unwrap());
     assert_eq!(old.body["active"], false);
-    assert_eq!(old.body["link"], json!([{ "other": { "reference": "Patient/p2" }, "type": "replaced-by" }]));
-    assert_eq!(new.body["link"], json!([{ "other": { "reference": "Patient/p1" }, "type": "replaces" }]));
+    assert_eq!(
+        old.body["link"],
+        json!([{ "other": { "reference": "Patient/p2" }, "type": "replaced-by" }])
+    );
+    assert_eq!(
+        new.body["link"],
+        json!([{ "other": { "reference": "Patient/p1" }, "type": "replaces" }])
+    );
     assert_ne!(new.body["active"], false);
-    for path in ["Observation/o1", "Observation/m0", "Observation/m149", "Encounter/e1", "Observation/t1"] {
+    for path in
+        ["Observation/o1", "Observation/m0", "Observation/m149", "Encounter/e1", "Observation/t1"]
+    {
         let read = alice.get(path).await.unwrap();
-        assert_eq!((read.status, &read.body["subject"]["reference"]), (200, &json!("Patient/p2")), "{path}");
+        assert_eq!(
+            (read.status, &read.body["subject"]["reference"]),
+            (200, &json!("Patient/p2")),
+            "{path}"
+        );
     }
     let o1 = alice.get("Observation/o1").await.unwrap();
     assert_eq!(o1.body["encounter"]["reference"], "Encounter/e1", "it came along");
@@ -230,7 +283,8 @@ async fn two_charts_of_one_person_become_one() {
     let audit = alice.pages("AuditEvent").await.unwrap();
     let event = &audit.last().unwrap()["resource"];
     for patient in ["Patient/p1", "Patient/p2"] {
-        let named = event["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == patient);
+        let named =
+            event["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == patient);
         assert!(named, "{event}");
     }
     for room in ["patient:p1", "patient:p2"] {
@@ -256,8 +310,11 @@ async fn versions_of_before_a_merge_stay_readable() {
     let (_folder, server, alice) = hospital().await;
     misplaced(&alice).await;
     let first = alice.get("Observation/o1/_history/1").await.unwrap();
-    let parameters =
-        vec![refers("source-patient", "p1"), refers("target-patient", "p2"), because("the same person")];
+    let parameters = vec![
+        refers("source-patient", "p1"),
+        refers("target-patient", "p2"),
+        because("the same person"),
+    ];
     assert_eq!(alice.operate("Patient/$merge", parameters).await.unwrap().status, 200);
     let again = alice.get("Observation/o1/_history/1").await.unwrap();
     assert_eq!((again.status, &again.body), (200, &first.body), "{}", again.text);
@@ -273,7 +330,11 @@ async fn a_merge_that_would_mix_up_resources_changes_nothing() {
     }
     let before = levels(&server).await;
     let merge = |from: &str, to: &str| {
-        vec![refers("source-patient", from), refers("target-patient", to), because("the same person")]
+        vec![
+            refers("source-patient", from),
+            refers("target-patient", to),
+            because("the same person"),
+        ]
     };
     for (case, parameters, status) in [
         ("the same id", merge("p1", "p2"), 409),
@@ -320,8 +381,11 @@ async fn a_merge_loses_no_edit_that_is_made_meanwhile() {
         }
         taken
     });
-    let parameters =
-        vec![refers("source-patient", "p1"), refers("target-patient", "p2"), because("the same person")];
+    let parameters = vec![
+        refers("source-patient", "p1"),
+        refers("target-patient", "p2"),
+        because("the same person"),
+    ];
     let merged = alice.operate("Patient/$merge", parameters).await.unwrap();
     stop.send(()).unwrap();
     let taken = writing.await.unwrap();
@@ -329,7 +393,8 @@ async fn a_merge_loses_no_edit_that_is_made_meanwhile() {
     let read = alice.get("Observation/m000").await.unwrap();
     assert_eq!(read.status, 200, "{}", read.text);
     let notes = read.body["note"].to_string();
-    let lost: Vec<&String> = taken.iter().filter(|text| !notes.contains(&format!("\"{text}\""))).collect();
+    let lost: Vec<&String> =
+        taken.iter().filter(|text| !notes.contains(&format!("\"{text}\""))).collect();
     assert!(lost.is_empty(), "{} of {} edits are lost: {lost:?}", lost.len(), taken.len());
     server.stop().await.unwrap();
 }
@@ -337,7 +402,7 @@ async fn a_merge_loses_no_edit_that_is_made_meanwhile() {
 /// No change is larger than those that others take in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chart_with_large_documents_is_merged_for_everybody() {
-    let (_folder, server, alice) = hospital().await;
+    let (storage, server, alice) = open_hospital().await;
     let mut bob = Client::connect(server.address(), "bob").await.unwrap();
     let room = bob.open("patient:p2").await.unwrap();
     for n in 0..3 {
@@ -351,8 +416,11 @@ async fn a_chart_with_large_documents_is_merged_for_everybody() {
         });
         put(&alice, &document).await;
     }
-    let parameters =
-        vec![refers("source-patient", "p1"), refers("target-patient", "p2"), because("the same person")];
+    let parameters = vec![
+        refers("source-patient", "p1"),
+        refers("target-patient", "p2"),
+        because("the same person"),
+    ];
     let reply = alice.operate("Patient/$merge", parameters).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
     for n in 0..3 {
@@ -364,6 +432,7 @@ async fn a_chart_with_large_documents_is_merged_for_everybody() {
     bob.reconnect(server.address()).await.unwrap();
     bob.until_heads(room, &heads).await.unwrap();
     assert!(bob.resource(room, "DocumentReference", "d2").is_some());
+    check_changes(&storage, "p2");
     server.stop().await.unwrap();
 }
 
@@ -381,7 +450,10 @@ async fn what_was_nobodys_is_given_to_its_patient() {
         let reply = alice.operate(CORRECT, parameters).await.unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text);
     }
-    assert_eq!(ids_of(&alice.pages("Observation?patient=p1").await.unwrap(), "Observation"), ["o1"]);
+    assert_eq!(
+        ids_of(&alice.pages("Observation?patient=p1").await.unwrap(), "Observation"),
+        ["o1"]
+    );
     server.stop().await.unwrap();
 }
 
@@ -417,7 +489,8 @@ async fn a_correction_loses_no_edit_that_is_made_meanwhile() {
                 let mut taken = Vec::new();
                 for k in 0..4 {
                     let text = format!("edit {n}.{k}");
-                    let patch = json!([{ "op": "add", "path": "/note/-", "value": { "text": text } }]);
+                    let patch =
+                        json!([{ "op": "add", "path": "/note/-", "value": { "text": text } }]);
                     let reply = who.patch(&path, &patch, &[]).await.unwrap();
                     match reply.status {
                         200 => taken.push(text),
@@ -438,7 +511,8 @@ async fn a_correction_loses_no_edit_that_is_made_meanwhile() {
         }
         let read = alice.get(&path).await.unwrap();
         let notes = read.body["note"].to_string();
-        let lost: Vec<&String> = taken.iter().filter(|text| !notes.contains(&format!("\"{text}\""))).collect();
+        let lost: Vec<&String> =
+            taken.iter().filter(|text| !notes.contains(&format!("\"{text}\""))).collect();
         assert!(lost.is_empty(), "round {round}: of {} edits are lost: {lost:?}", taken.len());
     }
     server.stop().await.unwrap();

@@ -25,7 +25,8 @@ async fn import(alice: &Fhir, lines: impl Into<Vec<u8>>) -> Reply {
 fn told(reply: &Reply) -> (Vec<Value>, Value) {
     assert_eq!(reply.status, 200, "{}", reply.text);
     assert!(reply.header("content-type").starts_with("application/fhir+ndjson"));
-    let lines: Vec<Value> = reply.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        reply.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = lines.last().unwrap().clone();
     (lines, last)
 }
@@ -53,20 +54,36 @@ async fn lines_are_imported_and_bad_ones_named() {
         let text = lines.join(ends) + last;
         let reply = import(&alice, text).await;
         let (all, sums) = told(&reply);
-        assert_eq!(sums, json!({ "resources": 4, "leftOut": 5, "rooms": 2, "done": true }), "{}", reply.text);
+        assert_eq!(
+            sums,
+            json!({ "resources": 4, "leftOut": 5, "rooms": 2, "done": true }),
+            "{}",
+            reply.text
+        );
         let mut left_out: Vec<u64> = all.iter().filter_map(|line| line["at"].as_u64()).collect();
         left_out.sort_unstable();
         assert_eq!(left_out, [3, 5, 6, 7, 8], "{}", reply.text);
         let with_outcome = all.iter().filter(|line| line["at"].is_u64());
-        assert!(with_outcome.into_iter().all(|line| line["outcome"]["resourceType"] == "OperationOutcome"));
+        assert!(
+            with_outcome
+                .into_iter()
+                .all(|line| line["outcome"]["resourceType"] == "OperationOutcome")
+        );
     }
-    assert_eq!(alice.get("Observation/o2").await.unwrap().version(), "1", "imported twice, written once");
+    assert_eq!(
+        alice.get("Observation/o2").await.unwrap().version(),
+        "1",
+        "imported twice, written once"
+    );
     assert_eq!(alice.get("Location/l1").await.unwrap().status, 200);
     assert_eq!(alice.get("Observation/bad").await.unwrap().status, 404);
     assert_eq!(ids_of(&alice.pages("Patient?family=Doe").await.unwrap(), "Patient"), ["p1"]);
     let events = server.get(&format!("/rooms/{ROOM}/events?after=0")).await.unwrap().body;
     let events = events["events"].as_array().unwrap();
-    assert!(!events.is_empty() && events.iter().all(|event| event["import"] == true), "{events:#?}");
+    assert!(
+        !events.is_empty() && events.iter().all(|event| event["import"] == true),
+        "{events:#?}"
+    );
     let history = alice.get("Observation/o1/_history").await.unwrap();
     assert_eq!(history.entries()[0]["extension"][0]["valueReference"]["display"], "Alice");
     server.stop().await.unwrap();
@@ -89,7 +106,12 @@ async fn a_bundle_is_imported() {
         ] });
         let reply = alice.send_json("POST", "$import", &[], &bundle).await.unwrap();
         let (_, sums) = told(&reply);
-        assert_eq!(sums, json!({ "resources": 2, "leftOut": 2, "rooms": 1, "done": true }), "{}", reply.text);
+        assert_eq!(
+            sums,
+            json!({ "resources": 2, "leftOut": 2, "rooms": 1, "done": true }),
+            "{}",
+            reply.text
+        );
     }
     let read = alice.get("Observation/o1").await.unwrap();
     assert_eq!(read.body["subject"]["reference"], "Patient/00000000-0000-4000-8000-000000000001");
@@ -108,7 +130,10 @@ async fn what_is_no_import_is_refused() {
         ("text/csv", "a,b", [415, 415]),
         ("application/fhir+xml", "<Bundle/>", [415, 415]),
     ] {
-        let reply = alice.send("POST", "$import", &[("content-type", kind)], Some(body.into())).await.unwrap();
+        let reply = alice
+            .send("POST", "$import", &[("content-type", kind)], Some(body.into()))
+            .await
+            .unwrap();
         assert!(statuses.contains(&reply.status), "{kind} {body}: {} {}", reply.status, reply.text);
         super::check_outcome(body, &reply);
     }
@@ -154,7 +179,8 @@ async fn twenty_thousand_lines_are_imported() {
     }
     let reply = import(&alice, text).await;
     let (lines, sums) = told(&reply);
-    let expected = json!({ "resources": 20_000 - left_out, "leftOut": left_out, "rooms": 40, "done": true });
+    let expected =
+        json!({ "resources": 20_000 - left_out, "leftOut": left_out, "rooms": 40, "done": true });
     assert_eq!(sums, expected);
     assert!(lines.len() >= 20 + left_out, "progress is told while it goes on");
     assert_eq!(alice.get("Observation/o19998").await.unwrap().status, 200);
@@ -167,7 +193,8 @@ async fn twenty_thousand_lines_are_imported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_bad_lines_are_answered_to_who_reads_late() {
     let (_folder, server, alice) = clinic().await;
-    let line = format!("{{\"resourceType\":\"Patient\",\"id\":\"x\",\"shoe\":\"{}\"}}\n", "x".repeat(200));
+    let line =
+        format!("{{\"resourceType\":\"Patient\",\"id\":\"x\",\"shoe\":\"{}\"}}\n", "x".repeat(200));
     let reply = import(&alice, line.repeat(20_000)).await;
     let (_, sums) = told(&reply);
     assert_eq!((&sums["leftOut"], &sums["done"]), (&json!(20_000), &json!(true)));
@@ -200,7 +227,12 @@ async fn files_of_lines_are_imported_by_the_command_line() {
     until_listed(&alice, "Basic/none").await;
     for (path, value) in [("Observation/o1499", 1499), ("Observation/q7", 7)] {
         let read = alice.get(path).await.unwrap();
-        assert_eq!((read.status, read.version(), &read.body["valueInteger"]), (200, "1", &json!(value)), "{}", read.text);
+        assert_eq!(
+            (read.status, read.version(), &read.body["valueInteger"]),
+            (200, "1", &json!(value)),
+            "{}",
+            read.text
+        );
     }
     let found = alice.pages("Patient?birthdate=1970").await.unwrap();
     assert_eq!(ids_of(&found, "Patient"), ["p1", "p2", "p3"]);

@@ -44,12 +44,19 @@ impl Storage for Forgetful {
         }
         let mut batches = batches.to_vec();
         for batch in &mut batches {
-            batch.facts.retain(|fact| !["place", "patient", "places-listed"].contains(&fact.table.as_str()));
+            batch.facts.retain(|fact| {
+                !["place", "patient", "places-listed"].contains(&fact.table.as_str())
+            });
         }
         self.inner.commit(&batches)
     }
 
-    fn compact(&self, room: &RoomId, snapshot: &[u8], through_seq: u64) -> Result<(), StorageError> {
+    fn compact(
+        &self,
+        room: &RoomId,
+        snapshot: &[u8],
+        through_seq: u64,
+    ) -> Result<(), StorageError> {
         self.inner.compact(room, snapshot, through_seq)
     }
 
@@ -110,7 +117,10 @@ async fn what_stands_in_an_old_store_is_found() {
     assert_eq!(until_listed(&alice, "Patient/p2").await.status, 404);
     let found = alice.pages("Patient?family=doe").await.unwrap();
     assert_eq!(ids_of(&found, "Patient"), ["p1"]);
-    assert_eq!(ids_of(&alice.pages("Observation?_count=1").await.unwrap(), "Observation"), ["o1", "o2"]);
+    assert_eq!(
+        ids_of(&alice.pages("Observation?_count=1").await.unwrap(), "Observation"),
+        ["o1", "o2"]
+    );
     // A patient of before is one whom new resources may be of; who was never written is not.
     assert_eq!(alice.put(&observation("o3", "p1", 1)).await.unwrap().status, 201);
     assert_eq!(alice.put(&observation("o4", "p2", 1)).await.unwrap().status, 422);

@@ -32,7 +32,8 @@ impl io::Write for Log {
 async fn no_error_and_no_log_line_says_what_is_the_patients() {
     let log = Log::default();
     let writer = log.clone();
-    let filter = EnvFilter::new("chartroom_server=trace,chartroom_engine=trace,chartroom_fhir=trace");
+    let filter =
+        EnvFilter::new("chartroom_server=trace,chartroom_engine=trace,chartroom_fhir=trace");
     // Where tests share a process the first to come listens; it may hear more, and finds no less.
     let listening = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -58,19 +59,44 @@ async fn no_error_and_no_log_line_says_what_is_the_patients() {
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("effectiveDateTime", CANARY.into()))),
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("issued", json!({ CANARY: CANARY })))),
         ("PUT", "Observation/o1".into(), vec![], Some(wrong(CANARY, CANARY.into()))),
-        ("PUT", "Observation/o1".into(), vec![], Some(wrong("valueQuantity", json!({ "unit": CANARY })))),
+        (
+            "PUT",
+            "Observation/o1".into(),
+            vec![],
+            Some(wrong("valueQuantity", json!({ "unit": CANARY }))),
+        ),
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("id", CANARY.into()))),
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("resourceType", CANARY.into()))),
         ("PUT", "Observation/o1".into(), vec![], Some(observation("o1", "p1", 1))),
         ("PUT", "Observation/o2".into(), vec![], Some(observation("o2", &of, 1))),
         ("PUT", "Observation/o9".into(), vec![], Some(observation("o9", &format!("{of}x"), 1))),
         ("PUT", "Observation/o1".into(), vec![("if-match", "W/\"Canary7f3a\"")], Some(o1.clone())),
-        ("PUT", "Observation/o1".into(), vec![("if-match", "W/\"Canary7f3a\", \"")], Some(o1.clone())),
+        (
+            "PUT",
+            "Observation/o1".into(),
+            vec![("if-match", "W/\"Canary7f3a\", \"")],
+            Some(o1.clone()),
+        ),
         ("PUT", "Observation/o1".into(), vec![("x-provenance", "{Canary7f3a")], Some(o1.clone())),
         ("PUT", format!("Patient/{of}_{of}"), vec![], Some(patient(&format!("{of}_{of}"), CANARY))),
-        ("POST", "Patient".into(), vec![("if-none-exist", "given=Ann")], Some(patient("x", CANARY))),
-        ("POST", "Patient".into(), vec![("if-none-exist", "shoe=Canary7f3a")], Some(patient("x", CANARY))),
-        ("POST", "Patient".into(), vec![("if-none-exist", "birthdate=Canary7f3a")], Some(patient("x", CANARY))),
+        (
+            "POST",
+            "Patient".into(),
+            vec![("if-none-exist", "given=Ann")],
+            Some(patient("x", CANARY)),
+        ),
+        (
+            "POST",
+            "Patient".into(),
+            vec![("if-none-exist", "shoe=Canary7f3a")],
+            Some(patient("x", CANARY)),
+        ),
+        (
+            "POST",
+            "Patient".into(),
+            vec![("if-none-exist", "birthdate=Canary7f3a")],
+            Some(patient("x", CANARY)),
+        ),
         ("GET", format!("Patient/{CANARY}"), vec![], None),
         ("GET", format!("Patient/{CANARY}%00"), vec![], None),
         ("GET", format!("{CANARY}/1"), vec![], None),
@@ -82,24 +108,49 @@ async fn no_error_and_no_log_line_says_what_is_the_patients() {
         ("GET", format!("Patient?name:{CANARY}=x"), vec![("accept", "application/fhir+xml")], None),
         ("GET", format!("Patient?_page={CANARY}"), vec![], None),
         ("GET", format!("Patient?_summary={CANARY}"), vec![], None),
-        ("GET", format!("Observation?patient={CANARY}%00"), vec![("prefer", "handling=strict")], None),
+        (
+            "GET",
+            format!("Observation?patient={CANARY}%00"),
+            vec![("prefer", "handling=strict")],
+            None,
+        ),
         ("GET", format!("Observation/o1?_format={CANARY}"), vec![], None),
-        ("POST", "Observation/o1/$correct-patient".into(), vec![], Some(json!({
-            "resourceType": "Parameters", "parameter": [refers("patient", &format!("{of}x")), because(CANARY)],
-        }))),
-        ("POST", "Patient/$merge".into(), vec![], Some(json!({
-            "resourceType": "Parameters",
-            "parameter": [refers("source-patient", &of), refers("target-patient", &of), because(CANARY)],
-        }))),
+        (
+            "POST",
+            "Observation/o1/$correct-patient".into(),
+            vec![],
+            Some(json!({
+                "resourceType": "Parameters", "parameter": [refers("patient", &format!("{of}x")), because(CANARY)],
+            })),
+        ),
+        (
+            "POST",
+            "Patient/$merge".into(),
+            vec![],
+            Some(json!({
+                "resourceType": "Parameters",
+                "parameter": [refers("source-patient", &of), refers("target-patient", &of), because(CANARY)],
+            })),
+        ),
         ("POST", String::new(), vec![], Some(json!({ "resourceType": "Bundle", "type": CANARY }))),
-        ("POST", String::new(), vec![], Some(json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+        (
+            "POST",
+            String::new(),
+            vec![],
+            Some(json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
             entry("PUT", &format!("{CANARY}/x"), Some(patient("x", CANARY))),
-        ] }))),
-        ("POST", String::new(), vec![], Some(json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
+        ] })),
+        ),
+        (
+            "POST",
+            String::new(),
+            vec![],
+            Some(json!({ "resourceType": "Bundle", "type": "transaction", "entry": [
             entry("PUT", "Observation/o3", Some(wrong("performer", json!([
                 { "reference": format!("Practitioner?name={CANARY}") },
             ])))),
-        ] }))),
+        ] })),
+        ),
     ];
     let mut told = Vec::new();
     for (method, path, headers, body) in requests {
@@ -114,8 +165,10 @@ async fn no_error_and_no_log_line_says_what_is_the_patients() {
         }
     }
     told.extend(patches(&alice).await);
-    let import = format!("{{\"resourceType\":\"Patient\",\"id\":\"x\",\"gender\":\"{CANARY}\"}}\n{{{CANARY}\n\
-        {{\"resourceType\":\"{CANARY}\",\"id\":\"x\"}}\n{{\"resourceType\":\"Patient\",\"id\":\"{CANARY}_1\"}}\n");
+    let import = format!(
+        "{{\"resourceType\":\"Patient\",\"id\":\"x\",\"gender\":\"{CANARY}\"}}\n{{{CANARY}\n\
+        {{\"resourceType\":\"{CANARY}\",\"id\":\"x\"}}\n{{\"resourceType\":\"Patient\",\"id\":\"{CANARY}_1\"}}\n"
+    );
     let headers = [("content-type", "application/fhir+ndjson")];
     let reply = alice.send("POST", "$import", &headers, Some(import.into())).await.unwrap();
     assert!(reply.text.contains("\"leftOut\":4"), "{}", reply.text);
@@ -132,22 +185,30 @@ async fn no_error_and_no_log_line_says_what_is_the_patients() {
 async fn patches(alice: &Fhir) -> Vec<String> {
     let mut told = Vec::new();
     for (kind, patch) in [
-        ("json-patch", format!("[{{\"op\":\"test\",\"path\":\"/valueString\",\"value\":\"{CANARY}x\"}}]")),
+        (
+            "json-patch",
+            format!("[{{\"op\":\"test\",\"path\":\"/valueString\",\"value\":\"{CANARY}x\"}}]"),
+        ),
         ("json-patch", format!("[{{\"op\":\"remove\",\"path\":\"/{CANARY}\"}}]")),
         ("json-patch", format!("[{{\"op\":\"{CANARY}\",\"path\":\"/x\"}}]")),
-        ("json-patch", format!("[{{\"op\":\"replace\",\"path\":\"/status\",\"value\":\"{CANARY}\"}}]")),
+        (
+            "json-patch",
+            format!("[{{\"op\":\"replace\",\"path\":\"/status\",\"value\":\"{CANARY}\"}}]"),
+        ),
         ("merge-patch", format!("{{\"status\":\"{CANARY}\"}}")),
         ("merge-patch", format!("{{{CANARY}")),
     ] {
         let kind = format!("application/{kind}+json");
         let headers = [("content-type", kind.as_str())];
-        let reply = alice.send("PATCH", "Observation/o1", &headers, Some(patch.into())).await.unwrap();
+        let reply =
+            alice.send("PATCH", "Observation/o1", &headers, Some(patch.into())).await.unwrap();
         assert!(reply.status >= 400, "{}", reply.text);
         if says(&reply.text) {
             told.push(reply.text);
         }
     }
-    let reply = alice.send("PUT", "Observation/o1", &[("content-type", FHIR_JSON)], Some(CANARY.into()));
+    let reply =
+        alice.send("PUT", "Observation/o1", &[("content-type", FHIR_JSON)], Some(CANARY.into()));
     let reply = reply.await.unwrap();
     assert_eq!(reply.status, 400);
     told.extend(says(&reply.text).then_some(reply.text));

@@ -14,9 +14,13 @@ const EACH: usize = 4;
 /// A ward of many patients, with observations each.
 async fn ward() -> (TempDir, Server, Fhir) {
     let (folder, server, alice) = clinic().await;
-    let mut entries = vec![entry("PUT", "Practitioner/d1", Some(json!({
-        "resourceType": "Practitioner", "id": "d1", "name": [{ "family": "Kim" }],
-    })))];
+    let mut entries = vec![entry(
+        "PUT",
+        "Practitioner/d1",
+        Some(json!({
+            "resourceType": "Practitioner", "id": "d1", "name": [{ "family": "Kim" }],
+        })),
+    )];
     for n in 0..PATIENTS {
         let of = format!("w{n:02}");
         entries.push(entry("PUT", &format!("Patient/{of}"), Some(json!({
@@ -55,6 +59,8 @@ fn each_once(entries: &[Value]) -> BTreeSet<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_to_the_end_have_everything_once() {
     let (_folder, server, alice) = ward().await;
+    let patients: Vec<String> = (0..PATIENTS).map(|n| format!("w{n:02}")).collect();
+    let of_all = format!("Observation?patient={}&_count=7", patients.join(","));
     for path in [
         "Observation?_count=7",
         "Observation?_count=1000",
@@ -62,7 +68,7 @@ async fn pages_to_the_end_have_everything_once() {
         "Observation?_count=7&_total=accurate",
         "Observation?_count=7&_sort=-date",
         "Observation?_count=7&_sort=date,_id",
-        "Observation?patient=w00,w01,w02,w03,w04,w05,w06,w07,w08,w09,w10,w11,w12,w13,w14,w15,w16,w17,w18,w19,w20,w21,w22,w23,w24,w25,w26,w27,w28,w29&_count=7",
+        of_all.as_str(),
         "Observation?status=final,amended&_count=11",
         "Observation?_lastUpdated=gt2001-01-01&_count=11",
     ] {
@@ -92,7 +98,11 @@ async fn pages_have_everything_once_while_somebody_writes() {
             let of = format!("w{n:02}");
             let id = format!("{of}-new-{written}");
             super::put(&bob, &observation(&id, &of, 1)).await;
-            super::put(&bob, &observation(&format!("{of}-0"), &of, i64::try_from(1000 + written).unwrap())).await;
+            super::put(
+                &bob,
+                &observation(&format!("{of}-0"), &of, i64::try_from(1000 + written).unwrap()),
+            )
+            .await;
             written += 1;
         }
         written
@@ -111,7 +121,8 @@ async fn sorted_pages_have_everything_once_while_somebody_writes() {
     let (_folder, server, alice) = ward().await;
     let bob = Fhir::of(&server, "bob;Bob");
     // Each page is followed by a new resource that is sorted before all others.
-    let (mut entries, mut next) = (Vec::new(), Some("Observation?_count=10&_sort=-date".to_owned()));
+    let (mut entries, mut next) =
+        (Vec::new(), Some("Observation?_count=10&_sort=-date".to_owned()));
     let mut written = 0;
     while let Some(path) = next {
         let page = alice.get(&path).await.unwrap();
@@ -131,7 +142,8 @@ async fn sorted_pages_have_everything_once_while_somebody_writes() {
 async fn matches_are_in_the_order_that_is_asked_for() {
     let (_folder, server, alice) = ward().await;
     let dates = |entries: &[Value]| -> Vec<String> {
-        let of = |entry: &Value| entry["resource"]["effectiveDateTime"].as_str().unwrap().to_owned();
+        let of =
+            |entry: &Value| entry["resource"]["effectiveDateTime"].as_str().unwrap().to_owned();
         entries.iter().map(of).collect()
     };
     for (order, descending) in [("date", false), ("-date", true)] {
@@ -148,7 +160,8 @@ async fn matches_are_in_the_order_that_is_asked_for() {
     assert_eq!(ids_of(newest.entries(), "Observation"), ["w03-3"]);
     let patients = alice.get("Patient?_sort=-birthdate&_count=2").await.unwrap();
     assert_eq!(ids_of(patients.entries(), "Patient"), ["w29", "w28"]);
-    let between = alice.pages("Observation?date=ge2024-02-01&date=lt2024-03-01&_sort=date").await.unwrap();
+    let between =
+        alice.pages("Observation?date=ge2024-02-01&date=lt2024-03-01&_sort=date").await.unwrap();
     assert_eq!(between.len(), PATIENTS);
     server.stop().await.unwrap();
 }
@@ -192,19 +205,27 @@ async fn what_is_referred_to_and_what_refers_comes_along() {
     let (_folder, server, alice) = ward().await;
     let modes = |entries: &[Value]| -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        entries.iter().map(|entry| (text(&entry["resource"]["id"]), text(&entry["search"]["mode"]))).collect()
+        entries
+            .iter()
+            .map(|entry| (text(&entry["resource"]["id"]), text(&entry["search"]["mode"])))
+            .collect()
     };
     let expect = |all: &[(&str, &str)]| -> Vec<(String, String)> {
         all.iter().map(|(id, mode)| ((*id).to_owned(), (*mode).to_owned())).collect()
     };
-    let reply = alice.get("Observation?_id=w01-0,w01-1&_include=Observation:subject&_include=Observation:performer").await.unwrap();
+    let included = "_include=Observation:subject&_include=Observation:performer";
+    let reply = alice.get(&format!("Observation?_id=w01-0,w01-1&{included}")).await.unwrap();
     let mut found = modes(reply.entries());
     found.sort();
-    assert_eq!(found, expect(&[("d1", "include"), ("w01", "include"), ("w01-0", "match"), ("w01-1", "match")]));
+    assert_eq!(
+        found,
+        expect(&[("d1", "include"), ("w01", "include"), ("w01-0", "match"), ("w01-1", "match")])
+    );
     let reply = alice.get("Patient?_id=w01&_revinclude=Observation:subject").await.unwrap();
     assert_eq!(modes(reply.entries()).len(), 1 + EACH, "{}", reply.text);
     assert_eq!(reply.body["total"], 1, "only matches are counted");
-    let reply = alice.get("Observation?_id=w01-0&_include=Observation:subject&_include:iterate=Patient:general-practitioner").await.unwrap();
+    let again = "_include=Observation:subject&_include:iterate=Patient:general-practitioner";
+    let reply = alice.get(&format!("Observation?_id=w01-0&{again}")).await.unwrap();
     assert_eq!(ids_of(reply.entries(), "Practitioner"), ["d1"]);
     let reply = alice.get("Observation?_id=w01-0&_elements=status,subject").await.unwrap();
     let part = &reply.entries()[0]["resource"];
@@ -218,7 +239,8 @@ async fn what_is_referred_to_and_what_refers_comes_along() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_refers_from_other_rooms_comes_along() {
     let (_folder, server, alice) = ward().await;
-    let reply = alice.get("Practitioner?_id=d1&_revinclude=Patient:general-practitioner").await.unwrap();
+    let reply =
+        alice.get("Practitioner?_id=d1&_revinclude=Patient:general-practitioner").await.unwrap();
     assert_eq!(ids_of(reply.entries(), "Patient").len(), PATIENTS, "{:.500}", reply.text);
     server.stop().await.unwrap();
 }
@@ -242,9 +264,14 @@ async fn links_lead_back_to_the_server_as_it_was_asked() {
     assert!(reply.entries()[0]["fullUrl"].as_str().unwrap().starts_with(other.base()));
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = Some(b"code:text=pulse&_count=3".to_vec());
-    let posted = alice.send("POST", "Observation/_search?_elements=status", &form, body).await.unwrap();
+    let posted =
+        alice.send("POST", "Observation/_search?_elements=status", &form, body).await.unwrap();
     assert_eq!(matches(&posted), matches(&again));
-    assert!(posted.link("next").unwrap().contains("code%3Atext=pulse"), "{:?}", posted.link("next"));
+    assert!(
+        posted.link("next").unwrap().contains("code%3Atext=pulse"),
+        "{:?}",
+        posted.link("next")
+    );
     server.stop().await.unwrap();
 }
 
@@ -268,5 +295,23 @@ async fn a_search_changes_nothing_and_keeps_nobodys_room_open() {
     let before = level(&server, "patient:w05").await;
     alice.pages("Observation?_count=50").await.unwrap();
     assert_eq!(level(&server, "patient:w05").await, before);
+    server.stop().await.unwrap();
+}
+
+/// A client may keep what is in no patient compartment in the chart that it works on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_a_chart_is_found_whatever_its_type() {
+    let (_folder, server, alice) = super::hospital().await;
+    let drug = json!({
+        "resourceType": "Medication", "id": "m1",
+        "code": { "coding": [{ "system": "urn:drug", "code": "asa" }] },
+    });
+    let command = json!({ "kind": "put", "resource": drug });
+    assert_eq!(server.command("patient:p1", &command).await.unwrap().status, 200);
+    assert_eq!(alice.get("Medication/m1").await.unwrap().status, 200);
+    for query in ["_id=m1", "code=urn:drug|asa", "code=asa&_total=accurate"] {
+        let found = alice.pages(&format!("Medication?{query}")).await.unwrap();
+        assert_eq!(ids_of(&found, "Medication"), ["m1"], "{query}");
+    }
     server.stop().await.unwrap();
 }

@@ -3,7 +3,9 @@
 use chartroom_tests::client::Client;
 use serde_json::{Value, json};
 
-use super::{entry, heads, hospital, level, levels, observation, patient, put};
+use super::{
+    check_changes, entry, heads, hospital, level, levels, observation, open_hospital, patient, put,
+};
 use crate::ROOM;
 
 const DIRECTORY: &str = "facility:directory";
@@ -27,7 +29,8 @@ async fn references_between_entries_become_those_of_the_server() {
     let (_folder, server, alice) = hospital().await;
     let mut seen = observation("", "p1", 1);
     seen["subject"] = json!({ "reference": uuid(1) });
-    seen["performer"] = json!([{ "reference": uuid(2) }, { "reference": "Practitioner?identifier=urn:d|7" }]);
+    seen["performer"] =
+        json!([{ "reference": uuid(2) }, { "reference": "Practitioner?identifier=urn:d|7" }]);
     seen["derivedFrom"] = json!([{ "reference": uuid(4) }]);
     let mut other = seen.clone();
     other.as_object_mut().unwrap().remove("derivedFrom");
@@ -35,16 +38,24 @@ async fn references_between_entries_become_those_of_the_server() {
         "resourceType": "Practitioner", "id": "d7", "identifier": [{ "system": "urn:d", "value": "7" }],
     })).await;
     let reply = alice
-        .bundle("transaction", vec![
-            // What refers comes before what it refers to.
-            posted(3, seen),
-            posted(4, other),
-            posted(1, patient("", "Poe")),
-            posted(2, json!({ "resourceType": "Practitioner", "name": [{ "family": "Kim" }] })),
-        ])
+        .bundle(
+            "transaction",
+            vec![
+                // What refers comes before what it refers to.
+                posted(3, seen),
+                posted(4, other),
+                posted(1, patient("", "Poe")),
+                posted(2, json!({ "resourceType": "Practitioner", "name": [{ "family": "Kim" }] })),
+            ],
+        )
         .await
         .unwrap();
-    assert_eq!((reply.status, &reply.body["type"]), (200, &json!("transaction-response")), "{}", reply.text);
+    assert_eq!(
+        (reply.status, &reply.body["type"]),
+        (200, &json!("transaction-response")),
+        "{}",
+        reply.text
+    );
     let places: Vec<String> = reply
         .entries()
         .iter()
@@ -79,7 +90,11 @@ async fn a_transaction_is_one_change_in_each_room() {
         })
         .collect();
     entries.push(entry("DELETE", "Observation/old", None));
-    entries.push(entry("PUT", "Location/l1", Some(json!({ "resourceType": "Location", "id": "l1" }))));
+    entries.push(entry(
+        "PUT",
+        "Location/l1",
+        Some(json!({ "resourceType": "Location", "id": "l1" })),
+    ));
     entries.push(entry("GET", "Observation/o7", None));
     entries.push(entry("GET", "Observation?patient=p1&_summary=count", None));
     let reply = alice.bundle("transaction", entries).await.unwrap();
@@ -119,7 +134,8 @@ async fn entries_say_which_version_they_go_on() {
     put(&alice, &observation("o1", "p1", 1)).await;
     put(&alice, &observation("o2", "p1", 1)).await;
     let update = |id: &str, tag: &str, value: i64| {
-        let mut entry = entry("PUT", &format!("Observation/{id}"), Some(observation(id, "p1", value)));
+        let mut entry =
+            entry("PUT", &format!("Observation/{id}"), Some(observation(id, "p1", value)));
         entry["request"]["ifMatch"] = tag.into();
         entry
     };
@@ -182,7 +198,9 @@ async fn a_conditional_create_that_finds_its_resource_is_what_others_refer_to() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relative_reference_to_an_entry_that_is_created_follows_it() {
     let (_folder, server, alice) = hospital().await;
-    let full = |entry: &mut Value, to: &str| entry["fullUrl"] = format!("http://elsewhere.example/fhir/{to}").into();
+    let full = |entry: &mut Value, to: &str| {
+        entry["fullUrl"] = format!("http://elsewhere.example/fhir/{to}").into()
+    };
     let mut who = posted(1, patient("", "Poe"));
     full(&mut who, "Patient/77");
     let mut seen = posted(2, observation("", "77", 1));
@@ -205,7 +223,9 @@ async fn transactions_of_many_people_in_the_same_rooms_are_all_or_nothing() {
             let mut entries: Vec<Value> = ids
                 .iter()
                 .zip(["p1", "p2"])
-                .map(|(id, of)| entry("PUT", &format!("Observation/{id}"), Some(observation(id, of, 1))))
+                .map(|(id, of)| {
+                    entry("PUT", &format!("Observation/{id}"), Some(observation(id, of, 1)))
+                })
                 .collect();
             // All write this one, and so are in each other's way.
             entries.push(entry("PUT", "Observation/shared", Some(observation("shared", "p1", n))));
@@ -242,7 +262,8 @@ async fn a_transaction_that_ends_halfway_says_so() {
                 let seen = observation(&shared, "p1", n + 1);
                 let mut update = entry("PUT", &format!("Observation/{shared}"), Some(seen));
                 update["request"]["ifMatch"] = "W/\"1\"".into();
-                let entries = vec![entry("PUT", &format!("Location/{own}"), Some(location)), update];
+                let entries =
+                    vec![entry("PUT", &format!("Location/{own}"), Some(location)), update];
                 (own, who.bundle("transaction", entries).await.unwrap())
             })
         });
@@ -256,7 +277,13 @@ async fn a_transaction_that_ends_halfway_says_so() {
             assert!([409, 412].contains(&reply.status), "{}", reply.text);
             let own = alice.get(&format!("Location/{own}")).await.unwrap();
             let told = reply.codes().contains(&"incomplete");
-            assert_eq!(own.status == 200, told, "written: {}, and told: {}", own.status, reply.text);
+            assert_eq!(
+                own.status == 200,
+                told,
+                "written: {}, and told: {}",
+                own.status,
+                reply.text
+            );
         }
         assert_eq!(taken, 1, "one goes on version 1");
     }
@@ -267,7 +294,7 @@ async fn a_transaction_that_ends_halfway_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_transaction_reaches_everybody() {
     use base64::Engine as _;
-    let (_folder, server, alice) = hospital().await;
+    let (storage, server, alice) = open_hospital().await;
     let mut bob = Client::connect(server.address(), "bob").await.unwrap();
     let room = bob.open(ROOM).await.unwrap();
     let entries = (0..2)
@@ -288,5 +315,6 @@ async fn the_largest_transaction_reaches_everybody() {
     let heads = heads(&server, ROOM).await;
     bob.until_heads(room, &heads).await.unwrap();
     assert!(bob.resource(room, "DocumentReference", "d1").is_some());
+    check_changes(&storage, "p1");
     server.stop().await.unwrap();
 }

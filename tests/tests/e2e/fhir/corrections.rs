@@ -517,3 +517,32 @@ async fn a_correction_loses_no_edit_that_is_made_meanwhile() {
     }
     server.stop().await.unwrap();
 }
+
+/// What stands is put right as it is patched, whatever became of its patient.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_is_written_though_its_patient_is_gone() {
+    let (_folder, server, alice) = hospital().await;
+    put(&alice, &observation("o1", "p1", 1)).await;
+    assert_eq!(alice.delete("Patient/p1", &[]).await.unwrap().status, 204);
+    let patch = json!([{ "op": "replace", "path": "/valueInteger", "value": 2 }]);
+    let patched = alice.patch("Observation/o1", &patch, &[]).await.unwrap();
+    let updated = alice.put(&observation("o1", "p1", 3)).await.unwrap();
+    assert_eq!(updated.status, patched.status, "{} {}", patched.text, updated.text);
+    server.stop().await.unwrap();
+}
+
+/// A chart that went into another one takes nothing new without saying so.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_for_a_replaced_patient_is_refused_or_told() {
+    let (_folder, server, alice) = hospital().await;
+    let parameters = vec![
+        refers("source-patient", "p1"),
+        refers("target-patient", "p2"),
+        because("the same person"),
+    ];
+    assert_eq!(alice.operate("Patient/$merge", parameters).await.unwrap().status, 200);
+    let reply = alice.put(&observation("late", "p1", 1)).await.unwrap();
+    let told = !reply.issues().is_empty();
+    assert!(told, "{} {}", reply.status, reply.text);
+    server.stop().await.unwrap();
+}

@@ -315,3 +315,21 @@ async fn what_stands_in_a_chart_is_found_whatever_its_type() {
     }
     server.stop().await.unwrap();
 }
+
+/// FHIR R4, references.html#literal: an absolute URL names a resource of the server that it names.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_another_servers_patient_is_in_nobodys_chart_here() {
+    let (_folder, server, alice) = super::hospital().await;
+    let mut here = observation("here", "p1", 1);
+    here["subject"]["reference"] = format!("{}/Patient/p1", alice.base()).into();
+    super::put(&alice, &here).await;
+    let mut elsewhere = observation("elsewhere", "p1", 1);
+    elsewhere["subject"]["reference"] = "http://elsewhere.example/fhir/Patient/p1".into();
+    let reply = alice.put(&elsewhere).await.unwrap();
+    assert!([201, 422].contains(&reply.status), "{}", reply.text);
+    for path in ["Observation?patient=p1", "Patient/p1/$everything"] {
+        let found = alice.pages(path).await.unwrap();
+        assert_eq!(ids_of(&found, "Observation"), ["here"], "{path}");
+    }
+    server.stop().await.unwrap();
+}

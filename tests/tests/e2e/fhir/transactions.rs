@@ -313,6 +313,8 @@ async fn the_largest_transaction_reaches_everybody() {
     let reply = alice.bundle("transaction", entries).await.unwrap();
     assert_eq!(reply.status, 200, "{:.500}", reply.text);
     let heads = heads(&server, ROOM).await;
+    // He was away meanwhile.
+    bob.reconnect(server.address()).await.unwrap();
     bob.until_heads(room, &heads).await.unwrap();
     assert!(bob.resource(room, "DocumentReference", "d1").is_some());
     check_changes(&storage, "p1");

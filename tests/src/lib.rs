@@ -8,6 +8,7 @@
 pub mod bytes;
 pub mod client;
 pub mod event_source;
+pub mod fhir;
 pub mod forge;
 pub mod fuzz;
 pub mod gate;

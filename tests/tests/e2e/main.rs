@@ -11,6 +11,7 @@ mod alerts;
 mod bad_input;
 mod durability;
 mod events;
+mod fhir;
 mod follow;
 mod http;
 mod import;

@@ -28,9 +28,12 @@ mod transaction;
 mod version;
 mod write;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
@@ -124,6 +127,22 @@ impl Fhir {
         Ok(place)
     }
 
+    /// The rooms that a resource is and was in, the latest first.
+    async fn places(
+        &self,
+        hub: &Arc<Hub>,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Vec<RoomName>, FhirError> {
+        let Some(place) = self.place(hub, resource_type, id).await? else { return Ok(Vec::new()) };
+        let mut places = hub.former_places(resource_type, id).await?;
+        places.push(place);
+        places.reverse();
+        let mut seen = BTreeSet::new();
+        places.retain(|place| seen.insert(place.clone()));
+        Ok(places)
+    }
+
     /// Refuses to say that something is not there while that is not known.
     async fn places_known(&self, hub: &Arc<Hub>) -> Result<(), FhirError> {
         if self.listed.load(Ordering::Relaxed) {
@@ -188,8 +207,7 @@ async fn answered(
 ) -> Result<Response, FhirError> {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path().strip_prefix(base).unwrap_or_default();
-    let path = percent_decoded(path)?;
-    let matched = understand(&parts.method, &path)?;
+    let matched = understand(&parts.method, path)?;
     let interaction = matched.interaction;
     let ask = Ask::of(&mut parts, (&hub, fhir), base, matched).await?;
     if interaction == Interaction::Import {
@@ -198,13 +216,11 @@ async fn answered(
     dispatch(interaction, ask.with_body(body).await?).await
 }
 
-fn percent_decoded(path: &str) -> Result<String, FhirError> {
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
-    decoded.map(String::from).map_err(|_| FhirError::invalid("the address is no UTF-8"))
-}
-
 /// Carries out an interaction.
 async fn dispatch(interaction: Interaction, ask: Ask) -> Result<Response, FhirError> {
+    if ask.resource_type == "AuditEvent" {
+        interactions::only_reads(interaction)?;
+    }
     match interaction {
         Interaction::Capabilities => Ok(capability::statement(&ask)),
         Interaction::Bundle => transaction::post(ask).await,

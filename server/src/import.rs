@@ -14,7 +14,7 @@ use serde_json::Value;
 use bundle::Entry;
 
 /// Bytes of JSON in one change, well under the limit of a change.
-const CHUNK_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(crate) const CHUNK_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Resources of one change, with their places in what is imported.
 pub(crate) type Chunk = Vec<(usize, Value)>;

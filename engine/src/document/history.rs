@@ -33,6 +33,9 @@ pub struct Note {
     /// that its author saw what stood there; as `Type/id.element`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reverts: Vec<String>,
+    /// What it creates came from another room, where it had versions of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moved: bool,
 }
 
 impl Note {

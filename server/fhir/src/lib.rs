@@ -4,6 +4,7 @@
 //! [`search`] a query and what matches it. Paths in outcomes are FHIRPath as far as element names and
 //! indexes go (`Patient.name[0].given`).
 
+pub mod json;
 pub mod outcome;
 pub mod search;
 pub mod validate;

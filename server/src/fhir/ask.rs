@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::FromRequestParts,
     http::{
         HeaderMap, StatusCode,
@@ -11,9 +11,10 @@ use axum::{
         request::Parts,
     },
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chartroom_engine::limits;
-use chartroom_fhir::search::Handling;
+use chartroom_fhir::{json, search::Handling};
+use futures_util::StreamExt;
 use serde_json::Value;
 
 use super::{Fhir, error::FhirError, table::Matched, version::Version};
@@ -28,6 +29,9 @@ const X_PROVENANCE: &str = "x-provenance";
 /// Longest reason that is kept, in bytes: it goes into a change's message.
 const REASON_BYTES_MAX: usize = 400;
 
+/// Bytes of a body beyond its limit that are read before the connection is given up.
+const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
@@ -35,6 +39,8 @@ pub(crate) struct Ask {
     pub fhir: Arc<Fhir>,
     /// This server's FHIR base, as the request named it.
     pub base: String,
+    /// All of its names.
+    pub bases: Vec<String>,
     /// The address, without its query.
     pub url: String,
     /// The resource type of the path; empty at the base.
@@ -109,17 +115,34 @@ impl Ask {
 
     /// The body as a JSON object.
     pub fn json(&self) -> Result<Value, FhirError> {
-        let value: Value = serde_json::from_slice(&self.body).map_err(|error| {
-            FhirError::one(
-                StatusCode::BAD_REQUEST,
-                "structure",
-                format!("the body is no JSON: line {}, column {}", error.line(), error.column()),
-            )
-        })?;
+        let mut value = json::parse(&self.body).map_err(|error| unreadable(&error))?;
         if value.is_object() {
+            self.make_relative(&mut value);
             return Ok(value);
         }
         Err(FhirError::one(StatusCode::BAD_REQUEST, "structure", "the body is no JSON object"))
+    }
+
+    /// Makes references to this server relative, as rooms have them.
+    fn make_relative(&self, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.make_relative(item)),
+            Value::Object(members) => {
+                for (name, member) in members {
+                    if let Value::String(text) = member
+                        && name == "reference"
+                    {
+                        let bare = self.bases.iter().find_map(|base| text.strip_prefix(base));
+                        if let Some(relative) = bare.and_then(|bare| bare.strip_prefix('/')) {
+                            *text = relative.to_owned();
+                        }
+                    } else {
+                        self.make_relative(member);
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
     }
 
     /// Refuses a body of another content type than JSON.
@@ -151,6 +174,7 @@ impl Ask {
         let because = headers.get(X_PROVENANCE).map(|header| reason(header.as_bytes()));
         let ask = Self {
             base: format!("http://{host}{base}"),
+            bases: super::BASES.iter().map(|base| format!("http://{host}{base}")).collect(),
             url: format!("http://{host}{}", parts.uri.path()),
             resource_type: matched.resource_type,
             id: matched.id,
@@ -170,17 +194,40 @@ impl Ask {
         Ok(ask)
     }
 
-    /// With the request's body, which is read whole.
+    /// With the request's body, which is read whole; what is too long is read to its end and dropped, so
+    /// that a client that answers are read by later than it writes has one.
     pub async fn with_body(self, body: Body) -> Result<Self, FhirError> {
         let limit = self.fhir.body_bytes_max;
-        let body = to_bytes(body, limit).await.map_err(|_| {
-            self.caller.hub().exceeded(Limit::BodyBytes);
-            let text =
-                format!("the body is over {limit} bytes; $import takes any number of resources");
-            FhirError::one(StatusCode::PAYLOAD_TOO_LARGE, "too-long", text)
-        })?;
-        Ok(Self { body, ..self })
+        let (mut whole, mut read) = (BytesMut::new(), 0);
+        let mut parts = body.into_data_stream();
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(|_| FhirError::invalid("the body ended early"))?;
+            read += part.len();
+            if read <= limit {
+                whole.extend_from_slice(&part);
+            } else if read > limit + DRAINED_BYTES_MAX {
+                break;
+            }
+        }
+        if read <= limit {
+            return Ok(Self { body: whole.freeze(), ..self });
+        }
+        self.caller.hub().exceeded(Limit::BodyBytes);
+        let text = format!("the body is over {limit} bytes; $import takes any number of resources");
+        Err(FhirError::one(StatusCode::PAYLOAD_TOO_LARGE, "too-long", text))
     }
+}
+
+/// What is wrong with a JSON text, without any of it.
+pub(crate) fn unreadable(error: &serde_json::Error) -> FhirError {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "has a name twice in an object",
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => "is no JSON",
+    };
+    let text = format!("the body {what}: line {}, column {}", error.line(), error.column());
+    FhirError::one(StatusCode::BAD_REQUEST, "structure", text)
 }
 
 /// The pairs of a query, or of a form.

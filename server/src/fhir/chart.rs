@@ -16,7 +16,7 @@ use chartroom_engine::{
 };
 use serde_json::{Map, Value};
 
-use super::version::Version;
+use super::version::{Series, Version};
 
 /// A resource at one of its versions.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Found {
             id: text("id").to_owned(),
             resource: Arc::clone(resource),
             deleted: false,
-            version: Version { epoch: 1, number: 1 },
+            version: Version { series: Series::Epoch(1), number: 1 },
             change: ChangeHash([0; 32]),
             updated_ms: updated.and_then(time::parse).unwrap_or(0),
             disputed: Vec::new(),
@@ -202,9 +202,16 @@ impl Chart {
 
     /// One version of a resource; `None` where there was none.
     pub fn version(&self, resource_type: &str, id: &str, version: Version) -> Option<Found> {
-        (version.epoch == self.room.epoch)
+        (version.series == self.series(resource_type, id))
             .then(|| self.at(resource_type, id, &[version.number]).pop())
             .flatten()
+    }
+
+    /// How the versions of a resource are counted.
+    pub fn series(&self, resource_type: &str, id: &str) -> Series {
+        let first = self.versions.of(resource_type, id).first();
+        let account = first.and_then(|change| self.account(change));
+        Series::of(&self.room, account.is_some_and(|account| account.note.moved))
     }
 
     /// Which version of a resource a change made.
@@ -264,8 +271,8 @@ impl Chart {
         (change, number): (ChangeHash, usize),
         resource: Option<Value>,
     ) -> Found {
-        let (version, updated_ms) =
-            (Version { epoch: self.room.epoch, number }, self.time_of(&change));
+        let version = Version { series: self.series(resource_type, id), number };
+        let updated_ms = self.time_of(&change);
         let deleted = resource.is_none();
         let resource = resource
             .map(|resource| with_history(resource, version, updated_ms))

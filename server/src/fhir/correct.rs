@@ -8,6 +8,8 @@
 mod parameters;
 mod transfer;
 
+use std::collections::BTreeSet;
+
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::{
     Command, RoomName,
@@ -25,9 +27,9 @@ use super::{
     audit::{self, Act},
     chart::{Chart, Found, without_history},
     error::FhirError,
-    write::judge,
+    write::{is_replaced, judge},
 };
-use crate::clock;
+use crate::{clock, import::CHUNK_BYTES_MAX};
 use parameters::Parameters;
 use transfer::{Transfer, write};
 
@@ -48,10 +50,10 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
             place.ok_or_else(FhirError::not_found)?
         }
     };
-    let from = match source.patient_id() {
-        Some(from) if patient_path(ask.resource_type).is_some() => from.to_owned(),
-        Some(_) | None => return Err(FhirError::rule("the resource is in no patient's chart")),
-    };
+    let from = source.patient_id().map(str::to_owned);
+    if patient_path(ask.resource_type).is_none() {
+        return Err(FhirError::rule("a resource of this type is nobody's"));
+    }
     if source == target {
         let text = "the resource is in that patient's chart; if it is in another one as well, the \
                     parameter `from` names whose";
@@ -61,18 +63,31 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     let look = move |chart: &mut Chart| chart.current(name, &id);
     let found = ask.fhir.charts.look_at(hub, &source, look).await?.flatten();
     let found = found.filter(|found| !found.deleted).ok_or_else(FhirError::not_found)?;
-    let left_out = left_behind(&ask, &found, &source).await?;
-    let patients = (from.clone(), to.clone());
-    let make = |found: &Found| without(renamed(found, &patients), &left_out);
-    let resource = make(&found);
+    let behind = behind(&ask, &found, &source).await?;
+    let (kind, owner) = (ask.resource_type, to.clone());
+    let make = |found: &Found| {
+        let mut resource = match &from {
+            Some(from) => renamed(found, &(from.clone(), to.clone())),
+            None => given(found, &owner),
+        };
+        let left_out = prune(&mut resource, kind, &behind);
+        (resource, left_out)
+    };
+    let (resource, left_out) = make(&found);
     judge(&ask, &resource)?;
     if room_of(&resource).ok().as_ref() != Some(&target) {
         return Err(FhirError::rule(
             "the resource names its patient in a way that is not corrected",
         ));
     }
+    free(&ask, &target, vec![(found.resource_type.clone(), found.id.clone(), resource)]).await?;
     let reference = format!("{}/{}", ask.resource_type, ask.id);
-    let about = [reference.clone(), patient(&from), patient(&to)];
+    let referring = referring(&ask, &source, &reference).await?;
+    let mut about = vec![reference.clone(), patient(&to)];
+    about.extend(from.as_deref().map(patient));
+    let mut left = vec![reference.clone()];
+    left.extend(from.as_deref().map(patient));
+    let left: Vec<&str> = left.iter().map(String::as_str).collect();
     let act = act("wrong-patient-corrected", &about, [&source, &target]);
     let event = audit::note(&ask, act.clone()).await?;
     let mark = Mark { ask: &ask, activity: act.code, event: &event };
@@ -80,20 +95,21 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
         source: &source,
         target: &target,
         import: false,
-        marks: vec![
-            (&target, mark.of(&[&reference, &patient(&to)])),
-            (&source, mark.of(&[&reference, &patient(&from)])),
-        ],
+        marks: vec![(&target, mark.of(&[&reference, &patient(&to)])), (&source, mark.of(&left))],
     };
     let keys = vec![(found.resource_type.clone(), found.id.clone())];
-    let moved = transfer.run(&ask, keys, make).await;
+    let moved = transfer.run(&ask, keys, |found| make(found).0).await;
     ended(&ask, act, moved).await?;
     let done = done(format!("{reference} is in the other chart now"));
-    let left_out = left_out.iter().map(|element| {
+    let left_out = left_out.iter().map(|expression| {
         let text = "it refers to what stays in the other chart, and is left out";
-        Issue::warning("business-rule", text).at(format!("{}.{element}", ask.resource_type))
+        Issue::warning("business-rule", text).at(expression)
     });
-    let issues: Vec<Issue> = [done].into_iter().chain(left_out).collect();
+    let referring = referring.iter().map(|other| {
+        let text = format!("{other} stays in the other chart, and refers to what is here now");
+        Issue::warning("business-rule", text)
+    });
+    let issues: Vec<Issue> = [done].into_iter().chain(left_out).chain(referring).collect();
     Ok(answer::json(StatusCode::OK, &outcome(&issues)))
 }
 
@@ -115,7 +131,10 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
         others.into_iter().filter(|found| found.resource_type != "Provenance" || !is_mark(found));
     let others: Vec<Found> = others.collect();
     let patients = (from.clone(), to.clone());
-    free(&ask, &target, &others, &patients).await?;
+    let moving = others
+        .iter()
+        .map(|found| (found.resource_type.clone(), found.id.clone(), renamed(found, &patients)));
+    free(&ask, &target, moving.collect()).await?;
     let act = act("patients-merged", &[patient(&from), patient(&to)], [&source, &target]);
     let event = audit::note(&ask, act.clone()).await?;
     let mark = Mark { ask: &ask, activity: act.code, event: &event };
@@ -136,13 +155,34 @@ async fn merge(
     (in_target, in_source): (Command, Command),
 ) -> Result<(), FhirError> {
     let transfer = Transfer { source, target, import: true, marks: Vec::new() };
-    for chunk in others.chunks(IMPORT_CHUNK_RESOURCES) {
-        let key = |found: &Found| (found.resource_type.clone(), found.id.clone());
-        let keys = chunk.iter().map(key).collect();
+    for keys in chunks(others) {
         transfer.run(ask, keys, |found| renamed(found, patients)).await?;
     }
     write(ask, target, vec![Command::Put { resource: new }, in_target]).await?;
     write(ask, source, vec![Command::Put { resource: old }, in_source]).await
+}
+
+/// Types and ids of resources, as many together as make a change of a bearable size.
+fn chunks(others: &[Found]) -> Vec<Vec<(String, String)>> {
+    let (mut chunks, mut bytes): (Vec<Vec<(String, String)>>, usize) = (Vec::new(), 0);
+    for found in others {
+        let more = found.resource.to_string().len();
+        let fits = |chunk: &&mut Vec<(String, String)>| {
+            chunk.len() < IMPORT_CHUNK_RESOURCES && bytes + more <= CHUNK_BYTES_MAX
+        };
+        let key = (found.resource_type.clone(), found.id.clone());
+        match chunks.last_mut().filter(fits) {
+            Some(chunk) => {
+                bytes += more;
+                chunk.push(key);
+            }
+            None => {
+                bytes = more;
+                chunks.push(vec![key]);
+            }
+        }
+    }
+    chunks
 }
 
 /// An act on two charts.
@@ -189,12 +229,6 @@ async fn links(
     Ok((old, new))
 }
 
-fn is_replaced(patient: &Value) -> bool {
-    let links = patient.get("link").and_then(Value::as_array).into_iter().flatten();
-    let kinds = links.filter_map(|link| link.get("type").and_then(Value::as_str));
-    kinds.into_iter().any(|kind| kind == "replaced-by")
-}
-
 /// Links a Patient with another one, once.
 fn link(resource: &mut Value, other: &str, kind: &str) {
     let link = json!({ "other": { "reference": patient(other) }, "type": kind });
@@ -206,18 +240,13 @@ fn link(resource: &mut Value, other: &str, kind: &str) {
     }
 }
 
-/// Refuses a merge where both charts have a resource with one type and id that differ: which is which
-/// nobody could say.
+/// Refuses to write over resources with the same types and ids that say something else: which is which
+/// nobody could tell.
 async fn free(
     ask: &Ask,
     target: &RoomName,
-    others: &[Found],
-    patients: &(String, String),
+    moving: Vec<(String, String, Value)>,
 ) -> Result<(), FhirError> {
-    let moving: Vec<_> = others
-        .iter()
-        .map(|found| (found.resource_type.clone(), found.id.clone(), renamed(found, patients)))
-        .collect();
     let look = move |chart: &mut Chart| {
         let mut differs = |(name, id, resource): &(String, String, Value)| {
             let there = chart.current(name, id).and_then(|found| found.bare());
@@ -237,29 +266,84 @@ fn all(chart: &mut Chart) -> Vec<Found> {
     chart.types().iter().flat_map(|name| chart.collection(name)).collect()
 }
 
-/// The elements of a resource that refer to what is in its chart, and stay behind.
-async fn left_behind(
+/// What a resource refers to that stays in its chart.
+async fn behind(
     ask: &Ask,
     found: &Found,
     source: &RoomName,
-) -> Result<Vec<String>, FhirError> {
-    let mut left_out = Vec::new();
-    for (name, value) in found.resource.as_object().into_iter().flatten() {
-        for (kind, id) in references(value).into_iter().filter(|(kind, _)| kind != "Patient") {
-            let place = ask.caller.hub().place_of(&kind, &id).await?;
-            if place.as_ref() == Some(source) {
-                left_out.push(name.clone());
-                break;
-            }
+) -> Result<BTreeSet<String>, FhirError> {
+    let mut behind = BTreeSet::new();
+    if source.patient_id().is_none() {
+        return Ok(behind);
+    }
+    for (kind, id) in references(&found.resource).into_iter().filter(|(kind, _)| kind != "Patient")
+    {
+        if ask.caller.hub().place_of(&kind, &id).await?.as_ref() == Some(source) {
+            behind.insert(format!("{kind}/{id}"));
         }
     }
-    Ok(left_out)
+    Ok(behind)
 }
 
-/// A resource without these elements.
-fn without(mut resource: Value, elements: &[String]) -> Value {
-    if let Some(members) = resource.as_object_mut() {
-        members.retain(|name, _| !elements.contains(name));
+/// Takes out of a resource what refers to one of these; gives where that was.
+fn prune(resource: &mut Value, kind: &str, behind: &BTreeSet<String>) -> Vec<String> {
+    let mut left_out = Vec::new();
+    keep(resource, kind, behind, &mut left_out);
+    left_out
+}
+
+/// Whether something is left of a value without the parts that refer to one of these.
+fn keep(
+    value: &mut Value,
+    path: &str,
+    behind: &BTreeSet<String>,
+    left_out: &mut Vec<String>,
+) -> bool {
+    match value {
+        Value::Object(members) => {
+            let reference = members.get("reference").and_then(Value::as_str);
+            let bare = reference.map(|text| text.split("/_history").next().unwrap_or_default());
+            if bare.is_some_and(|bare| behind.contains(bare)) {
+                left_out.push(path.to_owned());
+                return false;
+            }
+            members
+                .retain(|name, member| keep(member, &format!("{path}.{name}"), behind, left_out));
+            !members.is_empty()
+        }
+        Value::Array(items) => {
+            let mut at = 0;
+            items.retain_mut(|item| {
+                at += 1;
+                keep(item, &format!("{path}[{}]", at - 1), behind, left_out)
+            });
+            !items.is_empty()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
+/// What in a chart refers to a resource, as `Type/id`.
+async fn referring(ask: &Ask, room: &RoomName, reference: &str) -> Result<Vec<String>, FhirError> {
+    let (kind, id) = reference.split_once('/').unwrap_or_default();
+    let wanted = (kind.to_owned(), id.to_owned());
+    let look = move |chart: &mut Chart| -> Vec<String> {
+        let refers = |found: &Found| {
+            found.resource_type != "Provenance" && references(&found.resource).contains(&wanted)
+        };
+        let found = all(chart).into_iter().filter(refers);
+        found.map(|found| format!("{}/{}", found.resource_type, found.id)).collect()
+    };
+    Ok(ask.fhir.charts.look_at(ask.caller.hub(), room, look).await?.unwrap_or_default())
+}
+
+/// What was nobody's as a patient's.
+fn given(found: &Found, to: &str) -> Value {
+    let mut resource = without_history(&found.resource);
+    if let (Some(path), Some(members)) =
+        (patient_path(&found.resource_type), resource.as_object_mut())
+    {
+        members.entry(path).or_insert_with(|| json!({ "reference": patient(to) }));
     }
     resource
 }

@@ -100,6 +100,21 @@ impl FhirError {
         self
     }
 
+    /// The same, of an entry of a Bundle with a resource of this type.
+    pub fn of_entry(mut self, at: usize, resource_type: &str) -> Self {
+        for issue in &mut self.issues {
+            let inner = issue.expression.as_deref().and_then(|path| {
+                let rest =
+                    path.strip_prefix(resource_type).filter(|_| !resource_type.is_empty())?;
+                (rest.is_empty() || rest.starts_with('.')).then(|| format!("resource{rest}"))
+            });
+            if inner.is_some() {
+                issue.expression = inner;
+            }
+        }
+        self.below(&format!("Bundle.entry[{at}]"))
+    }
+
     /// The same, of something below `prefix`, such as an entry of a Bundle.
     pub fn below(mut self, prefix: &str) -> Self {
         self.issues = self.issues.into_iter().map(|issue| issue.below(prefix)).collect();

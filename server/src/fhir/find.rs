@@ -72,7 +72,11 @@ pub(crate) async fn search(mut ask: Ask) -> Result<Response, FhirError> {
         );
         return Ok(answer::json(StatusCode::OK, &bundle));
     }
-    let included = include::included(&ask, &query, &found.page).await?;
+    let (included, cut_off) = include::included(&ask, &query, &found.page).await?;
+    if cut_off {
+        let text = "more comes along with these matches than an answer has; ask for fewer at once";
+        warnings.push(Issue::warning("incomplete", text));
+    }
     let mut entries: Vec<Value> =
         found.page.iter().map(|(_, found)| entry(&ask, found, "match")).collect();
     entries.extend(included.iter().map(|found| entry(&ask, found, "include")));
@@ -133,27 +137,27 @@ async fn matches(
     if !all {
         return some(ask, query, page, scope).await;
     }
-    let mut found = Vec::new();
+    let (mut found, mut total) = (Vec::new(), 0);
     for room in scope.rooms() {
-        found.extend(in_room(ask, query, &scope, &room).await?);
+        let here = in_room(ask, query, &scope, &room).await?;
+        total += here.len();
+        if !counting {
+            found.extend(here);
+        }
         if query.is_sorted() && found.len() > SORTED_MAX {
             let text =
                 format!("more than {SORTED_MAX} resources match; ask for fewer, or for no order");
             return Err(FhirError::one(StatusCode::BAD_REQUEST, "too-costly", text));
         }
     }
-    let total = found.len();
     if counting {
         return Ok(Matches { total: Some(total), ..Matches::default() });
     }
     if query.is_sorted() {
         sort(query, &mut found);
-        let start: usize = match &page.cursor {
-            Some(cursor) => cursor.parse().map_err(|_| bundle::bad_cursor())?,
-            None => 0,
-        };
-        let next = (start + page.count < total).then(|| (start + page.count).to_string());
-        let page = found.into_iter().skip(start).take(page.count).collect();
+        let start = page.cursor.as_deref().map_or(Ok(0), |cursor| start_of(cursor, &found))?;
+        let (page, last) = cut(found.into_iter().skip(start).collect(), page.count);
+        let next = last.map(|last| format!("{}~{last}", start + page.len()));
         return Ok(Matches { page, total: Some(total), next });
     }
     let cursor = page.cursor.as_deref().map(Cursor::parse).transpose()?;
@@ -162,6 +166,16 @@ async fn matches(
     });
     let (page, next) = cut(behind.take(page.count + 1).collect(), page.count);
     Ok(Matches { page, total: Some(total), next })
+}
+
+/// Where a page of matches in an order begins: behind the last one of the page before, wherever that is
+/// now, since others write meanwhile; at its number where it matches no more.
+fn start_of(cursor: &str, found: &[Match]) -> Result<usize, FhirError> {
+    let (number, last) = cursor.split_once('~').ok_or_else(bundle::bad_cursor)?;
+    let number: usize = number.parse().map_err(|_| bundle::bad_cursor())?;
+    let last = Cursor::parse(last)?;
+    let is_last = |(room, found): &Match| *room == last.room && found.id == last.id;
+    Ok(found.iter().position(is_last).map_or(number.min(found.len()), |at| at + 1))
 }
 
 /// Matches room by room, until the page is full or has taken long enough: the next one goes on.

@@ -1,7 +1,7 @@
 //! History: every version of a resource, or of all resources of a type, the newest first.
 
 use std::{
-    cmp::Reverse,
+    cmp::{Ordering, Reverse},
     collections::{BTreeSet, BinaryHeap},
 };
 
@@ -15,7 +15,6 @@ use super::{
     bundle::{self, Page},
     chart::{Chart, Found},
     error::FhirError,
-    interactions::looked,
 };
 use crate::{hub::is_listed, storage::Epoch};
 
@@ -24,41 +23,52 @@ pub(crate) const AUTHOR_EXTENSION: &str = "urn:chartroom:author";
 /// Events of one room that are read at once, going back.
 const EVENTS_PAGE: u64 = 64;
 
-/// `GET [type]/[id]/_history`.
+/// `GET [type]/[id]/_history`: of the room that the resource is in, then of those that it was in.
 pub(crate) async fn of_instance(ask: Ask) -> Result<Response, FhirError> {
-    let (name, id) = (ask.resource_type, ask.id.clone());
     let (page, since) = (Page::of(&ask)?, since(&ask)?);
-    let below: usize = match &page.cursor {
-        Some(cursor) => cursor.parse().map_err(|_| bundle::bad_cursor())?,
-        None => usize::MAX,
-    };
-    let count = page.count;
-    let look = move |chart: &mut Chart| {
-        let all = chart.count(name, &id);
-        let numbers: Vec<usize> =
-            (1..=all.min(below.saturating_sub(1))).rev().take(count + 1).collect();
-        let found = chart.at(name, &id, &numbers);
-        let told = found.into_iter().map(|found| (chart.account(&found.change), found));
-        (all, told.collect::<Vec<_>>())
-    };
-    let (all, mut versions) = looked(&ask, look).await?.ok_or_else(FhirError::not_found)?;
-    if all == 0 {
+    let (from, below) = page.cursor.as_deref().map_or(Ok((0, usize::MAX)), place_of_page)?;
+    let (hub, name, count) = (ask.caller.hub(), ask.resource_type, page.count);
+    let (mut total, mut versions) = (0, Vec::new());
+    for (at, room) in ask.fhir.places(hub, name, &ask.id).await?.iter().enumerate() {
+        let below = match at.cmp(&from) {
+            Ordering::Less => 0,
+            Ordering::Equal => below,
+            Ordering::Greater => usize::MAX,
+        };
+        let (id, wanted) = (ask.id.clone(), (count + 1).saturating_sub(versions.len()));
+        let look = move |chart: &mut Chart| {
+            let all = chart.count(name, &id);
+            let numbers = (1..=all.min(below.saturating_sub(1))).rev().take(wanted);
+            let found = chart.at(name, &id, &numbers.collect::<Vec<_>>());
+            let told = found.into_iter().map(|found| (chart.account(&found.change), found));
+            (all, told.collect::<Vec<_>>())
+        };
+        let looked = ask.fhir.charts.look_at(hub, room, look).await?;
+        let (all, found) = looked.unwrap_or_default();
+        total += all;
+        versions.extend(found.into_iter().map(|(account, found)| (at, account, found)));
+    }
+    if total == 0 {
         return Err(FhirError::not_found());
     }
     let more = versions.len() > count;
     versions.truncate(count);
-    let last = versions.last().map(|(_, found)| found.version.number);
-    let kept: Vec<_> = versions
-        .into_iter()
-        .filter(|(_, found)| since.is_none_or(|ms| found.updated_ms >= ms))
-        .collect();
-    let ended =
-        since.is_some() && last.is_some() && kept.last().map(|(_, f)| f.version.number) != last;
-    let next = last.filter(|_| more && !ended).map(|number| number.to_string());
-    let total = since.is_none().then_some(all);
+    let known = versions.len();
+    let last = versions.last().map(|(at, _, found)| format!("{at}~{}", found.version.number));
+    versions.retain(|(_, _, found)| since.is_none_or(|ms| found.updated_ms >= ms));
+    // What is older than asked for is followed by older ones.
+    let next = last.filter(|_| more && versions.len() == known);
+    let total = since.is_none().then_some(total);
     let entries =
-        kept.iter().map(|(account, found)| entry(&ask, account.as_ref(), found)).collect();
+        versions.iter().map(|(_, account, found)| entry(&ask, account.as_ref(), found)).collect();
     Ok(answer::json(StatusCode::OK, &bundle::page("history", &ask, &page, total, next, entries)))
+}
+
+/// Where a page of an instance's history begins: the room, and the version below which it goes on.
+fn place_of_page(cursor: &str) -> Result<(usize, usize), FhirError> {
+    let (at, below) = cursor.split_once('~').ok_or_else(bundle::bad_cursor)?;
+    let number = |text: &str| text.parse::<usize>().map_err(|_| bundle::bad_cursor());
+    Ok((number(at)?, number(below)?))
 }
 
 /// `GET [type]/_history`.

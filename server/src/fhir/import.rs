@@ -13,6 +13,7 @@ use axum::{
 };
 use chartroom_engine::{Command, RoomName};
 use chartroom_fhir::{
+    json::parse,
     outcome::{Issue, Severity, outcome},
     validate::validate,
 };
@@ -20,7 +21,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Validation, ask::Ask, error::FhirError};
+use super::{Validation, ask::Ask, error::FhirError, write::misplaced};
 use crate::import::{
     Chunk, Sorted,
     bundle::{self, Entry},
@@ -83,7 +84,7 @@ async fn bundled(body: Body) -> Result<Vec<Entry>, FhirError> {
             "the body is no FHIR Bundle with entries",
         )
     };
-    let bundle: Value = serde_json::from_slice(&body).map_err(|_| unreadable())?;
+    let bundle = parse(&body).map_err(|error| super::ask::unreadable(&error))?;
     bundle::entries(bundle).map_err(|_| unreadable())
 }
 
@@ -122,6 +123,10 @@ impl Import {
     async fn block(&mut self, entries: Vec<Entry>) -> Result<(), FhirError> {
         let mut sound = Vec::with_capacity(entries.len());
         for (at, resource) in entries {
+            if let Some(issue) = resource.as_ref().ok().and_then(misplaced) {
+                self.leave_out(at, &[issue]).await;
+                continue;
+            }
             let issues = resource.as_ref().map(validate).unwrap_or_default();
             let wrong = issues.iter().any(|issue| issue.severity >= Severity::Error);
             if wrong && self.ask.fhir.validation == Validation::Refuse {

@@ -18,6 +18,7 @@ use super::{
     find,
     patch::Patch,
     provenance,
+    table::Interaction,
     version::Version,
     write::{Wanted, write},
 };
@@ -25,7 +26,11 @@ use super::{
 /// `GET [type]/[id]`.
 pub(crate) async fn read(ask: Ask) -> Result<Response, FhirError> {
     if let Some(made) = made_here(&ask).await? {
-        return Ok(answer::json(StatusCode::OK, &made));
+        let found = Found::made(&Arc::new(made));
+        return Ok(answer::resource(StatusCode::OK, &found, &shaped(&ask, &found)));
+    }
+    if ask.resource_type == "AuditEvent" {
+        return Err(FhirError::not_found());
     }
     let found = standing(&ask).await?;
     if found.deleted {
@@ -33,8 +38,7 @@ pub(crate) async fn read(ask: Ask) -> Result<Response, FhirError> {
         let tag = tag.unwrap_or_else(|_| HeaderValue::from_static(""));
         return Err(FhirError::gone().with(axum::http::header::ETAG, tag));
     }
-    let known = ask.if_none_match.as_deref().map(Version::of_etag).transpose()?;
-    if known == Some(found.version) {
+    if ask.if_none_match.as_deref().is_some_and(|tags| found.version.is_listed(tags)) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         answer::tell_version(&mut response, &found);
         return Ok(response);
@@ -46,9 +50,17 @@ pub(crate) async fn read(ask: Ask) -> Result<Response, FhirError> {
 pub(crate) async fn vread(ask: Ask) -> Result<Response, FhirError> {
     let version =
         ask.version.as_deref().and_then(Version::parse).ok_or_else(FhirError::not_found)?;
-    let (name, id) = (ask.resource_type, ask.id.clone());
-    let look = move |chart: &mut Chart| chart.version(name, &id, version);
-    let found = looked(&ask, look).await?.flatten().ok_or_else(FhirError::not_found)?;
+    let (hub, name) = (ask.caller.hub(), ask.resource_type);
+    let mut found = None;
+    for room in ask.fhir.places(hub, name, &ask.id).await? {
+        let id = ask.id.clone();
+        let look = move |chart: &mut Chart| chart.version(name, &id, version);
+        found = ask.fhir.charts.look_at(hub, &room, look).await?.flatten();
+        if found.is_some() {
+            break;
+        }
+    }
+    let found = found.ok_or_else(FhirError::not_found)?;
     if found.deleted {
         return Err(FhirError::gone());
     }
@@ -57,7 +69,6 @@ pub(crate) async fn vread(ask: Ask) -> Result<Response, FhirError> {
 
 /// `POST [type]`.
 pub(crate) async fn create(mut ask: Ask) -> Result<Response, FhirError> {
-    writable(&ask)?;
     ask.only_json()?;
     let mut resource = ask.json()?;
     let _one_at_a_time = match ask.if_none_exist {
@@ -85,7 +96,6 @@ pub(crate) async fn create(mut ask: Ask) -> Result<Response, FhirError> {
 
 /// `PUT [type]/[id]`.
 pub(crate) async fn update(ask: Ask) -> Result<Response, FhirError> {
-    writable(&ask)?;
     ask.only_json()?;
     let resource = ask.json()?;
     done(&ask, &Wanted::Put(resource)).await
@@ -93,14 +103,12 @@ pub(crate) async fn update(ask: Ask) -> Result<Response, FhirError> {
 
 /// `PATCH [type]/[id]`.
 pub(crate) async fn patch(ask: Ask) -> Result<Response, FhirError> {
-    writable(&ask)?;
     let patch = Patch::parse(&ask.content_type, &ask.body)?;
     done(&ask, &Wanted::Patched(patch)).await
 }
 
 /// `DELETE [type]/[id]`.
 pub(crate) async fn delete(ask: Ask) -> Result<Response, FhirError> {
-    writable(&ask)?;
     match write(&ask, &Wanted::Deleted).await? {
         Some(written) if !written.issues.is_empty() => {
             Ok(answer::written(&ask, StatusCode::OK, &written.found, &written.issues))
@@ -154,9 +162,9 @@ async fn made_here(ask: &Ask) -> Result<Option<Value>, FhirError> {
     }
 }
 
-/// Refuses writes of what the server makes itself.
-pub(crate) fn writable(ask: &Ask) -> Result<(), FhirError> {
-    if ask.resource_type != "AuditEvent" {
+/// Refuses everything but reading of what the server makes itself: the audit.
+pub(crate) fn only_reads(interaction: Interaction) -> Result<(), FhirError> {
+    if matches!(interaction, Interaction::Read | Interaction::Search) {
         return Ok(());
     }
     Err(FhirError::not_supported(

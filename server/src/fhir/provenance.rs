@@ -11,7 +11,7 @@ use super::{
     ask::Ask,
     chart::{Chart, with_history},
     error::FhirError,
-    version::Version,
+    version::{Series, Version},
 };
 
 /// Hexadecimal digits of a change's hash in an id, which has 64 characters at most.
@@ -65,9 +65,9 @@ fn provenance(chart: &Chart, change: &ChangeHash, made: &Made) -> Value {
     let recorded_ms = chart.time_of(change);
     let (hash, document) = (change.to_string(), chart.room().document_id());
     let id = format!("{document}.{}", hash.get(..HASH_DIGITS).unwrap_or_default());
-    let version = Version { epoch: chart.room().epoch, number: 1 };
+    let itself = Version { series: Series::Epoch(1), number: 1 };
     let targets = made.iter().map(|(name, id, number)| {
-        let version = Version { number: *number, ..version };
+        let version = Version { series: chart.series(name, id), number: *number };
         json!({ "reference": format!("{name}/{id}/_history/{version}") })
     });
     let mut provenance = json!({
@@ -94,7 +94,7 @@ fn provenance(chart: &Chart, change: &ChangeHash, made: &Made) -> Value {
         }
         members.insert("agent".to_owned(), Value::Array(agents));
     }
-    with_history(provenance, version, recorded_ms)
+    with_history(provenance, itself, recorded_ms)
 }
 
 /// CREATE where every version that was made is a first one.

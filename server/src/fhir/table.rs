@@ -212,7 +212,12 @@ pub(crate) struct Matched {
 /// Understands a request for an address below the base, `path` without a query.
 pub(crate) fn understand(method: &Method, path: &str) -> Result<Matched, FhirError> {
     let path = path.trim_matches('/');
-    let segments: Vec<&str> = if path.is_empty() { Vec::new() } else { path.split('/').collect() };
+    // Split first: a slash that is written %2F is part of a segment.
+    let segments: Vec<String> = match path.is_empty() {
+        true => Vec::new(),
+        false => path.split('/').map(decoded).collect::<Result<_, _>>()?,
+    };
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let mut allowed = Vec::new();
     // A HEAD is a GET whose body is left out.
     let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -228,6 +233,11 @@ pub(crate) fn understand(method: &Method, path: &str) -> Result<Matched, FhirErr
         return Err(FhirError::unknown_type(name.starts_with(|c: char| c.is_ascii_uppercase())));
     }
     Err(FhirError::not_allowed(&allowed))
+}
+
+fn decoded(segment: &str) -> Result<String, FhirError> {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
+    decoded.map(String::from).map_err(|_| FhirError::invalid("the address is no UTF-8"))
 }
 
 fn fits(row: &Row, segments: &[&str]) -> Option<Matched> {

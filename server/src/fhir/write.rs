@@ -11,7 +11,10 @@ mod warnings;
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use chartroom_engine::{ChangeHash, Command, CommandError, Document, RoomName, document::room_of};
+use chartroom_engine::{
+    ChangeHash, Command, CommandError, Document, RoomName,
+    document::{patient_path, room_of},
+};
 use chartroom_fhir::{
     outcome::{Issue, Severity},
     validate::validate,
@@ -53,6 +56,8 @@ pub(crate) struct Prepared {
     pub id: String,
     /// What is done; `None` where nothing is left to do.
     pub command: Option<Command>,
+    /// The room in which it was, deleted, where it is created in another one.
+    pub moved_from: Option<RoomName>,
     /// What stands, on which the write goes on.
     pub standing: Option<Value>,
     /// The elements of it in conflict.
@@ -117,11 +122,13 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, FhirError> {
     let (resource_type, id) = (ask.resource_type, ask.id.as_str());
     let place = ask.fhir.place(ask.caller.hub(), resource_type, id).await?;
-    let mut issues = Vec::new();
+    let (mut issues, mut moved_from) = (Vec::new(), None);
     let room = match wanted {
         Wanted::Put(resource) => {
             issues = judge(ask, resource)?;
-            room_for(ask, resource, place, created).await?
+            let (room, from) = room_for(ask, resource, place, created).await?;
+            moved_from = from;
+            room
         }
         Wanted::Patched(_) => place.ok_or_else(FhirError::not_found)?,
         Wanted::Deleted => place.unwrap_or_else(RoomName::directory),
@@ -131,43 +138,90 @@ pub(crate) async fn prepare(
     let looked = ask.fhir.charts.look_at(ask.caller.hub(), &room, looking).await?;
     let mut prepared = looked.unwrap_or_else(|| prepare_on(ask, wanted, &room, None))?;
     prepared.issues.splice(0..0, issues);
+    prepared.moved_from = moved_from;
     Ok(prepared)
 }
 
-/// Where a resource is put: the room that its patient says, unless that would move it.
+/// Where a resource is put: the room that its patient says, unless that would move it; and the room in
+/// which it was, deleted, where that is another one.
 async fn room_for(
     ask: &Ask,
     resource: &Value,
     place: Option<RoomName>,
     created: &BTreeSet<String>,
-) -> Result<RoomName, FhirError> {
+) -> Result<(RoomName, Option<RoomName>), FhirError> {
     let hub = ask.caller.hub();
+    if let Some(issue) = misplaced(resource) {
+        return Err(FhirError::new(StatusCode::UNPROCESSABLE_ENTITY, vec![issue]));
+    }
     let wanted = room_of(resource).map_err(CommandError::from)?;
-    let stands_elsewhere = place.filter(|place| *place != wanted);
-    if let Some(place) = stands_elsewhere {
+    if place.as_ref() == Some(&wanted) {
+        return Ok((wanted, None));
+    }
+    if let Some(place) = &place {
         let (name, id) = (ask.resource_type, ask.id.clone());
         let look = move |chart: &mut Chart| chart.current(name, &id).and_then(|found| found.bare());
-        let standing = ask.fhir.charts.look_at(hub, &place, look).await?.flatten();
+        let standing = ask.fhir.charts.look_at(hub, place, look).await?.flatten();
         match standing.map(|standing| room_of(&standing)) {
             // It says of no patient that it is theirs, and is in a chart.
-            Some(Ok(said)) if said == wanted => return Ok(place),
+            Some(Ok(said)) if said == wanted => return Ok((place.clone(), None)),
             Some(_) => return Err(moves(ask.resource_type)),
             None => {}
         }
     }
-    if let Some(patient) = wanted.patient_id().filter(|_| ask.resource_type != "Patient")
-        && !created.contains(patient)
-        && !hub.has_patient(patient).await?
+    if ask.resource_type != "Patient"
+        && let Some(patient) = wanted.patient_id().filter(|patient| !created.contains(*patient))
     {
-        let text = "the patient that the resource refers to does not exist";
-        let element =
-            chartroom_engine::document::patient_path(ask.resource_type).unwrap_or("subject");
-        let expression = format!("{}.{element}.reference", ask.resource_type);
-        return Err(
-            FhirError::one(StatusCode::UNPROCESSABLE_ENTITY, "not-found", text).at(&expression)
-        );
+        takes_resources(ask, patient).await?;
     }
-    Ok(wanted)
+    Ok((wanted, place))
+}
+
+/// Why a resource is nobody's to write here: it is the audit's, or a patient's of another server.
+pub(crate) fn misplaced(resource: &Value) -> Option<Issue> {
+    let name = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+    if name == "AuditEvent" {
+        let text = "the audit is this server's own; it is read, and not written";
+        return Some(Issue::error("not-supported", text));
+    }
+    let element =
+        patient_path(name).filter(|element| resource.get(element).is_some_and(is_elsewhere))?;
+    let text = "the patient is another server's, and has no chart here";
+    Some(Issue::error("business-rule", text).at(format!("{name}.{element}.reference")))
+}
+
+/// Whether a value refers to a Patient of another server.
+fn is_elsewhere(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => {
+            let reference = members.get("reference").and_then(Value::as_str);
+            reference.is_some_and(|text| text.contains("://") && text.contains("/Patient/"))
+                || members.values().any(is_elsewhere)
+        }
+        Value::Array(items) => items.iter().any(is_elsewhere),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Refuses new resources for a patient who does not exist, or was merged into another one.
+async fn takes_resources(ask: &Ask, patient: &str) -> Result<(), FhirError> {
+    let (code, text) = match ask.caller.hub().patient(patient).await? {
+        None => ("not-found", "the patient that the resource refers to does not exist"),
+        Some(listed) if is_replaced(&listed.resource) => {
+            ("business-rule", "the patient was merged into another one, who takes new resources")
+        }
+        Some(_) => return Ok(()),
+    };
+    let element = patient_path(ask.resource_type).unwrap_or("subject");
+    let expression = format!("{}.{element}.reference", ask.resource_type);
+    Err(FhirError::one(StatusCode::UNPROCESSABLE_ENTITY, code, text).at(&expression))
+}
+
+/// Whether a patient was merged into another one.
+pub(crate) fn is_replaced(patient: &Value) -> bool {
+    let links = patient.get("link").and_then(Value::as_array).into_iter().flatten();
+    let mut kinds = links.filter_map(|link| link.get("type").and_then(Value::as_str));
+    kinds.any(|kind| kind == "replaced-by")
 }
 
 fn moves(resource_type: &str) -> FhirError {
@@ -175,6 +229,7 @@ fn moves(resource_type: &str) -> FhirError {
         "the resource is another patient's, and an update does not move it; \
          {resource_type}/[id]/$correct-patient does"
     ))
+    .at(&format!("{resource_type}.{}", patient_path(resource_type).unwrap_or("subject")))
 }
 
 /// Refuses what is no resource of the path's type and id, or not what R4 says of it.
@@ -215,7 +270,7 @@ fn prepare_on(
     let mut prepared = unprepared(ask, room);
     prepared.standing = current.as_ref().and_then(Found::bare);
     prepared.disputed = current.as_ref().map(|found| found.disputed.clone()).unwrap_or_default();
-    if ask.if_none_match.is_some() && prepared.standing.is_some() {
+    if ask.if_none_match.as_deref() == Some("*") && prepared.standing.is_some() {
         return Err(FhirError::stale("the resource exists, and If-None-Match says it must not"));
     }
     let said = ask.if_match.or_else(|| version_in(wanted).filter(|_| current.is_some()));
@@ -253,6 +308,7 @@ fn unprepared(ask: &Ask, room: &RoomName) -> Prepared {
         resource_type: ask.resource_type.to_owned(),
         id: ask.id.clone(),
         command: None,
+        moved_from: None,
         standing: None,
         disputed: Vec::new(),
         base: None,
@@ -278,7 +334,7 @@ impl Prepared {
                 let from = from.ok_or_else(FhirError::gone)?;
                 let resource = without_history(&patch.apply(from)?);
                 self.issues = judge(ask, &resource)?;
-                if room_of(&resource).ok() != room_of(from).ok() {
+                if misplaced(&resource).is_some() || room_of(&resource).ok() != room_of(from).ok() {
                     return Err(moves(ask.resource_type));
                 }
                 self.command = Some(Command::Put { resource });
@@ -316,7 +372,7 @@ impl Prepared {
 fn version_in(wanted: &Wanted) -> Option<Version> {
     let Wanted::Put(resource) = wanted else { return None };
     let said = resource.get("meta")?.get("versionId")?.as_str()?;
-    Some(Version::parse(said).unwrap_or(Version { epoch: 0, number: 0 }))
+    Some(Version::parse(said).unwrap_or(Version::FOREIGN))
 }
 
 /// The older version that a write goes on, where it may be merged with what came since.

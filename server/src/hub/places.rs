@@ -4,9 +4,15 @@
 //! history does. Should one id stand in two charts, the room in which it was created last counts.
 //! Stores of earlier versions have no such facts; [`Hub::list_places`] makes them once.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
-use chartroom_engine::{Document, RoomId, RoomName};
+use chartroom_engine::{
+    Document, RoomId, RoomName,
+    document::{Versions, patient_path},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,6 +23,10 @@ use crate::{clock, storage::Fact};
 const PLACES: &str = "place";
 /// From patients' ids to the patients.
 const PATIENTS: &str = "patient";
+/// Types that are no patient's, and the charts in which clients keep some all the same: `Type/room`.
+const STRAYS: &str = "stray";
+/// From `Type/id` to the rooms that the resource was in before, the earliest first.
+const MOVES: &str = "moved";
 /// Whether all of them are there.
 const LISTED: &str = "places-listed";
 /// Facts that are written in one step.
@@ -43,6 +53,17 @@ pub(super) fn place(room: &RoomName, resource_type: &str, id: &str) -> Option<Fa
         key: format!("{resource_type}/{id}"),
         value: Some(room.as_str().into()),
     })
+}
+
+/// That a chart keeps a resource of a type that is no patient's.
+pub(super) fn stray(room: &RoomName, resource_type: &str) -> Option<Fact> {
+    (room.is_chart() && patient_path(resource_type).is_none() && resource_type != "Patient").then(
+        || Fact {
+            table: STRAYS.to_owned(),
+            key: format!("{resource_type}/{room}"),
+            value: Some(Vec::new()),
+        },
+    )
 }
 
 /// The patient of a chart as it stands.
@@ -80,6 +101,59 @@ impl Hub {
         }
         let place = self.fact(PLACES, format!("{resource_type}/{id}")).await?;
         Ok(place.and_then(|room| String::from_utf8(room).ok()?.parse().ok()))
+    }
+
+    /// The charts in which clients keep resources of a type that is no patient's.
+    pub(crate) async fn rooms_with_stray(
+        &self,
+        resource_type: &str,
+    ) -> Result<BTreeSet<RoomName>, RoomError> {
+        let facts = self.facts(STRAYS).await?;
+        let room = |(key, _): (String, Vec<u8>)| {
+            let (name, room) = key.split_once('/')?;
+            (name == resource_type).then(|| room.parse().ok()).flatten()
+        };
+        Ok(facts.into_iter().filter_map(room).collect())
+    }
+
+    /// The rooms that a resource was in before, the earliest first.
+    pub(crate) async fn former_places(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Vec<RoomName>, RoomError> {
+        let rooms = self.fact(MOVES, format!("{resource_type}/{id}")).await?;
+        Ok(rooms.and_then(|rooms| serde_json::from_slice(&rooms).ok()).unwrap_or_default())
+    }
+
+    /// Notes that resources go from one room into another.
+    pub(crate) async fn note_moves(
+        &self,
+        from: &RoomName,
+        resources: &[(String, String)],
+    ) -> Result<(), RoomError> {
+        let mut facts = Vec::new();
+        for (resource_type, id) in resources {
+            let mut rooms = self.former_places(resource_type, id).await?;
+            if rooms.last() != Some(from) {
+                rooms.push(from.clone());
+                facts.push(Fact {
+                    table: MOVES.to_owned(),
+                    key: format!("{resource_type}/{id}"),
+                    value: serde_json::to_vec(&rooms).ok(),
+                });
+            }
+        }
+        if facts.is_empty() {
+            return Ok(());
+        }
+        self.note(RoomId::first(from.clone()), facts).await
+    }
+
+    /// The patient with this id; `None` where there is none.
+    pub(crate) async fn patient(&self, id: &str) -> Result<Option<Listed>, RoomError> {
+        let listed = self.fact(PATIENTS, id.to_owned()).await?;
+        Ok(listed.and_then(|listed| serde_json::from_slice(&listed).ok()))
     }
 
     /// Whether there is a patient with this id.
@@ -127,7 +201,14 @@ impl Hub {
                 }
             };
             for step in facts.chunks(STEP_FACTS) {
-                self.note(record.id.clone(), step.to_vec()).await?;
+                let mut absent = Vec::new();
+                for fact in step {
+                    // What was written since is fresher.
+                    if self.fact(&fact.table, fact.key.clone()).await?.is_none() {
+                        absent.push(fact.clone());
+                    }
+                }
+                self.note(record.id.clone(), absent).await?;
             }
         }
         let listed = Fact { table: LISTED.into(), key: String::new(), value: Some(vec![1]) };
@@ -138,14 +219,10 @@ impl Hub {
 }
 
 fn facts_of(id: &RoomId, document: &Document) -> Vec<Fact> {
-    let resources = document.resources();
-    let mut facts: Vec<Fact> = resources
-        .iter()
-        .filter_map(|resource| {
-            let text = |name: &str| resource.get(name).and_then(Value::as_str);
-            place(&id.name, text("resourceType")?, text("id")?)
-        })
-        .collect();
-    facts.extend(patient(id, document, clock::now_ms()));
-    facts
+    let mut versions = Versions::default();
+    // Deleted ones are in the history alone.
+    let written = versions.follow(document);
+    let placed = written.iter().filter_map(|(name, of)| place(&id.name, name, of));
+    let strays = written.iter().filter_map(|(name, _)| stray(&id.name, name));
+    placed.chain(strays).chain(patient(id, document, clock::now_ms())).collect()
 }

@@ -35,8 +35,8 @@ pub(crate) enum EntryError {
     /// There is none.
     #[error("the entry has no resource")]
     Empty,
-    /// The line is no JSON.
-    #[error("the line is no JSON")]
+    /// The line is no JSON, or has a name twice in an object.
+    #[error("the line is no JSON, or has a name twice in an object")]
     Json,
     /// The line is longer than any resource.
     #[error("the line is longer than a resource may be")]

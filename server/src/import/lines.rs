@@ -1,7 +1,7 @@
 //! NDJSON: one resource a line.
 
 use chartroom_engine::limits;
-use serde_json::Value;
+use chartroom_fhir::json;
 
 use super::bundle::{Entry, EntryError, identified};
 
@@ -56,7 +56,7 @@ impl Lines {
         }
         let resource = match line.len() > limits::RESOURCE_BYTES_MAX {
             true => Err(EntryError::TooLarge),
-            false => serde_json::from_slice::<Value>(line).map_err(|_| EntryError::Json),
+            false => json::parse(line).map_err(|_| EntryError::Json),
         };
         let entry = resource.and_then(|resource| identified(None, Some(resource)));
         self.block.push((self.count, entry));

@@ -86,7 +86,10 @@ fn what_a_planned_edit_puts_back_is_told() {
     let plan = Plan(Arc::new(|_: &Document| {
         let command = Command::Put { resource: condition("c", "Bronchitis") };
         let reverts = vec!["Condition/c.code".to_owned(), "Condition/d.note".to_owned()];
-        Ok(Decision { command, note: Note { reason: Some("as told".into()), reverts } })
+        Ok(Decision {
+            command,
+            note: Note { reason: Some("as told".into()), reverts, moved: false },
+        })
     }));
     let author = Some(Author::new("bob", "Bob"));
     let (batches, answer) = drive(&mut room, NOW, Input::Planned { ticket: 2, author, plan });

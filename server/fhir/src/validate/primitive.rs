@@ -73,8 +73,9 @@ impl Primitive {
     }
 }
 
+/// Not empty, and below U+0020 only tab, carriage return and line feed (FHIR R4, datatypes.html#string).
 fn is_string(text: &str) -> bool {
-    !text.is_empty()
+    !text.is_empty() && text.chars().all(|c| c >= ' ' || matches!(c, '\t' | '\r' | '\n'))
 }
 
 fn is_xhtml(text: &str) -> bool {

@@ -1,17 +1,17 @@
 //! Moving resources from one chart into another, with nothing lost that is written meanwhile.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::http::StatusCode;
 use chartroom_engine::{
     Command, CommandError, Decision, Document, Edit, Plan, RoomName, document::Note,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fhir::{
     ask::Ask,
     chart::{Chart, Found, without_history},
     error::FhirError,
+    write::busy,
 };
 
 /// How often what was written meanwhile goes after what was moved.
@@ -36,6 +36,8 @@ impl Transfer<'_> {
         keys: Vec<(String, String)>,
         make: impl Fn(&Found) -> Value,
     ) -> Result<(), FhirError> {
+        ask.caller.hub().note_moves(self.source, &keys).await?;
+        let mut copied: BTreeMap<(String, String), Value> = BTreeMap::new();
         for _ in 0..ATTEMPTS {
             let wanted = keys.clone();
             let look = move |chart: &mut Chart| -> Vec<Found> {
@@ -47,23 +49,40 @@ impl Transfer<'_> {
             if found.is_empty() {
                 return Ok(());
             }
-            let resources: Vec<Value> = found.iter().map(&make).collect();
-            let commands = match self.import {
-                true => vec![Command::Import { resources }],
-                false => resources.into_iter().map(|resource| Command::Put { resource }).collect(),
-            };
-            write(ask, self.target, self.with_marks(self.target, commands)).await?;
+            let mut commands = Vec::new();
+            for found in &found {
+                let key = (found.resource_type.clone(), found.id.clone());
+                let resource = make(found);
+                commands.extend(difference(copied.get(&key), &resource));
+                copied.insert(key, resource);
+            }
+            let commands = self.with_marks(self.target, self.as_history(commands));
+            let note = Note { moved: true, reason: ask.reason.clone(), ..Note::default() };
+            write_noted(ask, self.target, commands, note).await?;
             match self.delete(ask, found).await? {
                 Ok(_) => return Ok(()),
                 Err(CommandError::Changed) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(FhirError::one(
-            StatusCode::CONFLICT,
-            "conflict",
-            "others keep writing there; try again",
-        ))
+        Err(busy())
+    }
+
+    /// The same, as one import where all of it is new and comes as history.
+    fn as_history(&self, commands: Vec<Command>) -> Vec<Command> {
+        let is_put = |command: &Command| matches!(command, Command::Put { .. });
+        if !self.import || !commands.iter().all(is_put) {
+            return commands;
+        }
+        let resource = |command| match command {
+            Command::Put { resource } => Some(resource),
+            Command::Patch { .. }
+            | Command::Delete { .. }
+            | Command::Undelete { .. }
+            | Command::Batch { .. }
+            | Command::Import { .. } => None,
+        };
+        vec![Command::Import { resources: commands.into_iter().filter_map(resource).collect() }]
     }
 
     fn with_marks(&self, room: &RoomName, mut commands: Vec<Command>) -> Vec<Command> {
@@ -82,7 +101,7 @@ impl Transfer<'_> {
             id: found.id.clone(),
         };
         let command = together(self.with_marks(self.source, found.iter().map(delete).collect()));
-        let note = Note { reason: ask.reason.clone(), reverts: Vec::new() };
+        let note = Note { reason: ask.reason.clone(), ..Note::default() };
         let plan = Plan(Arc::new(move |document: &Document| {
             let stands = |found: &Found| {
                 let now = document.resource(&found.resource_type, &found.id);
@@ -96,14 +115,41 @@ impl Transfer<'_> {
     }
 }
 
+/// What makes of a resource that was copied before what its original is now: the elements that differ, so
+/// that what was written in the copy stands. All of it where it was not copied yet.
+fn difference(copied: Option<&Value>, resource: &Value) -> Option<Command> {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str).map(str::to_owned);
+    let Some(copied) = copied else { return Some(Command::Put { resource: resource.clone() }) };
+    let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let (before, now) = (members(copied), members(resource));
+    let gone = before.keys().filter(|name| !now.contains_key(*name));
+    let gone: Vec<_> = gone.map(|name| (name.clone(), Value::Null)).collect();
+    let differing = now.into_iter().filter(|(name, value)| before.get(name) != Some(value));
+    let elements: Map<String, Value> = differing.chain(gone).collect();
+    let (resource_type, id) = (text("resourceType")?, text("id")?);
+    (!elements.is_empty()).then_some(Command::Patch { resource_type, id, elements })
+}
+
 /// Writes several commands as one change.
 pub(super) async fn write(
     ask: &Ask,
     room: &RoomName,
     commands: Vec<Command>,
 ) -> Result<(), FhirError> {
+    let note = Note { reason: ask.reason.clone(), ..Note::default() };
+    write_noted(ask, room, commands, note).await
+}
+
+async fn write_noted(
+    ask: &Ask,
+    room: &RoomName,
+    commands: Vec<Command>,
+    note: Note,
+) -> Result<(), FhirError> {
+    if commands.is_empty() {
+        return Ok(());
+    }
     let command = together(commands);
-    let note = Note { reason: ask.reason.clone(), reverts: Vec::new() };
     let plan =
         Plan(Arc::new(move |_| Ok(Decision { command: command.clone(), note: note.clone() })));
     let room = ask.caller.hub().open_latest(room).await?;

@@ -16,15 +16,23 @@ use crate::{
 pub(super) enum Scope {
     /// These.
     Rooms(BTreeSet<RoomName>),
+    /// These, of which none is worth keeping a copy.
+    Many(BTreeSet<RoomName>),
     /// None: the resources are made from what the server knows.
     Made(Vec<Arc<Value>>),
 }
 
 impl Scope {
+    /// This room, among many.
+    pub fn of(room: &RoomName) -> Self {
+        Self::Many([room.clone()].into())
+    }
+
     /// Whether all of them are looked at, whatever the page.
     pub fn is_small(&self) -> bool {
         match self {
             Self::Rooms(rooms) => rooms.len() <= FEW_ROOMS,
+            Self::Many(_) => false,
             Self::Made(_) => true,
         }
     }
@@ -32,7 +40,7 @@ impl Scope {
     /// The rooms, by name; the directory's for what is in none.
     pub fn rooms(&self) -> impl Iterator<Item = RoomName> {
         let rooms = match self {
-            Self::Rooms(rooms) => rooms.clone(),
+            Self::Rooms(rooms) | Self::Many(rooms) => rooms.clone(),
             Self::Made(_) => [RoomName::directory()].into(),
         };
         rooms.into_iter()
@@ -41,7 +49,7 @@ impl Scope {
     /// What is in no room.
     pub fn made(&self) -> Option<&[Arc<Value>]> {
         match self {
-            Self::Rooms(_) => None,
+            Self::Rooms(_) | Self::Many(_) => None,
             Self::Made(made) => Some(made),
         }
     }
@@ -65,7 +73,8 @@ pub(super) async fn scope(ask: &Ask, query: &Query) -> Result<Scope, FhirError> 
         rooms.insert(RoomName::directory());
         return Ok(Scope::Rooms(rooms));
     }
-    if let Some(ids) = query.ids().filter(|ids| !ids.iter().any(|id| id.contains('.'))) {
+    // The id of a made Provenance names its room otherwise.
+    if let Some(ids) = query.ids().filter(|_| name != "Provenance") {
         return places(ask, ids.iter().map(|id| (name, id.as_str()))).await;
     }
     if name == "Provenance" {
@@ -75,7 +84,9 @@ pub(super) async fn scope(ask: &Ask, query: &Query) -> Result<Scope, FhirError> 
         }
     }
     if patient_path(name).is_none() {
-        return Ok(Scope::Rooms([RoomName::directory()].into()));
+        let mut rooms = hub.rooms_with_stray(name).await?;
+        rooms.insert(RoomName::directory());
+        return Ok(Scope::Rooms(rooms));
     }
     let rooms = hub.list().await?.into_iter().map(|record| record.id.name);
     Ok(Scope::Rooms(rooms.filter(is_listed).collect()))

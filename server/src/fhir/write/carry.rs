@@ -27,7 +27,9 @@ pub(crate) async fn carry_out(
     } else {
         let Some(command) = together(writes) else { return Ok(Ok(None)) };
         let reverts = writes.iter().flat_map(Prepared::noted_reverts).collect();
-        let note = Note { reason: ask.reason.clone(), reverts };
+        note_moves(ask, writes).await?;
+        let moved = writes.iter().any(|write| write.moved_from.is_some());
+        let note = Note { reason: ask.reason.clone(), reverts, moved };
         let expected: Vec<Prepared> = writes.to_vec();
         let decide = move |document: &Document| {
             let unchanged = expected.iter().all(|write| write.still_stands(document));
@@ -36,10 +38,22 @@ pub(crate) async fn carry_out(
         };
         room.plan(author, Plan(Arc::new(decide))).await?
     };
-    if done.is_ok() {
-        audit::reverts(ask, writes).await?;
+    // What is durable is not taken back for it.
+    if done.is_ok() && audit::reverts(ask, writes).await.is_err() {
+        tracing::error!("that an edit put others' work back was not noted in the audit");
     }
     Ok(done.map(|edit| edit.hash))
+}
+
+/// Notes where resources were that are created in another room.
+async fn note_moves(ask: &Ask, writes: &[Prepared]) -> Result<(), FhirError> {
+    for write in writes {
+        if let Some(from) = &write.moved_from {
+            let key = (write.resource_type.clone(), write.id.clone());
+            ask.caller.hub().note_moves(from, &[key]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// One command for all of them.

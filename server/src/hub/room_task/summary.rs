@@ -39,8 +39,9 @@ pub(super) fn places_of(id: &RoomId, room: &Room, batch: &Batch) -> Vec<Fact> {
     let created = batch.events.iter().filter(|event| event.action == Action::Created);
     let created: BTreeSet<_> =
         created.map(|event| (event.resource_type.as_str(), event.resource_id.as_str())).collect();
-    let mut facts: Vec<Fact> =
-        created.into_iter().filter_map(|(name, of)| places::place(&id.name, name, of)).collect();
+    let strays = created.iter().filter_map(|(name, _)| places::stray(&id.name, name));
+    let placed = created.iter().filter_map(|(name, of)| places::place(&id.name, name, of));
+    let mut facts: Vec<Fact> = placed.chain(strays).collect();
     let touched = batch.events.iter().rev().find(|event| event.resource_type == "Patient");
     facts.extend(touched.and_then(|event| places::patient(id, room.document(), event.time_ms)));
     facts

@@ -8,18 +8,24 @@ use std::{
     sync::Arc,
 };
 
-use automerge::{ActorId, ChangeHash};
+use automerge::{ActorId, ChangeHash, ScalarValue};
 use serde_json::Value;
 
 use super::{
-    Account, Command, CommandError, Document, People, Seen, TEXTS, Writer, history::Message,
+    Account, Command, CommandError, Document, People, Seen, TEXTS, Writer, codec::DELETED,
+    history::Message,
 };
-use crate::{change::operations, time};
+use crate::{
+    change::{Touched, operations},
+    time,
+};
 
 /// The changes of every resource of a document, in the order of the log.
 #[derive(Debug, Clone, Default)]
 pub struct Versions {
     by_type: BTreeMap<String, BTreeMap<String, Vec<ChangeHash>>>,
+    /// The changes that deleted all that they wrote.
+    deleting: BTreeSet<ChangeHash>,
     /// The heads of the document as far as it was followed.
     heads: Vec<ChangeHash>,
 }
@@ -36,6 +42,9 @@ impl Versions {
                 continue;
             };
             made.extend(objects);
+            if !touched.is_empty() && touched.iter().all(is_delete) {
+                self.deleting.insert(change.hash());
+            }
             for touched in touched.into_iter().filter(|touched| touched.collection != TEXTS) {
                 let of_type = self.by_type.entry(touched.collection.clone()).or_default();
                 of_type.entry(touched.id.clone()).or_default().push(change.hash());
@@ -63,6 +72,11 @@ impl Versions {
         self.by_type.keys().map(String::as_str)
     }
 
+    /// Whether all that a change did was to delete.
+    pub fn is_deleting(&self, change: &ChangeHash) -> bool {
+        self.deleting.contains(change)
+    }
+
     /// What a change wrote, with the number of the version that it made of each.
     pub fn made_by(&self, change: &ChangeHash) -> Vec<(&str, &str, usize)> {
         let resources = self.by_type.iter().flat_map(|(name, of_type)| {
@@ -75,6 +89,11 @@ impl Versions {
             })
             .collect()
     }
+}
+
+fn is_delete(touched: &Touched) -> bool {
+    let puts = touched.puts.as_deref().unwrap_or_default();
+    puts.iter().any(|put| put.key == DELETED && put.value == ScalarValue::Boolean(true))
 }
 
 impl Document {

@@ -235,6 +235,21 @@ impl Chart {
             .copied()
     }
 
+    /// Whether all that a change did was to delete.
+    pub fn is_deleting(&self, change: &ChangeHash) -> bool {
+        self.versions.is_deleting(change)
+    }
+
+    /// The versions of a type that the events of this epoch do not tell of: id, change and time. A room
+    /// that was founded anew has them, of what it was founded with.
+    pub fn untold(&self, resource_type: &str) -> Vec<(String, ChangeHash, i64)> {
+        let versions = self.versions.of_type(resource_type);
+        let each = versions.flat_map(|(id, changes)| changes.iter().map(move |c| (id, *c)));
+        each.filter(|(_, change)| !self.times.contains_key(change))
+            .map(|(id, change)| (id.to_owned(), change, self.time_of(&change)))
+            .collect()
+    }
+
     /// What is known of a change.
     pub fn account(&self, change: &ChangeHash) -> Option<Account> {
         self.document.account(change, &self.people)
@@ -244,7 +259,8 @@ impl Chart {
     /// clock said.
     pub fn time_of(&self, change: &ChangeHash) -> i64 {
         let told = self.times.get(change).copied();
-        let claimed = || self.account(change).and_then(|account| account.authored_ms);
+        // A claim is of a second; its end is behind whatever came before in it.
+        let claimed = || self.account(change)?.authored_ms.map(|ms| ms + 999);
         told.or_else(claimed).unwrap_or(0)
     }
 

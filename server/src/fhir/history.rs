@@ -146,6 +146,8 @@ struct Back {
     waiting: Vec<Told>,
     seen: BTreeSet<(chartroom_engine::ChangeHash, String)>,
     before: Option<Cursor>,
+    /// Whether that was told which the room was founded with.
+    founding_told: bool,
 }
 
 impl Back {
@@ -156,7 +158,9 @@ impl Back {
         let (below, first) =
             latest.first().map_or((0, 1), |epoch| (epoch.event_last + 1, epoch.event_first));
         let (waiting, seen) = (Vec::new(), BTreeSet::new());
-        Ok(Self { room, epochs: latest, below, first, waiting, seen, before: before.cloned() })
+        let founding_told = latest.first().is_none_or(|epoch| epoch.id.epoch == 1);
+        let before = before.cloned();
+        Ok(Self { room, epochs: latest, below, first, waiting, seen, before, founding_told })
     }
 
     /// The next version, going back.
@@ -176,7 +180,26 @@ impl Back {
                 self.take(ask.resource_type, &event);
             }
         }
+        if self.waiting.is_empty() && !std::mem::replace(&mut self.founding_told, true) {
+            self.tell_founding(ask).await?;
+        }
         Ok(self.waiting.pop())
+    }
+
+    /// What the epoch began with has no events; it stands before all that has.
+    async fn tell_founding(&mut self, ask: &Ask) -> Result<(), FhirError> {
+        let name = ask.resource_type;
+        let look = move |chart: &mut Chart| chart.untold(name);
+        let hub = ask.caller.hub();
+        let untold = ask.fhir.charts.look_at(hub, &self.room, look).await?.unwrap_or_default();
+        for ((id, change, time_ms), seq) in untold.into_iter().zip(0..) {
+            let time_ms = u64::try_from(time_ms).unwrap_or(0);
+            if self.before.as_ref().is_none_or(|c| c.is_behind(time_ms, &self.room, seq)) {
+                self.waiting.push(Told { room: self.room.clone(), time_ms, seq, id, change });
+            }
+        }
+        self.waiting.sort_by_key(|told| (told.time_ms, told.seq));
+        Ok(())
     }
 
     fn take(&mut self, resource_type: &str, event: &Event) {

@@ -75,7 +75,7 @@ fn provenance(chart: &Chart, change: &ChangeHash, made: &Made) -> Value {
         "id": id,
         "target": targets.collect::<Vec<_>>(),
         "recorded": time::rfc3339(recorded_ms),
-        "activity": { "coding": [{ "system": ACTIVITIES, "code": activity(made) }] },
+        "activity": { "coding": [{ "system": ACTIVITIES, "code": activity(chart, change, made) }] },
     });
     if let Some(members) = provenance.as_object_mut() {
         let mut agents = Vec::new();
@@ -98,7 +98,10 @@ fn provenance(chart: &Chart, change: &ChangeHash, made: &Made) -> Value {
 }
 
 /// CREATE where every version that was made is a first one.
-fn activity(made: &Made) -> &'static str {
+fn activity(chart: &Chart, change: &ChangeHash, made: &Made) -> &'static str {
+    if chart.is_deleting(change) {
+        return "DELETE";
+    }
     if made.iter().all(|(_, _, number)| *number == 1) { "CREATE" } else { "UPDATE" }
 }
 

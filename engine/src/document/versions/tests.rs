@@ -33,6 +33,7 @@ fn the_nth_change_of_a_resource_is_its_version_n() {
     let third = document.command(&delete, Writer::Person(None), NOW_MS).unwrap().unwrap().hash();
     assert_eq!(versions.follow(&document), [("Condition".into(), "c".into())].into());
     assert_eq!(versions.of("Condition", "c"), [first, second, third]);
+    assert!(versions.is_deleting(&third) && !versions.is_deleting(&second));
     assert_eq!(versions.made_by(&second), [("Condition", "c", 2)]);
     assert!(versions.of("Condition", "none").is_empty());
     let behind = document.heads_behind([first, third]);

@@ -36,6 +36,8 @@ impl Transfer<'_> {
         keys: Vec<(String, String)>,
         make: impl Fn(&Found) -> Value,
     ) -> Result<(), FhirError> {
+        // Who writes over FHIR meanwhile would find the copy, and write there.
+        let _alone = ask.fhir.turn.write().await;
         ask.caller.hub().note_moves(self.source, &keys).await?;
         let mut copied: BTreeMap<(String, String), Value> = BTreeMap::new();
         for _ in 0..ATTEMPTS {

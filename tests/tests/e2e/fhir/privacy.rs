@@ -28,6 +28,9 @@ impl io::Write for Log {
     }
 }
 
+/// Method, path, headers, body.
+type Request<'a> = (&'a str, String, Vec<(&'a str, &'a str)>, Option<Value>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_error_and_no_log_line_says_what_is_the_patients() {
     let log = Log::default();
@@ -54,7 +57,7 @@ async fn no_error_and_no_log_line_says_what_is_the_patients() {
         resource[name] = value;
         resource
     };
-    let requests: Vec<(&str, String, Vec<(&str, &str)>, Option<Value>)> = vec![
+    let requests: Vec<Request> = vec![
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("status", CANARY.into()))),
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("effectiveDateTime", CANARY.into()))),
         ("PUT", "Observation/o1".into(), vec![], Some(wrong("issued", json!({ CANARY: CANARY })))),

@@ -40,7 +40,7 @@ pub use sled::{Sled, SledTree};
 /// - **Sealed for good.** An epoch that has a [successor](RoomBatch::successor) takes no batch that
 ///   does not repeat what is there.
 /// - **Facts go along.** The [facts](Fact) of a batch are written in its step, and shown as its
-///   changes are.
+///   changes are; a [first fact](RoomBatch::first_facts) only where none stands.
 /// - **Bound once.** An actor that is bound to a person is never bound to another; such a commit is
 ///   refused in the same way. Somebody at a server whom nobody named is no person yet. The person's display name may change.
 /// - **Strict.** [`load`](Storage::load) and [`events`](Storage::events) give all that was
@@ -134,6 +134,8 @@ pub struct RoomBatch {
     pub received_ms: u64,
     /// What is noted elsewhere in the same step.
     pub facts: Vec<Fact>,
+    /// The same, where nothing is noted there yet.
+    pub first_facts: Vec<Fact>,
     /// The first batch of the epoch that takes this one's place: this one is sealed in the same
     /// step, and the numbers of events go on behind its own.
     pub successor: Option<Box<RoomBatch>>,
@@ -143,7 +145,8 @@ impl RoomBatch {
     /// A batch with nothing beside it.
     pub fn new(room: RoomId, batch: Batch, received_ms: u64) -> Self {
         let (summary, heads) = (None, None);
-        Self { room, batch, summary, heads, received_ms, facts: Vec::new(), successor: None }
+        let (facts, first_facts, successor) = (Vec::new(), Vec::new(), None);
+        Self { room, batch, summary, heads, received_ms, facts, first_facts, successor }
     }
 
     /// Facts and nothing else; `room` is the one they are about.

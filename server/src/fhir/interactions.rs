@@ -134,22 +134,21 @@ pub(crate) fn identify(resource: &mut Value, id: &str) {
     }
 }
 
-/// The resource of the address as it stands, deleted or not.
-pub(crate) async fn standing(ask: &Ask) -> Result<Found, FhirError> {
-    let (name, id) = (ask.resource_type, ask.id.clone());
-    let look = move |chart: &mut Chart| chart.current(name, &id);
-    looked(ask, look).await?.flatten().ok_or_else(FhirError::not_found)
-}
-
-/// A look at the room in which the resource of the address is; `None` where there is none.
-pub(crate) async fn looked<T: Send + 'static>(
-    ask: &Ask,
-    look: impl FnOnce(&mut Chart) -> T + Send + 'static,
-) -> Result<Option<T>, FhirError> {
-    let hub = ask.caller.hub();
-    let place = ask.fhir.place(hub, ask.resource_type, &ask.id).await?;
-    let Some(room) = place else { return Ok(None) };
-    Ok(ask.fhir.charts.look_at(hub, &room, look).await?)
+/// The resource of the address as it stands, deleted or not: where it is, or, should it not have come
+/// there, where it was.
+async fn standing(ask: &Ask) -> Result<Found, FhirError> {
+    let (hub, name) = (ask.caller.hub(), ask.resource_type);
+    let mut deleted = None;
+    for room in ask.fhir.places(hub, name, &ask.id).await? {
+        let id = ask.id.clone();
+        let look = move |chart: &mut Chart| chart.current(name, &id);
+        match ask.fhir.charts.look_at(hub, &room, look).await?.flatten() {
+            Some(found) if !found.deleted => return Ok(found),
+            Some(found) => deleted = deleted.or(Some(found)),
+            None => {}
+        }
+    }
+    deleted.ok_or_else(FhirError::not_found)
 }
 
 /// A resource that is made from what the server knows, and never written: an AuditEvent, or the

@@ -58,6 +58,8 @@ pub(crate) struct Prepared {
     pub command: Option<Command>,
     /// The room in which it was, deleted, where it is created in another one.
     pub moved_from: Option<RoomName>,
+    /// Whether the room has never had it.
+    is_new: bool,
     /// What stands, on which the write goes on.
     pub standing: Option<Value>,
     /// The elements of it in conflict.
@@ -138,7 +140,8 @@ pub(crate) async fn prepare(
     let looked = ask.fhir.charts.look_at(ask.caller.hub(), &room, looking).await?;
     let mut prepared = looked.unwrap_or_else(|| prepare_on(ask, wanted, &room, None))?;
     prepared.issues.splice(0..0, issues);
-    prepared.moved_from = moved_from;
+    // One that was in the room before is counted on.
+    prepared.moved_from = moved_from.filter(|_| prepared.is_new);
     Ok(prepared)
 }
 
@@ -156,7 +159,9 @@ async fn room_for(
     }
     let wanted = room_of(resource).map_err(CommandError::from)?;
     if place.as_ref() == Some(&wanted) {
-        return Ok((wanted, None));
+        // It may be on its way there.
+        let former = hub.former_places(ask.resource_type, &ask.id).await?;
+        return Ok((wanted, former.into_iter().next_back()));
     }
     if let Some(place) = &place {
         let (name, id) = (ask.resource_type, ask.id.clone());
@@ -268,6 +273,7 @@ fn prepare_on(
     let Some(chart) = chart else { return unprepared(ask, room).make(ask, wanted, None) };
     let current = chart.current(ask.resource_type, &ask.id);
     let mut prepared = unprepared(ask, room);
+    prepared.is_new = current.is_none();
     prepared.standing = current.as_ref().and_then(Found::bare);
     prepared.disputed = current.as_ref().map(|found| found.disputed.clone()).unwrap_or_default();
     if ask.if_none_match.as_deref() == Some("*") && prepared.standing.is_some() {
@@ -309,6 +315,7 @@ fn unprepared(ask: &Ask, room: &RoomName) -> Prepared {
         id: ask.id.clone(),
         command: None,
         moved_from: None,
+        is_new: true,
         standing: None,
         disputed: Vec::new(),
         base: None,

@@ -1,7 +1,8 @@
 //! Where each resource is: from type and id to the room, and from a patient's id to the patient.
 //!
 //! Facts that are written in the step that creates the resource. Deleted ones stay, since their
-//! history does. Should one id stand in two charts, the room in which it was created last counts.
+//! history does. Should one id stand in two charts, the room in which it was created first counts, or
+//! into which it was moved.
 //! Stores of earlier versions have no such facts; [`Hub::list_places`] makes them once.
 
 use std::{
@@ -129,7 +130,7 @@ impl Hub {
     /// Notes that resources go from one room into another.
     pub(crate) async fn note_moves(
         &self,
-        from: &RoomName,
+        (from, to): (&RoomName, &RoomName),
         resources: &[(String, String)],
     ) -> Result<(), RoomError> {
         let mut facts = Vec::new();
@@ -137,15 +138,13 @@ impl Hub {
             let mut rooms = self.former_places(resource_type, id).await?;
             if rooms.last() != Some(from) {
                 rooms.push(from.clone());
-                facts.push(Fact {
-                    table: MOVES.to_owned(),
-                    key: format!("{resource_type}/{id}"),
-                    value: serde_json::to_vec(&rooms).ok(),
-                });
             }
-        }
-        if facts.is_empty() {
-            return Ok(());
+            facts.extend(place(to, resource_type, id));
+            facts.push(Fact {
+                table: MOVES.to_owned(),
+                key: format!("{resource_type}/{id}"),
+                value: serde_json::to_vec(&rooms).ok(),
+            });
         }
         self.note(RoomId::first(from.clone()), facts).await
     }

@@ -35,7 +35,7 @@ use crate::{
     storage::{RoomBatch, StorageError},
 };
 use live::{Live, Persisting, Staged};
-use summary::{places_of, summary_of};
+use summary::{patient_of, places_of, summary_of};
 
 pub(crate) use mail::Mail;
 
@@ -290,11 +290,13 @@ impl RoomTask {
         live.persisting = Some(Persisting { number, bytes, seq, changes, heads, patient });
         let facts = batch.mirrors.iter().filter_map(|ticket| live.facts.remove(ticket));
         let accepted = self.hub.quarantine.accepted(&self.id, &batch.changes);
-        let places = places_of(&self.id, &live.room, &batch);
-        let facts = facts.flatten().chain(accepted).chain(places).collect();
+        let patient = patient_of(&self.id, &live.room, &batch);
+        let facts = facts.flatten().chain(accepted).chain(patient).collect();
+        let first_facts = places_of(&self.id, &batch);
         let batch = RoomBatch {
             summary,
             facts,
+            first_facts,
             heads: Some(heads),
             ..RoomBatch::new(self.id.clone(), batch, clock::now_ms())
         };

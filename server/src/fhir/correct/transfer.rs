@@ -38,7 +38,7 @@ impl Transfer<'_> {
     ) -> Result<(), FhirError> {
         // Who writes over FHIR meanwhile would find the copy, and write there.
         let _alone = ask.fhir.turn.write().await;
-        ask.caller.hub().note_moves(self.source, &keys).await?;
+        ask.caller.hub().note_moves((self.source, self.target), &keys).await?;
         let mut copied: BTreeMap<(String, String), Value> = BTreeMap::new();
         for _ in 0..ATTEMPTS {
             let wanted = keys.clone();

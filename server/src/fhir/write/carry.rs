@@ -50,7 +50,7 @@ async fn note_moves(ask: &Ask, writes: &[Prepared]) -> Result<(), FhirError> {
     for write in writes {
         if let Some(from) = &write.moved_from {
             let key = (write.resource_type.clone(), write.id.clone());
-            ask.caller.hub().note_moves(from, &[key]).await?;
+            ask.caller.hub().note_moves((from, &write.room), &[key]).await?;
         }
     }
     Ok(())

@@ -30,9 +30,8 @@ pub(super) fn summary_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<Room
     })
 }
 
-/// Where the resources are that a batch created, and the patient as it stands behind one that
-/// touched it.
-pub(super) fn places_of(id: &RoomId, room: &Room, batch: &Batch) -> Vec<Fact> {
+/// Where the resources are that a batch created, and which types a chart keeps that are no patient's.
+pub(super) fn places_of(id: &RoomId, batch: &Batch) -> Vec<Fact> {
     if !places::is_listed(&id.name) {
         return Vec::new();
     }
@@ -41,8 +40,12 @@ pub(super) fn places_of(id: &RoomId, room: &Room, batch: &Batch) -> Vec<Fact> {
         created.map(|event| (event.resource_type.as_str(), event.resource_id.as_str())).collect();
     let strays = created.iter().filter_map(|(name, _)| places::stray(&id.name, name));
     let placed = created.iter().filter_map(|(name, of)| places::place(&id.name, name, of));
-    let mut facts: Vec<Fact> = placed.chain(strays).collect();
-    let touched = batch.events.iter().rev().find(|event| event.resource_type == "Patient");
-    facts.extend(touched.and_then(|event| places::patient(id, room.document(), event.time_ms)));
-    facts
+    placed.chain(strays).collect()
+}
+
+/// A chart's patient as it stands behind a batch that touched it.
+pub(super) fn patient_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<Fact> {
+    let touched = batch.events.iter().rev().find(|event| event.resource_type == "Patient")?;
+    let fact = || places::patient(id, room.document(), touched.time_ms);
+    places::is_listed(&id.name).then(fact).flatten()
 }

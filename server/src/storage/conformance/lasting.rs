@@ -48,6 +48,16 @@ pub(crate) fn facts_are_written_with_their_batch<S: Subject>() {
     ];
     subject.storage().commit(&[RoomBatch::of_facts(alice.clone(), later)]).unwrap();
     assert_eq!(facts(subject.storage()), [pair("patient:1", b"9"), pair("patient:10", b"")]);
+    let first = vec![fact("patient:1", Some(b"0")), fact("first", Some(b"1"))];
+    let again = vec![fact("first", Some(b"2"))];
+    for first_facts in [first, again] {
+        let batch = RoomBatch { first_facts, ..RoomBatch::of_facts(alice.clone(), Vec::new()) };
+        subject.storage().commit(&[batch]).unwrap();
+    }
+    let written = subject.storage().fact("cursor-pharmacy", "first").unwrap();
+    assert_eq!(written, Some(b"1".to_vec()));
+    let drop_it = vec![fact("first", None)];
+    subject.storage().commit(&[RoomBatch::of_facts(alice.clone(), drop_it)]).unwrap();
     let one = |key| subject.storage().fact("cursor-pharmacy", key).unwrap();
     assert_eq!((one("patient:1"), one("x")), (Some(b"9".to_vec()), None));
     let gone = vec![fact("patient:10", None)];

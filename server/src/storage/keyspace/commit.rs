@@ -22,6 +22,8 @@ struct Plan<'a, T> {
     bindings: BTreeSet<(RoomId, ActorId)>,
     /// Facts by table and key; the last one of a commit stands.
     facts: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// Those that are written where none stands; the first one of a commit.
+    first_facts: BTreeMap<(String, String), Option<Vec<u8>>>,
 }
 
 /// A room's entry, as it stands and as it will.
@@ -40,6 +42,7 @@ impl<T: Tree> Keyspace<T> {
             records: BTreeMap::new(),
             bindings: BTreeSet::new(),
             facts: BTreeMap::new(),
+            first_facts: BTreeMap::new(),
         };
         for batch in batches {
             plan.add(batch, 0)?;
@@ -84,6 +87,10 @@ impl<T: Tree> Plan<'_, T> {
         for fact in &batch.facts {
             let key = (fact.table.clone(), fact.key.clone());
             self.facts.insert(key, fact.value.clone());
+        }
+        for fact in &batch.first_facts {
+            let key = (fact.table.clone(), fact.key.clone());
+            self.first_facts.entry(key).or_insert_with(|| fact.value.clone());
         }
         let event_seq = entry.event_seq;
         if let Some(planned) = self.rooms.get_mut(room) {
@@ -192,9 +199,15 @@ impl<T: Tree> Plan<'_, T> {
 
     fn finish(self) -> Result<(Before, Vec<Write>), StorageError> {
         let (mut before, mut writes) = (Before::default(), Vec::new());
-        for (key, value) in self.facts {
+        let first = self.first_facts.into_iter().filter(|(key, _)| !self.facts.contains_key(key));
+        let first: Vec<_> = first.map(|(key, value)| (key, value, true)).collect();
+        let facts = self.facts.into_iter().map(|(key, value)| (key, value, false));
+        for (key, value, is_first) in facts.chain(first) {
             let stem = Stem::Fact(key.0.clone(), key.1.clone());
             let there = records::read(&self.keyspace.tree, &stem)?;
+            if is_first && there.is_some() {
+                continue;
+            }
             let there_bytes = there.as_ref().map_or(0, Vec::len);
             match value {
                 Some(value) => records::replace(&mut writes, &stem, &value, there_bytes),

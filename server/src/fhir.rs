@@ -22,6 +22,7 @@ mod import;
 mod interactions;
 mod patch;
 mod provenance;
+mod references;
 mod reverts;
 mod table;
 mod transaction;

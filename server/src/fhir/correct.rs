@@ -27,6 +27,7 @@ use super::{
     audit::{self, Act},
     chart::{Chart, Found, without_history},
     error::FhirError,
+    references::{prune, references, rename},
     write::{is_replaced, judge},
 };
 use crate::{clock, import::CHUNK_BYTES_MAX};
@@ -285,44 +286,6 @@ async fn behind(
     Ok(behind)
 }
 
-/// Takes out of a resource what refers to one of these; gives where that was.
-fn prune(resource: &mut Value, kind: &str, behind: &BTreeSet<String>) -> Vec<String> {
-    let mut left_out = Vec::new();
-    keep(resource, kind, behind, &mut left_out);
-    left_out
-}
-
-/// Whether something is left of a value without the parts that refer to one of these.
-fn keep(
-    value: &mut Value,
-    path: &str,
-    behind: &BTreeSet<String>,
-    left_out: &mut Vec<String>,
-) -> bool {
-    match value {
-        Value::Object(members) => {
-            let reference = members.get("reference").and_then(Value::as_str);
-            let bare = reference.map(|text| text.split("/_history").next().unwrap_or_default());
-            if bare.is_some_and(|bare| behind.contains(bare)) {
-                left_out.push(path.to_owned());
-                return false;
-            }
-            members
-                .retain(|name, member| keep(member, &format!("{path}.{name}"), behind, left_out));
-            !members.is_empty()
-        }
-        Value::Array(items) => {
-            let mut at = 0;
-            items.retain_mut(|item| {
-                at += 1;
-                keep(item, &format!("{path}[{}]", at - 1), behind, left_out)
-            });
-            !items.is_empty()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
-    }
-}
-
 /// What in a chart refers to a resource, as `Type/id`.
 async fn referring(ask: &Ask, room: &RoomName, reference: &str) -> Result<Vec<String>, FhirError> {
     let (kind, id) = reference.split_once('/').unwrap_or_default();
@@ -353,42 +316,6 @@ fn renamed(found: &Found, (from, to): &(String, String)) -> Value {
     let mut resource = without_history(&found.resource);
     rename(&mut resource, &patient(from), &patient(to));
     resource
-}
-
-fn rename(value: &mut Value, from: &str, to: &str) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, from, to)),
-        Value::Object(members) => {
-            for (name, member) in members {
-                if let Value::String(text) = member
-                    && name == "reference"
-                {
-                    let bare = text.split("/_history").next().unwrap_or_default();
-                    if bare == from || bare.ends_with(&format!("/{from}")) {
-                        to.clone_into(text);
-                    }
-                } else {
-                    rename(member, from, to);
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Types and ids that a value refers to.
-fn references(value: &Value) -> Vec<(String, String)> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(references).collect(),
-        Value::Object(members) => {
-            let own = members.get("reference").and_then(Value::as_str).and_then(|reference| {
-                let (name, id) = reference.split_once('/')?;
-                Some((name.to_owned(), id.split('/').next()?.to_owned()))
-            });
-            own.into_iter().chain(members.values().flat_map(references)).collect()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    }
 }
 
 /// How a chart is marked.

@@ -14,6 +14,7 @@ use super::{
     chart::{Chart, Found},
     error::FhirError,
     history::since,
+    references::references,
 };
 
 /// `GET Patient/[id]/$everything`.
@@ -33,6 +34,8 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
         }
         let cursor = cursor.as_deref().map(|cursor| cursor.split_once('/').unwrap_or((cursor, "")));
         let mut names = chart.types();
+        // What clients may have put there is none of the audit.
+        names.retain(|name| name != "AuditEvent");
         // The patient first.
         names.sort_by_key(|name| rank(name));
         let (mut found, mut total): (Vec<Found>, usize) = (Vec::new(), 0);
@@ -99,37 +102,21 @@ async fn referred_to(
     page: &[Found],
     types: Option<&BTreeSet<String>>,
 ) -> Result<Vec<Found>, FhirError> {
-    let mut references = BTreeSet::new();
-    page.iter().for_each(|found| collect(&found.resource, &mut references));
     let directory = RoomName::directory();
-    if *room == directory || references.is_empty() {
+    let wanted = |name: &str| {
+        resource_type(name).is_some() && types.is_none_or(|types| types.contains(name))
+    };
+    let referred: BTreeSet<(String, String)> = page
+        .iter()
+        .flat_map(|found| references(&found.resource))
+        .filter(|(name, _)| wanted(name))
+        .collect();
+    if *room == directory || referred.is_empty() {
         return Ok(Vec::new());
     }
-    let references: Vec<(String, String)> = references
-        .iter()
-        .filter_map(|reference| {
-            let bare = reference.strip_prefix(&ask.base).unwrap_or(reference);
-            let (name, id) = bare.trim_start_matches('/').split_once('/')?;
-            let wanted = types.is_none_or(|types| types.contains(name));
-            (wanted && resource_type(name).is_some()).then(|| (name.to_owned(), id.to_owned()))
-        })
-        .collect();
     let look = move |chart: &mut Chart| -> Vec<Found> {
-        let found = references.iter().filter_map(|(name, id)| chart.current(name, id));
+        let found = referred.iter().filter_map(|(name, id)| chart.current(name, id));
         found.filter(|found| !found.deleted).collect()
     };
     Ok(ask.fhir.charts.look_at(ask.caller.hub(), &directory, look).await?.unwrap_or_default())
-}
-
-fn collect(value: &Value, references: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(members) => {
-            if let Some(reference) = members.get("reference").and_then(Value::as_str) {
-                references.insert(reference.to_owned());
-            }
-            members.values().for_each(|value| collect(value, references));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }

@@ -16,7 +16,7 @@ const WORK = join(ROOT, "target", "fuzz");
 /** The planted bug that has to be found: the test of the fuzzer itself. */
 const CANARY = "canary";
 /** Longest input by target, in bytes; beyond it runs only become slower. */
-const BYTES_MAX = { canary: 128, changes: 1024, events: 1024, frame: 1024, load: 512, messages: 4096, resources: 512, scan: 512 };
+const BYTES_MAX = { canary: 128, changes: 1024, events: 1024, fhir: 2048, frame: 1024, load: 512, messages: 4096, resources: 512, scan: 512 };
 const BYTES_MAX_ELSE = 1024;
 const CRASH_EXIT = 77;
 

@@ -8,6 +8,7 @@ mod canary;
 mod changes;
 mod chunk;
 mod events;
+mod fhir;
 mod frame;
 mod load;
 mod memory;
@@ -22,6 +23,7 @@ pub use crate::sim::run_bytes as converge;
 pub use canary::canary;
 pub use changes::changes;
 pub use events::events;
+pub use fhir::fhir;
 pub use frame::frame;
 pub use load::load;
 pub use messages::messages;
@@ -81,6 +83,11 @@ mod tests {
         ] {
             super::resources(text.as_bytes());
         }
+    }
+
+    #[test]
+    fn any_resource_is_judged_and_searched() {
+        replay("fhir", super::fhir, 100, 200);
     }
 
     #[test]

@@ -1,0 +1,3 @@
+#![no_main]
+
+chartroom_fuzz::target!(fhir);

@@ -14,7 +14,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{ChangeHash, CommandError, RoomName};
+use chartroom_engine::{ChangeHash, CommandError, RoomName, document::room_of};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ async fn batch(ask: &Ask, entries: Vec<Value>) -> Vec<Value> {
     let mut answers = Vec::new();
     for (at, entry) in entries.into_iter().enumerate() {
         let place = format!("Bundle.entry[{at}]");
-        let asked = Entry::parse(ask, entry).map_err(|error| error.below(&place));
+        let asked = Entry::parse(ask, entry, true).map_err(|error| error.below(&place));
         let response = match asked {
             Ok(entry) => {
                 let name = entry.ask.resource_type;
@@ -95,7 +95,7 @@ async fn batch(ask: &Ask, entries: Vec<Value>) -> Vec<Value> {
 async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirError> {
     let mut parsed = Vec::new();
     for (at, entry) in entries.into_iter().enumerate() {
-        let entry = Entry::parse(ask, entry);
+        let entry = Entry::parse(ask, entry, false);
         parsed.push(entry.map_err(|error| error.below(&format!("Bundle.entry[{at}]")))?);
     }
     // Conditional creates of the same resource come one after the other.
@@ -115,7 +115,7 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
     for attempt in 0..ATTEMPTS {
         // What is written in one room is written whole or not at all, whoever else writes; of several
         // rooms the second must not refuse what the first has taken.
-        let mut alone = match attempt < ATTEMPTS_TOGETHER {
+        let mut alone = match attempt < ATTEMPTS_TOGETHER && !over_rooms(&parsed) {
             true => None,
             false => Some(ask.fhir.turn.write().await),
         };
@@ -136,6 +136,13 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
         }
     }
     Err(halfway(busy(), &done))
+}
+
+/// Whether the resources are of several rooms, as far as they say.
+fn over_rooms(entries: &[Entry]) -> bool {
+    let mut rooms = entries.iter().filter_map(|entry| room_of(entry.resource.as_ref()?).ok());
+    let first = rooms.next();
+    rooms.any(|room| Some(&room) != first.as_ref())
 }
 
 /// Carries writes out room by room; false where a room refuses since somebody wrote there.

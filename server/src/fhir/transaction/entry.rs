@@ -33,8 +33,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Reads an entry of a Bundle that `outer` posts.
-    pub fn parse(outer: &Ask, mut entry: Value) -> Result<Self, FhirError> {
+    /// Reads an entry of a Bundle that `outer` posts; as a request of its own it has a body.
+    pub fn parse(outer: &Ask, mut entry: Value, has_body: bool) -> Result<Self, FhirError> {
         let resource = entry.get_mut("resource").map(Value::take);
         let Some(request) = entry.get("request") else {
             return Err(FhirError::invalid("the entry has no request").at("request"));
@@ -57,7 +57,9 @@ impl Entry {
         if !matches!(matched.interaction, Interaction::Read | Interaction::Search) {
             prefer.returns.get_or_insert(Return::Minimal);
         }
-        let (content_type, body) = body_of(matched.interaction, resource.as_ref())?;
+        let is_patch = matched.interaction == Interaction::Patch;
+        let carried = resource.as_ref().filter(|_| has_body || is_patch);
+        let (content_type, body) = body_of(matched.interaction, carried)?;
         let ask = Ask {
             url: format!("{}/{}", outer.base, path.trim_matches('/')),
             resource_type: matched.resource_type,
@@ -148,9 +150,6 @@ impl References {
         }
         if !by_url.is_empty() {
             Self { by_url }.rewrite(&mut resource, None, &mut Vec::new());
-        }
-        if entry.interaction != Interaction::Patch {
-            entry.ask.body = serde_json::to_vec(&resource).unwrap_or_default().into();
         }
         entry.resource = Some(resource);
         Ok(())

@@ -35,6 +35,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
@@ -45,7 +46,7 @@ use axum::{
     routing::any,
 };
 use chartroom_engine::{RoomName, limits};
-use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
@@ -59,6 +60,9 @@ use table::{Interaction, understand};
 
 /// Where FHIR is, and where WintEHR looks for it.
 const BASES: [&str; 2] = ["/fhir/R4", "/api/fhir/R4"];
+
+/// How long a request waits for the places of resources to be listed.
+const LISTING_WAIT: Duration = Duration::from_secs(1);
 
 /// What can be set about FHIR.
 #[derive(Debug, Clone, Copy, Default)]
@@ -149,9 +153,14 @@ impl Fhir {
         if self.listed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if hub.places_are_listed().await? {
-            self.listed.store(true, Ordering::Relaxed);
-            return Ok(());
+        let began = Instant::now();
+        while began.elapsed() < LISTING_WAIT {
+            if hub.places_are_listed().await? {
+                self.listed.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            // A new store is listed within milliseconds of its start.
+            sleep(LISTING_WAIT / 50).await;
         }
         let text = "where each resource is, is being listed; come back later";
         Err(FhirError::one(StatusCode::SERVICE_UNAVAILABLE, "transient", text)
@@ -176,16 +185,8 @@ pub(crate) fn router(config: FhirConfig) -> Router<HubRef> {
     router.layer(CompressionLayer::new())
 }
 
-/// Lists where everything is in stores of earlier versions: once, beside everything; a store without
-/// rooms is listed when this returns.
-pub(crate) async fn start(hub: &Arc<Hub>) -> JoinHandle<()> {
-    if hub.list().await.is_ok_and(|rooms| rooms.is_empty()) {
-        list_places(Arc::clone(hub)).await;
-    }
-    tokio::spawn(list_places(Arc::clone(hub)))
-}
-
-async fn list_places(hub: Arc<Hub>) {
+/// Lists where everything is in stores of earlier versions: once, beside everything.
+pub(crate) async fn list_places(hub: Arc<Hub>) {
     if let Err(error) = hub.list_places().await
         && !matches!(error, RoomError::ShuttingDown)
     {

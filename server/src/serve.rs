@@ -89,7 +89,7 @@ pub async fn run_with_storage(
         }
     });
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
-    let listing = fhir::start(&hub).await;
+    let listing = tokio::spawn(fhir::list_places(Arc::clone(&hub)));
     let peers = Peers::start(&hub);
     let facility = Facility::start(&hub, config.facility);
     let app = router::build(

@@ -16,37 +16,50 @@ pub(crate) struct Message {
     /// The change belongs to an import.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub import: bool,
-    /// What else the server notes. A browser hears of what follows from it by the server's events, and
-    /// is built without it.
-    #[serde(default, skip_serializing_if = "Note::is_empty")]
+    /// What else the server notes.
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        serde(default, skip_serializing_if = "Note::is_empty")
+    )]
     #[cfg_attr(target_arch = "wasm32", serde(skip))]
     pub note: Note,
 }
 
-/// What the server notes of an edit that it writes for somebody.
+/// What the server notes of an edit that it writes for somebody. The browser module is built without
+/// it: what follows from it a browser hears by the server's events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Note {
     /// Why it was made, as its author says.
+    #[cfg(not(target_arch = "wasm32"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The elements that it puts back to what they were before another author wrote them, without
     /// that its author saw what stood there; as `Type/id.element`.
+    #[cfg(not(target_arch = "wasm32"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reverts: Vec<String>,
     /// What it creates came from another room, where it had versions of its own.
+    #[cfg(not(target_arch = "wasm32"))]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub moved: bool,
 }
 
 impl Note {
+    #[cfg(not(target_arch = "wasm32"))]
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// The elements of one resource that it puts back.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn reverts_of(&self, resource_type: &str, id: &str) -> Vec<String> {
         let of = format!("{resource_type}/{id}.");
         self.reverts.iter().filter_map(|path| path.strip_prefix(&of)).map(str::to_owned).collect()
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn reverts_of(&self, _: &str, _: &str) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -117,8 +117,7 @@ impl Case<'_> {
             Clause::Critical => self.alert().is_some(),
             Clause::ConflictNew => !change.conflicts_new.is_empty(),
             Clause::ConflictGone => !change.conflicts_gone.is_empty(),
-            // The server tells browsers.
-            Clause::Reverts => cfg!(not(target_arch = "wasm32")) && !change.reverts.is_empty(),
+            Clause::Reverts => !change.reverts.is_empty(),
         }
     }
 

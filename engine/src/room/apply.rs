@@ -398,10 +398,7 @@ impl Room {
             author: said.by,
             authored_ms: time::claimed_ms(change.timestamp()),
             import: said.import,
-            reverts: match cfg!(target_arch = "wasm32") {
-                true => Vec::new(),
-                false => said.note.reverts_of(resource_type, id),
-            },
+            reverts: said.note.reverts_of(resource_type, id),
             via: None,
         }
     }

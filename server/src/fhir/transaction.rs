@@ -27,7 +27,8 @@ use super::{
     patch::Patch,
     table::Interaction,
     write::{
-        ATTEMPTS, ATTEMPTS_TOGETHER, Prepared, Wanted, Written, busy, carry_out, prepare, written,
+        ATTEMPTS, ATTEMPTS_TOGETHER, Aimed, Prepared, Wanted, Written, aim, busy, carry_out,
+        prepare_all, written,
     },
 };
 use entry::{Entry, References};
@@ -119,10 +120,10 @@ async fn transaction(ask: &Ask, entries: Vec<Value>) -> Result<Vec<Value>, FhirE
             true => None,
             false => Some(ask.fhir.turn.write().await),
         };
-        let mut rooms = prepared(&parsed, &created, &done).await;
+        let mut rooms = prepared(ask, &parsed, &created, &done).await;
         if alone.is_none() && rooms.as_ref().is_ok_and(|rooms| rooms.len() > 1) {
             alone = Some(ask.fhir.turn.write().await);
-            rooms = prepared(&parsed, &created, &done).await;
+            rooms = prepared(ask, &parsed, &created, &done).await;
         }
         let rooms = rooms.map_err(|error| halfway(error, &done))?;
         let together = match alone {
@@ -224,13 +225,14 @@ async fn identified(entries: &mut [Entry]) -> Result<BTreeMap<usize, Outcome>, F
 /// Reads what is read, ahead of writing: what cannot be fails the transaction, unless it is written here.
 async fn check_reads(entries: &[Entry]) -> Result<(), FhirError> {
     let key = |entry: &Entry| (entry.ask.resource_type, entry.ask.id.clone());
-    let written = entries.iter().filter(|entry| entry.resource.is_some()).map(key);
-    let written: BTreeSet<_> = written.collect();
+    let written: BTreeSet<_> = entries.iter().filter(|entry| entry.writes()).map(key).collect();
     for (at, entry) in entries.iter().enumerate() {
         let error = |error: FhirError| error.of_entry(at, entry.ask.resource_type);
-        if wanted(entry).map_err(error)?.is_some() || written.contains(&key(entry)) {
+        if written.contains(&key(entry)) {
             continue;
         }
+        // What writes otherwise is none of a transaction's.
+        wanted(entry).map_err(error)?;
         let read = Box::pin(super::dispatch(entry.interaction, entry.ask.clone())).await;
         read.map_err(error)?;
     }
@@ -263,26 +265,35 @@ fn created_patients(entries: &[Entry]) -> BTreeSet<String> {
 
 /// The writes that are not done yet, by room: patients' charts behind the directory's.
 async fn prepared(
+    ask: &Ask,
     entries: &[Entry],
     created: &BTreeSet<String>,
     done: &BTreeMap<usize, Outcome>,
 ) -> Result<BTreeMap<RoomName, Vec<(usize, Prepared)>>, FhirError> {
-    let mut rooms: BTreeMap<RoomName, Vec<(usize, Prepared)>> = BTreeMap::new();
-    let mut named = BTreeSet::new();
+    let (mut named, mut aimed) =
+        (BTreeSet::new(), BTreeMap::<RoomName, Vec<(usize, Aimed)>>::new());
     for (at, entry) in entries.iter().enumerate().filter(|(at, _)| !done.contains_key(at)) {
-        let place = format!("Bundle.entry[{at}]");
-        let Some(wanted) = wanted(entry).map_err(|error| error.below(&place))? else { continue };
-        let write = prepare(&entry.ask, &wanted, created).await;
-        let write = write.map_err(|error| error.of_entry(at, entry.ask.resource_type))?;
-        if !named.insert((write.resource_type.clone(), write.id.clone())) {
+        let wrong = |error: FhirError| error.of_entry(at, entry.ask.resource_type);
+        let Some(wanted) = wanted(entry).map_err(wrong)? else { continue };
+        if !named.insert((entry.ask.resource_type, entry.ask.id.as_str())) {
             let text = "two entries of a transaction write the same resource";
-            return Err(FhirError::invalid(text).below(&place));
+            return Err(wrong(FhirError::invalid(text)));
         }
-        if write.is_merge() {
-            let text = "an update of an older version is not merged within a transaction";
-            return Err(FhirError::stale(text).below(&place));
+        let write = aim(&entry.ask, wanted, created).await.map_err(wrong)?;
+        aimed.entry(write.room.clone()).or_default().push((at, write));
+    }
+    let mut rooms: BTreeMap<RoomName, Vec<(usize, Prepared)>> = BTreeMap::new();
+    for (room, writes) in aimed {
+        let (places, writes): (Vec<usize>, Vec<Aimed>) = writes.into_iter().unzip();
+        for (at, write) in places.into_iter().zip(prepare_all(ask, &room, writes).await?) {
+            let name = entries.get(at).map_or("", |entry| entry.ask.resource_type);
+            let write = write.map_err(|error| error.of_entry(at, name))?;
+            if write.is_merge() {
+                let text = "an update of an older version is not merged within a transaction";
+                return Err(FhirError::stale(text).of_entry(at, name));
+            }
+            rooms.entry(room.clone()).or_default().push((at, write));
         }
-        rooms.entry(write.room.clone()).or_default().push((at, write));
     }
     Ok(rooms)
 }

@@ -1,6 +1,6 @@
 //! Writing resources: what a request wants done, checked against what stands, and done in its turn.
 //!
-//! A write is prepared on a copy of the room ([`prepare`]) and carried out in the room ([`carry_out`]),
+//! A write is prepared on a copy of the room ([`aim`], [`prepare_all`]) and carried out in the room ([`carry_out`]),
 //! which refuses it where the resource is not what it was prepared on; then it is prepared anew. An
 //! update of an older version can be merged: it is made on the room as it was then, and taken in as
 //! a change of somebody who did not know of what came since.
@@ -8,7 +8,7 @@
 mod carry;
 mod warnings;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::http::StatusCode;
 use chartroom_engine::{
@@ -90,7 +90,7 @@ pub(crate) async fn write(ask: &Ask, wanted: &Wanted) -> Result<Option<Written>,
             true => None,
             false => Some(ask.fhir.turn.write().await),
         };
-        let prepared = prepare(ask, wanted, &BTreeSet::new()).await?;
+        let prepared = prepare(ask, wanted).await?;
         let together = match alone {
             None => Some(ask.fhir.turn.read().await),
             Some(_) => None,
@@ -115,34 +115,67 @@ pub(crate) fn busy() -> FhirError {
     FhirError::one(StatusCode::CONFLICT, "conflict", "others keep writing there; try again")
 }
 
-/// Checks a write against what stands; `created` are the ids of patients that the same transaction
-/// creates.
-pub(crate) async fn prepare(
+/// A write and the room that it goes into.
+#[derive(Debug, Clone)]
+pub(crate) struct Aimed {
+    ask: Ask,
+    wanted: Wanted,
+    pub room: RoomName,
+    /// The room in which the resource was, if it is another one.
+    moved_from: Option<RoomName>,
+    issues: Vec<Issue>,
+}
+
+/// Checks a write against what stands.
+async fn prepare(ask: &Ask, wanted: &Wanted) -> Result<Prepared, FhirError> {
+    let aimed = aim(ask, wanted.clone(), &BTreeSet::new()).await?;
+    let room = aimed.room.clone();
+    let prepared = prepare_all(ask, &room, vec![aimed]).await?.pop();
+    prepared.unwrap_or_else(|| Err(FhirError::not_found()))
+}
+
+/// Says where a write goes; `created` are the ids of patients that the same transaction creates.
+pub(crate) async fn aim(
     ask: &Ask,
-    wanted: &Wanted,
+    wanted: Wanted,
     created: &BTreeSet<String>,
-) -> Result<Prepared, FhirError> {
-    let (resource_type, id) = (ask.resource_type, ask.id.as_str());
-    let place = ask.fhir.place(ask.caller.hub(), resource_type, id).await?;
-    let (mut issues, mut moved_from) = (Vec::new(), None);
-    let room = match wanted {
+) -> Result<Aimed, FhirError> {
+    let place = ask.fhir.place(ask.caller.hub(), ask.resource_type, &ask.id).await?;
+    let (room, moved_from, issues) = match &wanted {
         Wanted::Put(resource) => {
-            issues = judge(ask, resource)?;
-            let (room, from) = room_for(ask, resource, place, created).await?;
-            moved_from = from;
-            room
+            let issues = judge(ask, resource)?;
+            let (room, moved_from) = room_for(ask, resource, place, created).await?;
+            (room, moved_from, issues)
         }
-        Wanted::Patched(_) => place.ok_or_else(FhirError::not_found)?,
-        Wanted::Deleted => place.unwrap_or_else(RoomName::directory),
+        Wanted::Patched(_) => (place.ok_or_else(FhirError::not_found)?, None, Vec::new()),
+        Wanted::Deleted => (place.unwrap_or_else(RoomName::directory), None, Vec::new()),
     };
-    let (asked, making, name) = (ask.clone(), wanted.clone(), room.clone());
-    let looking = move |chart: &mut Chart| prepare_on(&asked, &making, &name, Some(chart));
-    let looked = ask.fhir.charts.look_at(ask.caller.hub(), &room, looking).await?;
-    let mut prepared = looked.unwrap_or_else(|| prepare_on(ask, wanted, &room, None))?;
-    prepared.issues.splice(0..0, issues);
-    // One that was in the room before is counted on.
-    prepared.moved_from = moved_from.filter(|_| prepared.is_new);
-    Ok(prepared)
+    Ok(Aimed { ask: ask.clone(), wanted, room, moved_from, issues })
+}
+
+/// Checks writes that go into one room against what stands there, in one look at it.
+pub(crate) async fn prepare_all(
+    ask: &Ask,
+    room: &RoomName,
+    aimed: Vec<Aimed>,
+) -> Result<Vec<Result<Prepared, FhirError>>, FhirError> {
+    let kept = Arc::new(aimed);
+    let writes = Arc::clone(&kept);
+    let looking = move |chart: &mut Chart| -> Vec<_> {
+        writes.iter().map(|write| write.prepare(Some(chart))).collect()
+    };
+    let looked = ask.fhir.charts.look_at(ask.caller.hub(), room, looking).await?;
+    Ok(looked.unwrap_or_else(|| kept.iter().map(|write| write.prepare(None)).collect()))
+}
+
+impl Aimed {
+    fn prepare(&self, chart: Option<&mut Chart>) -> Result<Prepared, FhirError> {
+        let mut prepared = prepare_on(&self.ask, &self.wanted, &self.room, chart)?;
+        prepared.issues.splice(0..0, self.issues.iter().cloned());
+        // One that was in the room before is counted on.
+        prepared.moved_from = self.moved_from.clone().filter(|_| prepared.is_new);
+        Ok(prepared)
+    }
 }
 
 /// Where a resource is put: the room that its patient says, unless that would move it; and the room in

@@ -95,6 +95,14 @@ impl Entry {
         (name == self.ask.resource_type).then(|| url.get(..=base.len())).flatten()
     }
 
+    /// Whether it writes the resource of its address.
+    pub fn writes(&self) -> bool {
+        matches!(
+            self.interaction,
+            Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete
+        )
+    }
+
     /// What references to the entry's full URL become.
     fn reference(&self) -> String {
         format!("{}/{}", self.ask.resource_type, self.ask.id)

@@ -110,7 +110,7 @@ pub(crate) const ROWS: &[Row] = &[
         &[Type, Word("_search")],
         (Interaction::Search, Level::Type),
         "search-type",
-        "The same, with the parameters in a form.",
+        "As `GET [type]`, with the parameters in a form.",
     ),
     row(
         Method::GET,

@@ -20,7 +20,7 @@ try {
   await reads(patient);
   await writes(patient);
 } finally {
-  await server.stop();
+  await server.end();
   await folder.remove();
 }
 

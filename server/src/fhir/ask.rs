@@ -124,7 +124,7 @@ impl Ask {
     }
 
     /// Makes references to this server relative, as rooms have them.
-    fn make_relative(&self, value: &mut Value) {
+    pub fn make_relative(&self, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.make_relative(item)),
             Value::Object(members) => {

@@ -5,7 +5,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use chartroom_engine::{ChangeHash, Document, DocumentId, RoomId, RoomName, document::People};
+use chartroom_engine::{
+    ChangeHash, Document, DocumentId, Room, RoomId, RoomName, document::People,
+};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -107,15 +109,20 @@ impl Charts {
         if self.kept.lock().iter().any(|kept| kept.document == document) {
             return self.look_at(hub, name, look).await;
         }
-        let find = move |document: &Document| {
-            document.collection(resource_type).iter().any(may).then(|| document.clone())
+        let find = move |room: &Room| {
+            let document = room.document();
+            // Those that are made of changes show in none of the document's own.
+            let any =
+                resource_type == "Provenance" || document.collection(resource_type).iter().any(may);
+            any.then(|| (document.clone(), room.people().clone()))
         };
-        let Some(document) = hub.glance(name, find).await?.flatten() else { return Ok(None) };
+        let found = hub.glance_at_room(name, find).await?.flatten();
+        let Some((document, people)) = found else { return Ok(None) };
         let epochs = hub.epochs(name).await?;
         let last = epochs.last().map_or(0, |epoch| epoch.event_last);
         let times = times(hub, &record.id, 0, last).await?;
         let looking = move || {
-            let mut chart = Chart::of(document, People::default());
+            let mut chart = Chart::of(document, people);
             chart.note_times(times);
             look(&mut chart)
         };
@@ -153,7 +160,7 @@ impl Charts {
     }
 }
 
-fn news(room: &chartroom_engine::Room, known: Option<Vec<ChangeHash>>) -> News {
+fn news(room: &Room, known: Option<Vec<ChangeHash>>) -> News {
     let document = room.document();
     match known {
         Some(heads) if heads == document.heads() => News::None,

@@ -102,6 +102,12 @@ pub(crate) async fn existing(ask: &Ask, criteria: &str) -> Result<Vec<Found>, Fh
     }
     let page = Page { count: 2, cursor: None };
     let found = matches(&asked, &query, &page, false).await?;
+    if found.next.is_some() && found.page.len() < page.count {
+        // Where not everything was looked at, that nothing is there cannot be said.
+        let text =
+            "the criteria have to be looked for in too many charts; name the patient in them";
+        return Err(FhirError::one(StatusCode::PRECONDITION_FAILED, "too-costly", text));
+    }
     Ok(found.page.into_iter().map(|(_, found)| found).collect())
 }
 
@@ -248,6 +254,7 @@ pub(super) fn matching(chart: &mut Chart, query: &Query) -> Vec<Found> {
     if query.resource_type() == "Provenance" {
         let made = super::provenance::all(chart);
         all.extend(made.into_iter().map(|made| Found::made(&Arc::new(made))));
+        all.sort_by(|one, other| one.id.cmp(&other.id));
     }
     all.retain(|found| query.matches(&found.resource));
     all

@@ -122,7 +122,10 @@ impl Import {
     /// Imports what was read together.
     async fn block(&mut self, entries: Vec<Entry>) -> Result<(), FhirError> {
         let mut sound = Vec::with_capacity(entries.len());
-        for (at, resource) in entries {
+        for (at, mut resource) in entries {
+            if let Ok(resource) = &mut resource {
+                self.ask.make_relative(resource);
+            }
             if let Some(issue) = resource.as_ref().ok().and_then(misplaced) {
                 self.leave_out(at, &[issue]).await;
                 continue;

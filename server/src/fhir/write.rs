@@ -303,7 +303,12 @@ fn prepare_on(
     room: &RoomName,
     chart: Option<&mut Chart>,
 ) -> Result<Prepared, FhirError> {
-    let Some(chart) = chart else { return unprepared(ask, room).make(ask, wanted, None) };
+    let Some(chart) = chart else {
+        return match ask.if_match {
+            Some(_) => Err(nothing_to_match()),
+            None => unprepared(ask, room).make(ask, wanted, None),
+        };
+    };
     let current = chart.current(ask.resource_type, &ask.id);
     let mut prepared = unprepared(ask, room);
     prepared.is_new = current.is_none();
@@ -314,9 +319,7 @@ fn prepare_on(
     }
     let said = ask.if_match.or_else(|| version_in(wanted).filter(|_| current.is_some()));
     match (current, said) {
-        (None, Some(_)) => {
-            Err(FhirError::stale("there is no such resource to match If-Match with"))
-        }
+        (None, Some(_)) => Err(nothing_to_match()),
         (None, None) => prepared.make(ask, wanted, None),
         (Some(found), Some(said)) if said == found.version => prepared.make(ask, wanted, None),
         (Some(found), Some(said)) => {
@@ -431,6 +434,10 @@ fn older(ask: &Ask, chart: &Chart, found: &Found, said: Version) -> Result<Found
             found.version
         ))
     })
+}
+
+fn nothing_to_match() -> FhirError {
+    FhirError::stale("there is no such resource to match If-Match with")
 }
 
 fn version_required() -> FhirError {

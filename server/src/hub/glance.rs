@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Document, RoomName};
+use chartroom_engine::{Document, Room, RoomName};
 
 use super::{Hub, RoomError, load::load};
 
@@ -16,16 +16,25 @@ impl Hub {
         name: &RoomName,
         look: impl FnOnce(&Document) -> T + Send + 'static,
     ) -> Result<Option<T>, RoomError> {
+        self.glance_at_room(name, |room| look(room.document())).await
+    }
+
+    /// The same, of the room with whose actors are whose.
+    pub(crate) async fn glance_at_room<T: Send + 'static>(
+        self: &Arc<Self>,
+        name: &RoomName,
+        look: impl FnOnce(&Room) -> T + Send + 'static,
+    ) -> Result<Option<T>, RoomError> {
         let Some(record) = self.stored(name).await? else { return Ok(None) };
         let loaded = self.rooms.lock().loaded.contains_key(&record.id.document_id());
         if loaded {
             let room = self.open(&record.id)?;
-            return room.read(|room| look(room.document())).await.map(Some);
+            return room.read(look).await.map(Some);
         }
         let hub = Arc::clone(self);
         let reading = move || {
             let loaded = load(&*hub.storage, &record.id, &hub.server_actor, &hub.config)?;
-            Ok(look(loaded.room.document()))
+            Ok(look(&loaded.room))
         };
         match tokio::task::spawn_blocking(reading).await {
             Ok(result) => result.map(Some),

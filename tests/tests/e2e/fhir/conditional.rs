@@ -154,3 +154,13 @@ async fn who_asks_for_the_resource_gets_it_whatever_there_is_to_say() {
     );
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_was_has_no_version_to_match() {
+    let (_folder, server, alice) = hospital().await;
+    let new = json!({ "resourceType": "Patient", "id": "p9" });
+    let reply = alice.put_with(&new, &[("if-match", "W/\"1\"")]).await.unwrap();
+    assert_eq!(reply.status, 412, "{}", reply.text);
+    assert_eq!(server.get("/rooms/patient:p9").await.unwrap().status, 404);
+    server.stop().await.unwrap();
+}

@@ -6,7 +6,7 @@ use chartroom_tests::{fhir::Fhir, server::Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{clinic, entry, ids_of, level, observation};
+use super::{because, clinic, entry, ids_of, level, observation, refers};
 
 const PATIENTS: usize = 30;
 const EACH: usize = 4;
@@ -330,6 +330,41 @@ async fn what_is_about_another_servers_patient_is_in_nobodys_chart_here() {
     for path in ["Observation?patient=p1", "Patient/p1/$everything"] {
         let found = alice.pages(path).await.unwrap();
         assert_eq!(ids_of(&found, "Observation"), ["here"], "{path}");
+    }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_every_chart_gives_the_versions_that_a_read_gives() {
+    let (_folder, server, alice) = ward().await;
+    let parameters = vec![refers("patient", "w01"), because("two beds mixed up")];
+    let moved = alice.operate("Observation/w00-0/$correct-patient", parameters).await.unwrap();
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    let entries = alice.pages("Observation?_count=50").await.unwrap();
+    let found: Vec<&Value> = entries.iter().map(|entry| &entry["resource"]).collect();
+    let found = found.into_iter().find(|resource| resource["id"] == "w00-0").unwrap();
+    let read = alice.get("Observation/w00-0").await.unwrap();
+    assert_eq!(found["meta"], read.body["meta"]);
+    assert!(read.body["meta"]["versionId"].as_str().unwrap().starts_with('m'), "{}", read.text);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn provenances_come_page_by_page() {
+    let (_folder, server, alice) = clinic().await;
+    let patient = json!({ "resourceType": "Patient", "id": "p1" });
+    assert_eq!(alice.put(&patient).await.unwrap().status, 201);
+    for n in 0..5 {
+        let reply = alice.put(&observation("o1", "p1", n)).await.unwrap();
+        assert!([200, 201].contains(&reply.status), "{}", reply.text);
+    }
+    for search in ["Provenance?target=Observation/o1&_count=2", "Provenance?_count=2"] {
+        let entries = alice.pages(search).await.unwrap();
+        let ids: BTreeSet<&str> =
+            entries.iter().map(|entry| entry["resource"]["id"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), entries.len(), "{search}");
+        let of_it = entries.iter().filter(|entry| entry.to_string().contains("Observation/o1/"));
+        assert_eq!(of_it.count(), 5, "{search}");
     }
     server.stop().await.unwrap();
 }

@@ -215,7 +215,9 @@ async fn answered(
     if interaction == Interaction::Import {
         return import::import(ask, body).await;
     }
-    dispatch(interaction, ask.with_body(body).await?).await
+    // To its end, also where the client goes away meanwhile: what several rooms take is not left halfway.
+    let done = tokio::spawn(dispatch(interaction, ask.with_body(body).await?)).await;
+    done.unwrap_or_else(|_| Err(FhirError::failed()))
 }
 
 /// Carries out an interaction.

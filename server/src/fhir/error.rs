@@ -62,6 +62,15 @@ impl FhirError {
         Self::one(StatusCode::PRECONDITION_FAILED, "conflict", text)
     }
 
+    /// The server fails at it (500).
+    pub fn failed() -> Self {
+        Self::one(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "exception",
+            "the server failed at the request",
+        )
+    }
+
     /// It is not done here (status as given).
     pub fn not_supported(status: StatusCode, text: impl Into<String>) -> Self {
         Self::one(status, "not-supported", text)

@@ -51,6 +51,11 @@ impl Issue {
         Self { severity: Severity::Warning, ..Self::error(code, text) }
     }
 
+    /// What whoever reads is told, of FHIR's type `informational`.
+    pub fn information(text: impl Into<String>) -> Self {
+        Self { severity: Severity::Information, ..Self::error("informational", text) }
+    }
+
     /// The same, about an element.
     #[must_use]
     pub fn at(self, expression: impl Into<String>) -> Self {

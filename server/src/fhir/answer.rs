@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use chartroom_engine::time;
-use chartroom_fhir::outcome::{Issue, Severity, outcome};
+use chartroom_fhir::outcome::{Issue, outcome};
 use serde_json::Value;
 
 use super::{
@@ -68,10 +68,7 @@ pub(crate) fn written(ask: &Ask, status: StatusCode, found: &Found, issues: &[Is
         }
         Some(Return::Representation) | None => json(status, &found.resource),
         Some(Return::OperationOutcome) => {
-            let done = Issue {
-                severity: Severity::Information,
-                ..Issue::error("informational", "written, durably")
-            };
+            let done = Issue::information("written, durably");
             let told: Vec<Issue> = issues.iter().cloned().chain([done]).collect();
             json(status, &outcome(&told))
         }

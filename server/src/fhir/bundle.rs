@@ -1,17 +1,17 @@
 //! Bundles that answer: pages of a search, a history, a chart.
 
 use axum::http::StatusCode;
+use chartroom_fhir::{
+    outcome::{Issue, outcome},
+    search::{COUNT_DEFAULT, COUNT_MAX},
+};
 use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
-use super::{ask::Ask, error::FhirError};
+use super::{ask::Ask, chart::Found, error::FhirError};
 
 /// The parameter that says where a page begins.
 pub(crate) const CURSOR: &str = "_page";
-/// Entries of a page where nothing is said.
-pub(crate) const COUNT: usize = 50;
-/// Entries of a page at most.
-pub(crate) const COUNT_MAX: usize = 1000;
 
 /// Which page is asked for.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl Page {
             Some(text) => text
                 .parse::<usize>()
                 .map_err(|_| FhirError::invalid("_count is no number of entries").at("_count"))?,
-            None => COUNT,
+            None => COUNT_DEFAULT,
         };
         Ok(Self {
             count: count.clamp(1, COUNT_MAX),
@@ -66,6 +66,21 @@ pub(crate) fn page(
         }
     }
     bundle
+}
+
+/// A resource as an entry of a search's answer, in this mode; `resource` is as much of it as is told.
+pub(crate) fn entry(ask: &Ask, found: &Found, resource: &Value, mode: &str) -> Value {
+    json!({
+        "fullUrl": ask.url_of(&found.resource_type, &found.id),
+        "resource": resource,
+        "search": { "mode": mode },
+    })
+}
+
+/// What there is to say beside them, as another one; `None` where there is nothing.
+pub(crate) fn outcome_entry(issues: &[Issue]) -> Option<Value> {
+    let entry = || json!({ "resource": outcome(issues), "search": { "mode": "outcome" } });
+    (!issues.is_empty()).then(entry)
 }
 
 /// The address of a page of what is asked.

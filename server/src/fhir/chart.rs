@@ -10,7 +10,7 @@ use std::{
 };
 
 use chartroom_engine::{
-    ActorId, ChangeHash, Command, CommandError, Conflict, Document, RoomId,
+    ChangeHash, Conflict, Document, RoomId,
     document::{Account, People, Versions},
     time,
 };
@@ -130,6 +130,11 @@ impl Chart {
     /// The room.
     pub fn room(&self) -> &RoomId {
         &self.room
+    }
+
+    /// The document.
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 
     /// A resource as it stands, deleted or not; `None` where it never was.
@@ -267,17 +272,6 @@ impl Chart {
     /// The conflicts of a resource.
     pub fn conflicts(&self, resource_type: &str, id: &str) -> Vec<Conflict> {
         self.document.resource_conflicts(resource_type, id, &self.people)
-    }
-
-    /// The change that a command makes of the room as it was behind a change of its log.
-    pub fn change_behind(
-        &self,
-        base: &ChangeHash,
-        actor: ActorId,
-        command: &Command,
-        now_ms: u64,
-    ) -> Result<Option<Vec<u8>>, CommandError> {
-        self.document.change_behind(base, actor, command, now_ms)
     }
 
     fn found(

@@ -114,12 +114,10 @@ impl Charts {
             // Those that are made of changes show in none of the document's own.
             let any =
                 resource_type == "Provenance" || document.collection(resource_type).iter().any(may);
-            any.then(|| (document.clone(), room.people().clone()))
+            any.then(|| (document.clone(), room.people().clone(), room.event_seq()))
         };
         let found = hub.glance_at_room(name, find).await?.flatten();
-        let Some((document, people)) = found else { return Ok(None) };
-        let epochs = hub.epochs(name).await?;
-        let last = epochs.last().map_or(0, |epoch| epoch.event_last);
+        let Some((document, people, last)) = found else { return Ok(None) };
         let times = times(hub, &record.id, 0, last).await?;
         let looking = move || {
             let mut chart = Chart::of(document, people);

@@ -17,7 +17,7 @@ use chartroom_engine::{
     limits::IMPORT_CHUNK_RESOURCES,
     time,
 };
-use chartroom_fhir::outcome::{Issue, Severity, outcome};
+use chartroom_fhir::outcome::{Issue, outcome};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     let keys = vec![(found.resource_type.clone(), found.id.clone())];
     let moved = transfer.run(&ask, keys, |found| make(found).0).await;
     ended(&ask, act, moved).await?;
-    let done = done(format!("{reference} is in the other chart now"));
+    let done = Issue::information(format!("{reference} is in the other chart now"));
     let left_out = left_out.iter().map(|expression| {
         let text = "it refers to what stays in the other chart, and is left out";
         Issue::warning("business-rule", text).at(expression)
@@ -143,7 +143,7 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
     let merged = merge(&ask, (&source, &target), &others, &patients, links, marks).await;
     ended(&ask, act, merged).await?;
     let text = format!("{} resources are in the chart of {} now", others.len(), patient(&to));
-    Ok(answer::json(StatusCode::OK, &outcome(&[done(text)])))
+    Ok(answer::json(StatusCode::OK, &outcome(&[Issue::information(text)])))
 }
 
 /// Moves all resources, then links the two Patients and marks both charts.
@@ -366,8 +366,4 @@ async fn charted(ask: &Ask, id: &str, parameter: &str) -> Result<RoomName, FhirE
 
 fn patient(id: &str) -> String {
     format!("Patient/{id}")
-}
-
-fn done(text: String) -> Issue {
-    Issue { severity: Severity::Information, ..Issue::error("informational", text) }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::{RoomName, document::resource_type};
-use chartroom_fhir::outcome::outcome;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     answer,
@@ -63,19 +62,10 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
     let last = found.last().filter(|_| more);
     let next = last.map(|found| format!("{}/{}", found.resource_type, found.id));
     let referred = referred_to(&ask, &room, &found, types.as_ref()).await?;
-    let entry = |found: &Found, mode: &str| {
-        json!({
-            "fullUrl": ask.url_of(&found.resource_type, &found.id),
-            "resource": &*found.resource,
-            "search": { "mode": mode },
-        })
-    };
+    let entry = |found: &Found, mode| bundle::entry(&ask, found, &found.resource, mode);
     let mut entries: Vec<Value> = found.iter().map(|found| entry(found, "match")).collect();
     entries.extend(referred.iter().map(|found| entry(found, "include")));
-    let disputes = answer::disputes(&found);
-    if !disputes.is_empty() {
-        entries.push(json!({ "resource": outcome(&disputes), "search": { "mode": "outcome" } }));
-    }
+    entries.extend(bundle::outcome_entry(&answer::disputes(&found)));
     let bundle = bundle::page("searchset", &ask, &page, Some(total), next, entries);
     Ok(answer::json(StatusCode::OK, &bundle))
 }

@@ -13,10 +13,10 @@ use std::{sync::Arc, time::Duration};
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::RoomName;
 use chartroom_fhir::{
-    outcome::{Issue, outcome},
+    outcome::Issue,
     search::{Context, Query, Summary, Total},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
@@ -81,9 +81,7 @@ pub(crate) async fn search(mut ask: Ask) -> Result<Response, FhirError> {
         found.page.iter().map(|(_, found)| entry(&ask, found, "match")).collect();
     entries.extend(included.iter().map(|found| entry(&ask, found, "include")));
     warnings.extend(answer::disputes(found.page.iter().map(|(_, found)| found).chain(&included)));
-    if !warnings.is_empty() {
-        entries.push(json!({ "resource": outcome(&warnings), "search": { "mode": "outcome" } }));
-    }
+    entries.extend(bundle::outcome_entry(&warnings));
     // The link to itself says what was applied.
     ask.query = query.applied().to_vec();
     let bundle = bundle::page("searchset", &ask, &page, found.total, found.next, entries);
@@ -289,9 +287,5 @@ impl Cursor {
 }
 
 fn entry(ask: &Ask, found: &Found, mode: &str) -> Value {
-    json!({
-        "fullUrl": ask.url_of(&found.resource_type, &found.id),
-        "resource": shape(&ask.query, &found.resource),
-        "search": { "mode": mode },
-    })
+    bundle::entry(ask, found, &shape(&ask.query, &found.resource), mode)
 }

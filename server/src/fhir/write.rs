@@ -245,7 +245,7 @@ fn is_elsewhere(value: &Value) -> bool {
 async fn takes_resources(ask: &Ask, patient: &str) -> Result<(), FhirError> {
     let (code, text) = match ask.caller.hub().patient(patient).await? {
         None => ("not-found", "the patient that the resource refers to does not exist"),
-        Some(listed) if is_replaced(&listed.resource) => {
+        Some(patient) if is_replaced(&patient) => {
             ("business-rule", "the patient was merged into another one, who takes new resources")
         }
         Some(_) => return Ok(()),

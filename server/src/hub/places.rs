@@ -14,11 +14,10 @@ use chartroom_engine::{
     Document, RoomId, RoomName,
     document::{Versions, patient_path},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Hub, RoomError};
-use crate::{clock, storage::Fact};
+use crate::storage::Fact;
 
 /// From `Type/id` to the room.
 const PLACES: &str = "place";
@@ -32,15 +31,6 @@ const MOVES: &str = "moved";
 const LISTED: &str = "places-listed";
 /// Facts that are written in one step.
 const STEP_FACTS: usize = 1000;
-
-/// A patient as the list of patients has them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Listed {
-    /// The Patient.
-    pub resource: Arc<Value>,
-    /// When it was last written, in milliseconds since 1970.
-    pub written_ms: u64,
-}
 
 /// Whether a room's resources are found by their ids: charts', and those of no patient.
 pub(crate) fn is_listed(room: &RoomName) -> bool {
@@ -68,15 +58,11 @@ pub(super) fn stray(room: &RoomName, resource_type: &str) -> Option<Fact> {
 }
 
 /// The patient of a chart as it stands.
-pub(super) fn patient(id: &RoomId, document: &Document, written_ms: u64) -> Option<Fact> {
-    let patient_id = id.name.patient_id()?;
-    let listed = document
-        .resource("Patient", patient_id)
-        .map(|resource| Listed { resource: Arc::new(resource), written_ms });
+pub(super) fn patient(room: &RoomName, patient: Option<&Value>) -> Option<Fact> {
     Some(Fact {
         table: PATIENTS.to_owned(),
-        key: patient_id.to_owned(),
-        value: listed.and_then(|listed| serde_json::to_vec(&listed).ok()),
+        key: room.patient_id()?.to_owned(),
+        value: patient.and_then(|patient| serde_json::to_vec(patient).ok()),
     })
 }
 
@@ -84,7 +70,7 @@ pub(super) fn patient(id: &RoomId, document: &Document, written_ms: u64) -> Opti
 #[derive(Debug, Default)]
 pub(super) struct Patients {
     written: u64,
-    list: Arc<Vec<Listed>>,
+    list: Arc<Vec<Value>>,
 }
 
 impl Hub {
@@ -150,9 +136,9 @@ impl Hub {
     }
 
     /// The patient with this id; `None` where there is none.
-    pub(crate) async fn patient(&self, id: &str) -> Result<Option<Listed>, RoomError> {
-        let listed = self.fact(PATIENTS, id.to_owned()).await?;
-        Ok(listed.and_then(|listed| serde_json::from_slice(&listed).ok()))
+    pub(crate) async fn patient(&self, id: &str) -> Result<Option<Value>, RoomError> {
+        let patient = self.fact(PATIENTS, id.to_owned()).await?;
+        Ok(patient.and_then(|patient| serde_json::from_slice(&patient).ok()))
     }
 
     /// Whether there is a patient with this id.
@@ -161,7 +147,7 @@ impl Hub {
     }
 
     /// Every patient, by id.
-    pub(crate) async fn patients(&self) -> Result<Arc<Vec<Listed>>, RoomError> {
+    pub(crate) async fn patients(&self) -> Result<Arc<Vec<Value>>, RoomError> {
         let written = self.patients_written.load(Ordering::Acquire);
         {
             let known = self.patients.lock();
@@ -170,9 +156,8 @@ impl Hub {
             }
         }
         let facts = self.facts(PATIENTS).await?;
-        let listed =
-            facts.into_iter().filter_map(|(_, listed)| serde_json::from_slice(&listed).ok());
-        let list: Arc<Vec<Listed>> = Arc::new(listed.collect());
+        let all = facts.into_iter().filter_map(|(_, one)| serde_json::from_slice(&one).ok());
+        let list: Arc<Vec<Value>> = Arc::new(all.collect());
         *self.patients.lock() = Patients { written, list: Arc::clone(&list) };
         Ok(list)
     }
@@ -219,9 +204,10 @@ impl Hub {
 
 fn facts_of(id: &RoomId, document: &Document) -> Vec<Fact> {
     let mut versions = Versions::default();
+    let standing = id.name.patient_id().and_then(|of| document.resource("Patient", of));
     // Deleted ones are in the history alone.
     let written = versions.follow(document);
     let placed = written.iter().filter_map(|(name, of)| place(&id.name, name, of));
     let strays = written.iter().filter_map(|(name, _)| stray(&id.name, name));
-    placed.chain(strays).chain(patient(id, document, clock::now_ms())).collect()
+    placed.chain(strays).chain(patient(&id.name, standing.as_ref())).collect()
 }

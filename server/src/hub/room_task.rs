@@ -35,7 +35,7 @@ use crate::{
     storage::{RoomBatch, StorageError},
 };
 use live::{Live, Persisting, Staged};
-use summary::{patient_of, places_of, summary_of};
+use summary::{patient_behind, places_of};
 
 pub(crate) use mail::Mail;
 
@@ -285,13 +285,12 @@ impl RoomTask {
         self.hub.metrics.batches.inc();
         let (changes, heads) =
             (batch.changes.len() as u64, heads_digest(&live.room.document().heads()));
-        let summary = summary_of(&self.id, &live.room, &batch);
+        let (summary, listed) = patient_behind(&self.id, &live.room, &batch).unzip();
         let patient = summary.is_some();
         live.persisting = Some(Persisting { number, bytes, seq, changes, heads, patient });
         let facts = batch.mirrors.iter().filter_map(|ticket| live.facts.remove(ticket));
         let accepted = self.hub.quarantine.accepted(&self.id, &batch.changes);
-        let patient = patient_of(&self.id, &live.room, &batch);
-        let facts = facts.flatten().chain(accepted).chain(patient).collect();
+        let facts = facts.flatten().chain(accepted).chain(listed.flatten()).collect();
         let first_facts = places_of(&self.id, &batch);
         let batch = RoomBatch {
             summary,

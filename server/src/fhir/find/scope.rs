@@ -100,9 +100,8 @@ async fn patients(ask: &Ask, query: &Query) -> Result<Scope, FhirError> {
         return Ok(Scope::Rooms(rooms.collect()));
     }
     let listed = hub.patients().await?;
-    let matching = listed.iter().filter(|patient| query.may_match(&patient.resource));
-    let rooms = matching
-        .filter_map(|patient| RoomName::patient(patient.resource.get("id")?.as_str()?).ok());
+    let matching = listed.iter().filter(|patient| query.may_match(patient));
+    let rooms = matching.filter_map(|patient| RoomName::patient(patient.get("id")?.as_str()?).ok());
     Ok(Scope::Rooms(rooms.collect()))
 }
 

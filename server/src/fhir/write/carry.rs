@@ -73,7 +73,7 @@ async fn offer(ask: &Ask, write: &Prepared, base: ChangeHash) -> Result<Option<O
     let now_ms = clock::now_ms();
     let actor = mint_actor(now_ms, rand::random());
     let made = command.clone();
-    let make = move |chart: &mut Chart| chart.change_behind(&base, actor, &made, now_ms);
+    let make = move |chart: &mut Chart| chart.document().change_behind(&base, actor, &made, now_ms);
     let chunk = ask.fhir.charts.look_at(ask.caller.hub(), &write.room, make).await?;
     let chunk = chunk.ok_or_else(FhirError::not_found)??;
     let author = ask.caller.author().clone();

@@ -11,23 +11,32 @@ use crate::{
     storage::{Fact, RoomSummary},
 };
 
-/// The room's summary behind a batch that touched its patient; `None` behind any other.
-pub(super) fn summary_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<RoomSummary> {
+/// What a batch that touched a room's patient leaves of it: what the list of rooms shows, and the
+/// patient as it stands; `None` behind any other.
+pub(super) fn patient_behind(
+    id: &RoomId,
+    room: &Room,
+    batch: &Batch,
+) -> Option<(RoomSummary, Option<Fact>)> {
     let patient_id = id.name.patient_id()?;
     batch.events.iter().find(|event| event.resource_type == "Patient")?;
-    let Some(patient) = room.document().resource("Patient", patient_id) else {
-        return Some(RoomSummary::default());
-    };
+    let patient = room.document().resource("Patient", patient_id);
+    let listed = places::is_listed(&id.name);
+    let fact = listed.then(|| places::patient(&id.name, patient.as_ref())).flatten();
+    Some((patient.as_ref().map(summary_of).unwrap_or_default(), fact))
+}
+
+fn summary_of(patient: &Value) -> RoomSummary {
     let text = |name: &str| patient.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(RoomSummary {
-        title: wording::person_name(&patient),
+    RoomSummary {
+        title: wording::person_name(patient),
         birth_date: text("birthDate"),
         gender: text("gender"),
         deceased: text("deceasedDateTime").or_else(|| {
             let known = patient.get("deceasedBoolean") == Some(&Value::Bool(true));
             known.then(|| "true".to_owned())
         }),
-    })
+    }
 }
 
 /// Where the resources are that a batch created, and which types a chart keeps that are no patient's.
@@ -41,11 +50,4 @@ pub(super) fn places_of(id: &RoomId, batch: &Batch) -> Vec<Fact> {
     let strays = created.iter().filter_map(|(name, _)| places::stray(&id.name, name));
     let placed = created.iter().filter_map(|(name, of)| places::place(&id.name, name, of));
     placed.chain(strays).collect()
-}
-
-/// A chart's patient as it stands behind a batch that touched it.
-pub(super) fn patient_of(id: &RoomId, room: &Room, batch: &Batch) -> Option<Fact> {
-    let touched = batch.events.iter().rev().find(|event| event.resource_type == "Patient")?;
-    let fact = || places::patient(id, room.document(), touched.time_ms);
-    places::is_listed(&id.name).then(fact).flatten()
 }

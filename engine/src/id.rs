@@ -64,6 +64,25 @@ impl RoomName {
         self.kind() == "patient" && !self.key().contains('~')
     }
 
+    /// The security labels of a restricted compartment; none of any other room.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn labels(&self) -> Vec<&str> {
+        let labels = self.key().split_once('~').map(|(_, labels)| labels.split('.'));
+        labels.into_iter().flatten().filter(|label| !label.is_empty()).collect()
+    }
+
+    /// The chart that a patient's restricted compartment belongs to, or that the room is.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn chart(&self) -> Option<Self> {
+        Self::patient(self.patient_id()?).ok()
+    }
+
+    /// The restricted compartment of a chart for labels, in their order and separated by dots.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn compartment(&self, labels: &str) -> Result<Self, RoomNameError> {
+        format!("{self}~{labels}").parse()
+    }
+
     /// Whether this is one of the rooms that every facility has, written to or not.
     pub fn is_facility(&self) -> bool {
         [Self::alerts(), Self::directory(), Self::pharmacy()].contains(self)

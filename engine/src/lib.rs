@@ -35,7 +35,8 @@
 //!
 //! The engine reads no clock, draws no entropy, blocks on nothing and spawns nothing: time, random
 //! bytes and ids are arguments. Modules in reading order: [`id`], [`document`], [`change`],
-//! [`event`], [`sync`], [`room`]; [`pharmacy`] and [`alerts`] are what facility rooms hold.
+//! [`event`], [`sync`], [`room`]; [`pharmacy`] and [`alerts`] are what facility rooms hold, `access`
+//! decides who may do what.
 #![deny(missing_docs)]
 #![cfg_attr(
     test,
@@ -47,6 +48,8 @@
     )
 )]
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod access;
 pub mod alerts;
 pub mod change;
 pub mod document;

@@ -17,7 +17,6 @@ pub mod hub;
 mod import;
 pub mod limits;
 mod observe;
-pub mod patterns;
 pub mod peers;
 pub mod retention;
 mod router;

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::RoomError;
-use crate::patterns::RoomPattern;
+use chartroom_engine::access::RoomPattern;
 
 /// A room as another server may know it: its latest epoch, and a digest of its heads where known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

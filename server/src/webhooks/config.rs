@@ -18,7 +18,7 @@ use super::{
     retry::Retry,
     signature::{SecretError, Secrets},
 };
-use crate::patterns::RoomPattern;
+use chartroom_engine::access::RoomPattern;
 
 /// Longest name of a target.
 const NAME_BYTES_MAX: usize = 32;

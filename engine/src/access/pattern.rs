@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chartroom_engine::{RoomName, RoomNameError};
+use crate::{RoomName, RoomNameError};
 
 /// Some of the rooms. A pattern with a star leaves restricted compartments out, unless it names
 /// their label: who hears those is said, never implied.
@@ -66,7 +66,6 @@ impl fmt::Display for RoomPattern {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod tests {
     use super::*;
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use pattern::RoomPattern;
 pub use scope::{Context, Right, Scope};
 
-use crate::{Author, RoomName, document::RESOURCE_TYPES};
+use crate::{Author, Command, Document, RoomName, document::RESOURCE_TYPES};
 
 /// The role that everybody has who is signed in.
 pub const EVERYBODY: &str = "*";
@@ -283,6 +283,38 @@ impl Access {
     pub fn check(&self, right: Right, resource_type: &str, resource: &Value) -> Result<(), Denial> {
         let allowed = self.allows(right, resource_type, resource);
         if allowed { Ok(()) } else { Err(self.denial(right)) }
+    }
+
+    /// Whether an edit may be made of a document as it stands.
+    pub fn check_command(&self, document: &Document, command: &Command) -> Result<(), Denial> {
+        let put = |resource: &Value| {
+            let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
+            let (name, id) = (text("resourceType"), text("id"));
+            match document.resource(name, id) {
+                None => self.check(Right::Create, name, resource),
+                Some(before) => {
+                    self.check(Right::Update, name, &before)?;
+                    self.check(Right::Update, name, resource)
+                }
+            }
+        };
+        let standing = |right: Right, name: &str, id: &str| {
+            let before = document.resource(name, id).unwrap_or_default();
+            self.check(right, name, &before)
+        };
+        match command {
+            Command::Put { resource } => put(resource),
+            Command::Import { resources } => resources.iter().try_for_each(put),
+            Command::Batch { commands } => {
+                commands.iter().try_for_each(|command| self.check_command(document, command))
+            }
+            Command::Patch { resource_type, id, .. } => standing(Right::Update, resource_type, id),
+            Command::Delete { resource_type, id } => standing(Right::Delete, resource_type, id),
+            // What is deleted shows nothing by which it could be told.
+            Command::Undelete { resource_type, .. } => {
+                self.check_type(&[Right::Create], resource_type)
+            }
+        }
     }
 
     /// Why a right is not there.

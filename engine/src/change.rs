@@ -52,10 +52,14 @@ pub(crate) struct Touched {
     pub id: String,
     /// The elements it writes.
     pub elements: BTreeSet<String>,
-    /// What it writes at the element that says whose resource it is, by element.
+    /// What it writes at the elements that say whose resource it is, and how it is protected, by
+    /// element.
     pub claims: Map<String, Value>,
     /// Whether it writes that element in a shape that only the document can put together.
     pub unclear: bool,
+    /// Whether it deletes the resource.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub deletes: bool,
     /// What it does there, as long as it only puts values at keys of a map.
     pub puts: Option<Vec<Put>>,
 }
@@ -110,6 +114,18 @@ pub enum Refusal {
     /// This author may read here, not write.
     #[error("this person may read this room, not change it")]
     ReadOnly,
+    /// This author may not do that here.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error(transparent)]
+    Forbidden(#[from] crate::access::Denial),
+    /// The note is signed: it is amended, or gets an addendum.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("the note is signed; it can be amended, or get an addendum")]
+    Signed,
+    /// Others changed the note, and its signer did not see it.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("the note changed since its signer saw it")]
+    ChangedSinceViewed,
     /// Automerge could not apply it.
     #[error("the change cannot be applied")]
     NotApplicable,
@@ -133,6 +149,12 @@ impl Refusal {
             Self::TooManyConcurrent => "too-many-concurrent",
             Self::RoomFull => "room-full",
             Self::ReadOnly => "read-only",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Forbidden(denial) => denial.code(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Signed => "signed",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::ChangedSinceViewed => "changed-since-viewed",
             Self::NotApplicable => "not-applicable",
         }
     }

@@ -13,8 +13,12 @@ mod conflicts;
 mod follow;
 mod genesis;
 pub(crate) mod history;
+#[cfg(not(target_arch = "wasm32"))]
+mod labels;
 mod list_diff;
 mod log_order;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod notes;
 mod plan;
 mod read;
 mod refound;
@@ -34,10 +38,16 @@ use serde_json::Value;
 
 use crate::{RoomId, limits};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use codec::DELETED;
 pub use codec::ShapeError;
 pub use command::{Command, CommandError};
-pub use compartment::{CompartmentError, patient_path, room_of};
-pub(crate) use compartment::{check as check_compartment, names_patient};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use compartment::check_written;
+#[cfg(not(target_arch = "wasm32"))]
+pub use compartment::room_of;
+pub use compartment::{CompartmentError, patient_path};
+pub(crate) use compartment::{check as check_compartment, says_where};
 pub use conflicts::{Conflict, ConflictKind, ConflictValue};
 pub(crate) use follow::{Look, Put, Seen};
 pub use genesis::{SCHEMA, TEXTS};

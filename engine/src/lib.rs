@@ -58,6 +58,8 @@ pub mod id;
 pub mod limits;
 pub mod pharmacy;
 pub mod room;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod signing;
 pub mod sync;
 pub mod time;
 pub mod wording;

@@ -15,6 +15,8 @@ mod linked;
 mod member;
 mod offered;
 mod pending;
+#[cfg(not(target_arch = "wasm32"))]
+mod permit;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -134,6 +136,12 @@ impl Room {
             Input::Linked { peer, server } if self.serves() => self.link(peer, server),
             Input::Vouched { peer, actors } if self.serves() => self.vouched(peer, actors),
             Input::Linked { .. } | Input::Vouched { .. } => {}
+            #[cfg(not(target_arch = "wasm32"))]
+            Input::Granted { peer, access } => {
+                if let Some(member) = self.members.get_mut(&peer) {
+                    member.access = Some(access);
+                }
+            }
             Input::Received { peer, message } => self.receive(peer, &message),
             Input::Left { peer } => {
                 self.members.remove(&peer);

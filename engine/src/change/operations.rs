@@ -97,16 +97,20 @@ pub(crate) fn touched(
                     elements: BTreeSet::new(),
                     claims: Map::new(),
                     unclear: false,
+                    #[cfg(not(target_arch = "wasm32"))]
+                    deletes: false,
                     // The browser module reads each resource anew, and is built without this.
                     puts: cfg!(not(target_arch = "wasm32")).then(Vec::new),
                 });
             touched.put(op, OpId(counter, expanded.actor_id.clone()));
             if let Some(element) = place.names.get(2) {
                 touched.elements.insert(element.clone());
-                if document::names_patient(collection, element) {
+                if document::says_where(collection, element) {
                     touched.claim(element, &op.action, place.depth == 3);
                 }
             }
+            #[cfg(not(target_arch = "wasm32"))]
+            touched.note_delete(op, &place);
         }
         if matches!(op.action, OpType::Make(_)) {
             made.0.insert((counter, expanded.actor_id.clone()), place);
@@ -133,10 +137,44 @@ impl Touched {
         });
     }
 
-    /// Notes a write at the element that says whose resource it is.
+    /// Notes an operation that deletes the resource: ours says so in an element, foreign clients take
+    /// the key away.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn note_delete(&mut self, op: &Op, place: &Place) {
+        let at_mark =
+            place.depth == 3 && place.names.last().is_some_and(|name| name == document::DELETED);
+        let unmarks = matches!(
+            op.action,
+            OpType::Put(ScalarValue::Null | ScalarValue::Boolean(false)) | OpType::Delete
+        );
+        self.deletes |=
+            at_mark && !unmarks || place.depth == 2 && matches!(op.action, OpType::Delete);
+    }
+
+    /// Whether it is about a resource, or a text of it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn concerns(&self, resource_type: &str, id: &str) -> bool {
+        self.resource() == (resource_type, id)
+    }
+
+    /// Type and id of the resource that it is, or whose text it is.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn resource(&self) -> (&str, &str) {
+        if self.collection != TEXTS {
+            return (&self.collection, &self.id);
+        }
+        let mut names = self.id.splitn(3, '/');
+        (names.next().unwrap_or_default(), names.next().unwrap_or_default())
+    }
+
+    /// Notes a write at an element that says where the resource belongs, or whether it is signed.
     fn claim(&mut self, element: &str, action: &OpType, at_element: bool) {
         match action {
-            OpType::Put(ScalarValue::Null) | OpType::Delete if at_element => {}
+            OpType::Put(ScalarValue::Null) | OpType::Delete if at_element => {
+                // To take a label away is to say something, too; a browser does not look at it.
+                #[cfg(not(target_arch = "wasm32"))]
+                self.claims.insert(element.to_owned(), serde_json::Value::Null);
+            }
             OpType::Put(ScalarValue::Str(text)) if at_element => {
                 self.claims.insert(element.to_owned(), document::text_value(text));
             }
@@ -148,6 +186,21 @@ impl Touched {
             | OpType::MarkEnd(_) => self.unclear = true,
         }
     }
+}
+
+/// Whether anything behind `heads` touches a resource, or a text of it. Costs by what came since.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn is_touched_since(
+    document: &Document,
+    heads: &[automerge::ChangeHash],
+    (resource_type, id): (&str, &str),
+) -> bool {
+    let leaves_it = |change: &Change| {
+        let taken = touched(document, &Staged::default(), change);
+        // What cannot be taken apart any more may have been about it.
+        taken.is_ok_and(|(touched, _)| !touched.iter().any(|one| one.concerns(resource_type, id)))
+    };
+    !document.covers_all(heads) && !document.changes_since(heads).iter().all(leaves_it)
 }
 
 /// Where an operation's object lies. Genesis's collections are known by number; objects of this

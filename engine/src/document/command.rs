@@ -108,6 +108,22 @@ pub enum CommandError {
     /// Another act comes first, or this one was done.
     #[error("the prescription is at another step of the pharmacy's work")]
     WrongStatus,
+    /// This author may not do that here.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error(transparent)]
+    Forbidden(#[from] crate::access::Denial),
+    /// The resource is of a type that is not signed.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("a DocumentReference or a Composition is signed, and no other resource")]
+    NotANote,
+    /// The note is signed: it is amended, or gets an addendum.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("the note is signed; it can be amended, or get an addendum")]
+    Signed,
+    /// Others changed the note, and its signer did not see it.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("the note changed since its signer saw it")]
+    ChangedSinceViewed,
     /// What the edit was decided on is not what stands any more.
     #[error("the resource changed meanwhile")]
     Changed,
@@ -141,6 +157,14 @@ impl CommandError {
             Self::ConflictOpen => "conflict-open",
             Self::NotActive => "not-active",
             Self::WrongStatus => "wrong-status",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Forbidden(denial) => denial.code(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::NotANote => "not-a-note",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Signed => "signed",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::ChangedSinceViewed => "changed-since-viewed",
             Self::Changed => "changed",
             Self::Refused { code, .. } => code,
             Self::Write => "internal",

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::resource_types::{patient_element, patient_list_element};
+#[cfg(not(target_arch = "wasm32"))]
+use super::{labels, notes};
 use crate::{RoomName, RoomNameError};
 
 /// Why a resource does not belong in a room. The patients' ids are left out: errors reach logs.
@@ -18,6 +20,14 @@ pub enum CompartmentError {
     /// A patient's resource was put where everybody reads.
     #[error("the resource belongs to a patient, whose own room takes it")]
     BelongsToPatient,
+    /// It carries a security label, and belongs in the restricted compartment of it.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("the resource carries a security label, whose restricted compartment takes it")]
+    Restricted,
+    /// It does not carry the security labels of this restricted compartment.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("the resource does not carry the security labels of this restricted compartment")]
+    NotRestricted,
     /// The room is written by the server alone.
     #[error("this room is a projection that only the server writes")]
     Projection,
@@ -32,25 +42,61 @@ impl CompartmentError {
         match self {
             Self::WrongPatient => "wrong-patient",
             Self::BelongsToPatient => "belongs-to-patient",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Restricted => "restricted",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::NotRestricted => "not-restricted",
             Self::Projection => "projection",
             Self::Name(_) => "bad-id",
         }
     }
 }
 
-/// The room that takes this resource: its patient's, or `facility:directory`.
+/// The room that takes this resource: its patient's, the restricted compartment of that for its
+/// security labels, or `facility:directory`.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn room_of(resource: &Value) -> Result<RoomName, CompartmentError> {
     let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
     let Some(object) = resource.as_object() else { return Ok(RoomName::directory()) };
     let patients = patients_of(text("resourceType"), text("id"), object);
     match patients.first() {
-        Some(patient) if patients.len() == 1 => Ok(RoomName::patient(patient)?),
+        Some(patient) if patients.len() == 1 => {
+            let chart = RoomName::patient(patient)?;
+            let labels = labels::of(text("resourceType"), object);
+            if labels.is_empty() { Ok(chart) } else { Ok(chart.compartment(&labels.join("."))?) }
+        }
         _ => Ok(RoomName::directory()),
     }
 }
 
-/// Whether a room takes this resource.
+/// Whether a room takes this resource, of which all is given.
 pub(crate) fn check(
+    room: &RoomName,
+    resource_type: &str,
+    id: &str,
+    resource: &Map<String, Value>,
+) -> Result<(), CompartmentError> {
+    #[cfg(not(target_arch = "wasm32"))]
+    labels::check(room, resource_type, resource)?;
+    check_patient(room, resource_type, id, resource)
+}
+
+/// Whether a room takes a resource of which a change writes these elements.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn check_written(
+    room: &RoomName,
+    (resource_type, id): (&str, &str),
+    written: &Map<String, Value>,
+    is_new: bool,
+) -> Result<(), CompartmentError> {
+    if is_new || written.contains_key(labels::ELEMENT) {
+        labels::check(room, resource_type, written)?;
+    }
+    check_patient(room, resource_type, id, written)
+}
+
+/// Whether a room takes resources of the patients that this one is about.
+fn check_patient(
     room: &RoomName,
     resource_type: &str,
     id: &str,
@@ -73,8 +119,13 @@ pub fn patient_path(resource_type: &str) -> Option<&'static str> {
     patient_element(resource_type).or_else(|| patient_list_element(resource_type))
 }
 
-/// Whether an element can say whose resource it is.
-pub(crate) fn names_patient(resource_type: &str, element: &str) -> bool {
+/// Whether an element can say whose resource it is, and on a server also whether it can say how it is
+/// protected: by its labels, or as a signed note.
+pub(crate) fn says_where(resource_type: &str, element: &str) -> bool {
+    #[cfg(not(target_arch = "wasm32"))]
+    if element == labels::ELEMENT || notes::status_element(resource_type) == Some(element) {
+        return true;
+    }
     patient_element(resource_type) == Some(element)
         || patient_list_element(resource_type) == Some(element)
 }

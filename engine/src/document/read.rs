@@ -184,6 +184,13 @@ impl Document {
             .unwrap_or_default()
     }
 
+    /// Whether there is a resource, deleted or not.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn has_resource(&self, resource_type: &str, id: &str) -> bool {
+        let collection = genesis::collection(resource_type);
+        collection.is_some_and(|of| self.doc.get(of, id).is_ok_and(|found| found.is_some()))
+    }
+
     /// The ids of one type, deleted ones included.
     pub(crate) fn ids(&self, resource_type: &str) -> Vec<String> {
         genesis::collection(resource_type)

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::{Automerge, ChangeHash, ScalarValue, transaction::CommitOptions};
 use serde_json::{Map, Value};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::notes;
 use super::{
     codec::{self, DELETED, Element, SOURCE, Stored},
     command::{Command, CommandError},
@@ -64,6 +66,26 @@ impl Place<'_> {
         resource: &Map<String, Value>,
     ) -> Result<(), CompartmentError> {
         if self.own { Ok(()) } else { compartment::check(self.room, resource_type, id, resource) }
+    }
+
+    /// Whether elements of a resource may be written, as far as it is a signed note. A browser's edit of
+    /// one is refused by the server.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn check_note<'a>(
+        &self,
+        resource_type: &str,
+        before: &Map<String, Value>,
+        written: impl Iterator<Item = &'a String>,
+        after: Option<&Map<String, Value>>,
+    ) -> Result<(), CommandError> {
+        let Some(element) = notes::status_element(resource_type).filter(|_| !self.own) else {
+            return Ok(());
+        };
+        let status = after.and_then(|after| after.get(element)?.as_str());
+        match notes::may_write(resource_type, before, written, status) {
+            true => Ok(()),
+            false => Err(CommandError::Signed),
+        }
     }
 }
 
@@ -133,10 +155,10 @@ fn plan(
             vec![patch(doc, order, place, resource_type, id, elements)?]
         }
         Command::Delete { resource_type, id } => {
-            vec![set_deleted(doc, order, resource_type, id, true)?]
+            vec![set_deleted(doc, order, place, (resource_type, id), true)?]
         }
         Command::Undelete { resource_type, id } => {
-            vec![set_deleted(doc, order, resource_type, id, false)?]
+            vec![set_deleted(doc, order, place, (resource_type, id), false)?]
         }
     })
 }
@@ -174,6 +196,8 @@ fn put(
         };
         codec::decode_stored(stored) != standing
     });
+    #[cfg(not(target_arch = "wasm32"))]
+    place.check_note(resource_type, &read.elements, wanted.keys(), Some(object))?;
     if read.deleted {
         wanted.insert(DELETED.to_owned(), Stored::Scalar(ScalarValue::Null));
     }
@@ -227,14 +251,16 @@ fn patch(
         let standing = current.get(name).cloned().unwrap_or_default();
         settles.contains(name) || codec::decode_stored(stored) != standing
     });
+    #[cfg(not(target_arch = "wasm32"))]
+    place.check_note(resource_type, &read.elements, wanted.keys(), Some(&resource))?;
     Ok(Plan { resource_type, id: id.to_owned(), create: false, writes: wanted, settles })
 }
 
 fn set_deleted(
     doc: &Automerge,
     order: &LogOrder,
-    resource_type: &str,
-    id: &str,
+    place: &Place<'_>,
+    (resource_type, id): (&str, &str),
     deleted: bool,
 ) -> Result<Plan, CommandError> {
     let (resource_type, id) = identity(Some(resource_type), Some(id))?;
@@ -245,6 +271,12 @@ fn set_deleted(
     if read.deleted != deleted || !settles.is_empty() {
         let value = if deleted { ScalarValue::Boolean(true) } else { ScalarValue::Null };
         writes.insert(DELETED.to_owned(), Stored::Scalar(value));
+    }
+    #[cfg(target_arch = "wasm32")]
+    let _ = place;
+    #[cfg(not(target_arch = "wasm32"))]
+    if deleted {
+        place.check_note(resource_type, &read.elements, writes.keys(), None)?;
     }
     Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles })
 }

@@ -59,6 +59,20 @@ impl Applied {
         Self { to, looks, careful, ..Self::default() }
     }
 
+    /// Whether what the group makes of a resource shows only when it is applied.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn is_read_alone(&self, key: &(String, String)) -> bool {
+        matches!(self.ahead.get(key), Some(None))
+    }
+
+    /// A resource as the group leaves it, or as it was left; `None` where that is not known here.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn seen(&self, key: &(String, String)) -> Option<Option<Arc<serde_json::Value>>> {
+        let ahead = self.ahead.get(key).and_then(Option::as_ref);
+        let look = ahead.or_else(|| self.looks.get(key))?;
+        Some(look.seen.resource.clone())
+    }
+
     /// What the next batch is to know of resources, as long as they are few and small.
     pub fn looks(&mut self) -> Looks {
         let looks = std::mem::take(&mut self.looks);

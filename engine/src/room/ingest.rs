@@ -166,7 +166,7 @@ impl Room {
                 return Verdict::Refused(Refusal::Malformed(reason));
             }
         }
-        match self.inspect(now_ms, change, applied) {
+        match self.inspect(now_ms, peer, change, applied) {
             Ok(checked) => {
                 if self.take(now_ms, peer, checked, applied) {
                     Verdict::Taken
@@ -189,6 +189,7 @@ impl Room {
     fn inspect(
         &mut self,
         now_ms: u64,
+        peer: Peer,
         change: &Change,
         applied: &mut Applied,
     ) -> Result<Checked, Refusal> {
@@ -198,18 +199,20 @@ impl Room {
         let (touched, made) =
             taken.unwrap_or(Err(Refusal::Malformed("its operations cannot be read")))?;
         if self.serves() {
-            for Touched { collection, id, claims, .. } in &touched {
-                document::check_compartment(&self.id.name, collection, id, claims)?;
-            }
             if !self.knows_every_crowd(change, &touched) {
                 return Err(Refusal::TooManyConcurrent);
             }
+            let mut behind = Vec::new();
             if touched.iter().any(|touched| touched.unclear) {
                 if !self.flush_group(now_ms, applied) {
                     return Err(Refusal::NotApplicable);
                 }
-                self.check_on_copy(change, &touched)?;
+                behind = self.check_on_copy(change, &touched)?;
             }
+            #[cfg(target_arch = "wasm32")]
+            let _ = (peer, behind);
+            #[cfg(not(target_arch = "wasm32"))]
+            self.check_permitted(now_ms, peer, change, (&touched, &behind), applied)?;
         }
         Ok(Checked { change: change.clone(), touched, made })
     }
@@ -228,13 +231,19 @@ impl Room {
     }
 
     /// Whether the resources that a change leaves behind belong in this room, tried on a copy:
-    /// foreign clients write references in shapes that only the document can put together.
-    fn check_on_copy(&self, change: &Change, touched: &[Touched]) -> Result<(), Refusal> {
+    /// foreign clients write references in shapes that only the document can put together. Gives these
+    /// resources.
+    fn check_on_copy(
+        &self,
+        change: &Change,
+        touched: &[Touched],
+    ) -> Result<Vec<serde_json::Value>, Refusal> {
         let mut copy = self.document.clone();
         let tried = catch_unwind(AssertUnwindSafe(|| copy.apply(vec![change.clone()]).is_ok()));
         if !tried.unwrap_or(false) || !copy.has(&change.hash()) {
             return Err(Refusal::NotApplicable);
         }
+        let mut behind = Vec::new();
         for Touched { collection, id, .. } in touched.iter().filter(|touched| touched.unclear) {
             // What stands beside the shown value, in a conflict, counts as well.
             let conflicts = copy.resource_conflicts(collection, id, &self.people);
@@ -243,8 +252,9 @@ impl Room {
             for value in values.filter_map(|value| value.as_object().cloned()) {
                 document::check_compartment(&self.id.name, collection, id, &value)?;
             }
+            behind.extend(copy.resource(collection, id));
         }
-        Ok(())
+        Ok(behind)
     }
 }
 

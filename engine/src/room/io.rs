@@ -42,6 +42,15 @@ pub enum Input {
         /// Actor and person.
         actors: Vec<(ActorId, Author)>,
     },
+    /// What somebody who entered the room may do in it from now on (server role); until then that is
+    /// everything.
+    #[cfg(not(target_arch = "wasm32"))]
+    Granted {
+        /// The connection.
+        peer: Peer,
+        /// What they may do.
+        access: Arc<crate::access::Access>,
+    },
     /// An Automerge sync message arrived.
     Received {
         /// From whom.
@@ -151,6 +160,9 @@ pub struct Offer {
     pub chunk: Vec<u8>,
     /// The command that it carries out, for [`Edit::command`].
     pub command: Command,
+    /// What its author may do in the room.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub access: Arc<crate::access::Access>,
 }
 
 /// Decides on an edit from the document as it stands; called again should the batch be tried again.

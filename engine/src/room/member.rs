@@ -1,10 +1,14 @@
 //! One connection in a room: its session, and the changes of its that wait or were refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::Arc;
 
 use automerge::{Change, ChangeHash};
 
 use super::linked::Link;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::access::Access;
 use crate::{Author, CloseReason, change::frame, document::Document, limits, sync::Session};
 
 /// A member of a room.
@@ -14,6 +18,9 @@ pub(super) struct Member {
     pub author: Option<Author>,
     /// Whether changes from it are taken.
     pub may_write: bool,
+    /// What it may do, where that is not everything.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub access: Option<Arc<Access>>,
     /// Whether it understands Chartroom's extension messages.
     pub extensions: bool,
     /// The server that it is, where it is one.
@@ -38,6 +45,8 @@ impl Member {
         Self {
             author,
             may_write,
+            #[cfg(not(target_arch = "wasm32"))]
+            access: None,
             extensions,
             link: None,
             session: Session::default(),
@@ -45,6 +54,12 @@ impl Member {
             orphans: Vec::new(),
             deadlines: BTreeMap::new(),
         }
+    }
+
+    /// With what it may do from now on.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn granted(self, access: Arc<Access>) -> Self {
+        Self { access: Some(access), ..self }
     }
 
     /// What it has where it is another server. The browser module has no such members, and is built

@@ -2,6 +2,8 @@
 //! peer that nobody else sees had sent them, and answered like a command.
 
 use std::collections::BTreeSet;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::Arc;
 
 use super::{
     Room, Work,
@@ -31,7 +33,10 @@ impl Room {
             Ok(change) => change,
             Err(refusal) => return applied.answers.push((ticket, Err(refused(&refusal)))),
         };
-        self.members.insert(OFFERING, Member::new(Some(offer.author.clone()), true, false));
+        let member = Member::new(Some(offer.author.clone()), true, false);
+        #[cfg(not(target_arch = "wasm32"))]
+        let member = member.granted(Arc::clone(&offer.access));
+        self.members.insert(OFFERING, member);
         let verdict = self.consider(now_ms, OFFERING, &change, applied);
         let whole = self.flush_group(now_ms, applied);
         self.members.remove(&OFFERING);

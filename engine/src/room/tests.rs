@@ -10,6 +10,7 @@ mod crowd;
 mod first_sync;
 mod harm;
 mod linked;
+mod permit;
 mod server_writes;
 mod stock;
 mod world;

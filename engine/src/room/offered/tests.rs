@@ -2,8 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    ActorId, Author, Command, Document, Input, Role, RoomConfig, RoomId, document::Versions,
-    mint_actor,
+    ActorId, Author, Command, Document, Input, Role, RoomConfig, RoomId, access::Access,
+    document::Versions, mint_actor,
 };
 
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -57,7 +57,8 @@ fn offer(room: &Room, actor: ActorId, command: Command) -> Input {
     let base = versions.of("Flag", "f")[0];
     let chunk = room.document().change_behind(&base, actor, &command, NOW_MS).unwrap().unwrap();
     let author = Author::new("alice", "Alice");
-    Input::Offered { ticket: 2, offer: Offer { author, chunk, command } }
+    let access = Arc::new(Access::everything());
+    Input::Offered { ticket: 2, offer: Offer { author, chunk, command, access } }
 }
 
 #[test]
@@ -95,8 +96,12 @@ fn an_offer_with_somebody_elses_actor_is_refused() {
     written(&mut room, flag("active", "falls"));
     let input = offer(&room, room.document().actor().clone(), flag("inactive", "falls"));
     assert!(answer(&mut room, input).0.is_err());
-    let garbage =
-        Offer { author: Author::new("a", "A"), chunk: vec![1, 2, 3], command: flag("x", "y") };
+    let garbage = Offer {
+        author: Author::new("a", "A"),
+        chunk: vec![1, 2, 3],
+        command: flag("x", "y"),
+        access: Arc::new(Access::everything()),
+    };
     let (result, _) = answer(&mut room, Input::Offered { ticket: 3, offer: garbage });
     assert_eq!(result.unwrap_err().code(), "malformed");
 }

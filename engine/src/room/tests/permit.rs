@@ -1,0 +1,295 @@
+use automerge::sync::{ChunkList, Message, MessageVersion};
+use serde_json::Map;
+
+use super::{world::*, *};
+use crate::{
+    Command, Plan,
+    access::{Access, Context, Person, Policy, Role as Rights, Standing},
+    signing::Signing,
+};
+
+const CHART: &str = "patient:1";
+
+/// What somebody may do whose sign-in has these scopes, and whose role opens every chart.
+fn access(scopes: &str) -> Arc<Access> {
+    let mut person = Person::unlimited(Author::new("p", "P"));
+    person.scopes = Person::scopes(scopes);
+    assert!(person.scopes.iter().all(|scope| scope.context == Context::User));
+    let writes = vec!["patient:*".parse().unwrap()];
+    let everybody = Rights { writes, ..Rights::default() };
+    let policy = Policy { roles: [("*".to_owned(), everybody)].into(), open: false };
+    let (room, standing) = (CHART.parse().unwrap(), Standing::default());
+    Arc::new(policy.decide(&person, &room, standing, standing, NOW).unwrap())
+}
+
+fn grant(world: &mut World, person: u8, scopes: &str) {
+    let (peer, access) = (Peer(u64::from(person)), access(scopes));
+    world.server.handle(NOW, Input::Granted { peer, access });
+}
+
+fn put(resource: Value) -> Command {
+    Command::Put { resource }
+}
+
+fn condition(text: &str) -> Command {
+    put(json!({
+        "resourceType": "Condition", "id": "c", "code": { "text": text },
+        "subject": { "reference": "Patient/1" },
+    }))
+}
+
+fn note(status: &str, text: &str) -> Value {
+    json!({
+        "resourceType": "DocumentReference", "id": "n", "status": "current", "docStatus": status,
+        "description": text, "subject": { "reference": "Patient/1" },
+    })
+}
+
+fn delete(resource_type: &str, id: &str) -> Command {
+    Command::Delete { resource_type: resource_type.to_owned(), id: id.to_owned() }
+}
+
+fn codes(world: &World) -> Vec<&'static str> {
+    world.refused.iter().map(|(_, refusal)| refusal.code()).collect()
+}
+
+fn served(world: &mut World, plan: Plan) -> Result<Edit, CommandError> {
+    let author = Some(Author::new("p1", "Somebody"));
+    world.server.handle(NOW, Input::Planned { ticket: 9, author, plan });
+    world.server.advance(NOW);
+    let mut answer = None;
+    while let Some(output) = world.server.poll_output() {
+        match output {
+            Output::Persist(batch) => {
+                world.server.handle(NOW, Input::Persisted { through: batch.number });
+            }
+            Output::Answered { result, .. } => answer = Some(result),
+            _ => {}
+        }
+    }
+    answer.unwrap()
+}
+
+#[test]
+fn a_scope_limits_what_is_done_to_which_type() {
+    for (scopes, edit, code) in [
+        ("user/*.rs user/Condition.cu", condition("Gout"), None),
+        ("user/*.rs user/Condition.c", condition("Gout"), Some("scope-missing")),
+        ("user/*.rs user/Condition.cu", delete("Condition", "c"), Some("scope-missing")),
+        ("user/*.rs user/Condition.d", delete("Condition", "c"), None),
+        ("user/*.rs", condition("Gout"), Some("read-only")),
+        ("user/*.rs user/Flag.cud", condition("Gout"), Some("scope-missing")),
+    ] {
+        let mut world = World::with(CHART, &[1, 2]);
+        world.edit(2, condition("Asthma"));
+        world.settle();
+        grant(&mut world, 1, scopes);
+        world.edit(1, edit.clone());
+        world.settle();
+        assert_eq!(codes(&world), Vec::from_iter(code), "{scopes}: {edit:?}");
+        world.converged();
+    }
+}
+
+#[test]
+fn of_a_refused_change_nothing_is_taken_and_others_go_on() {
+    let mut world = World::with(CHART, &[1, 2]);
+    grant(&mut world, 1, "user/*.rs user/Condition.cud");
+    // A change that is allowed in one half.
+    let flag = put(json!({
+        "resourceType": "Flag", "id": "f", "status": "active",
+        "subject": { "reference": "Patient/1" },
+    }));
+    world.edit(1, Command::Batch { commands: vec![condition("Asthma"), flag] });
+    world.settle();
+    assert_eq!(codes(&world), ["scope-missing"]);
+    assert!(world.server.document().resources().is_empty());
+    world.edit(1, condition("Gout"));
+    world.settle();
+    assert_eq!(world.converged()["entry"][0]["resource"]["code"]["text"], "Gout");
+}
+
+#[test]
+fn a_signed_note_is_amended_and_nothing_else() {
+    for (edit, code) in [
+        (put(note("final", "other words")), Some("signed")),
+        (put(note("preliminary", "words")), Some("signed")),
+        (delete("DocumentReference", "n"), Some("signed")),
+        (put(note("amended", "other words")), None),
+        (put(note("entered-in-error", "words")), None),
+    ] {
+        let mut world = World::with(CHART, &[1, 2]);
+        world.edit(2, put(note("final", "words")));
+        world.settle();
+        force(&mut world, &edit);
+        assert_eq!(codes(&world), Vec::from_iter(code), "{edit:?}");
+        let mut world = World::with(CHART, &[1, 2]);
+        world.edit(2, put(note("final", "words")));
+        world.settle();
+        let plan = Plan(Arc::new(move |_| Ok(edit.clone().into())));
+        let answer = served(&mut world, plan);
+        assert_eq!(answer.err().map(|error| error.code()), code);
+    }
+}
+
+#[test]
+fn an_edit_made_before_the_signature_was_seen_is_given_back() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    world.leave(1);
+    world.edit(1, put(note("preliminary", "late words")));
+    world.edit(2, put(note("final", "words")));
+    world.settle();
+    world.join(1);
+    world.settle();
+    assert_eq!(codes(&world), ["signed"]);
+    assert_eq!(world.converged()["entry"][0]["resource"]["description"], "words");
+}
+
+#[test]
+fn an_amendment_that_did_not_see_the_signed_text_is_none() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("final", "words")));
+    world.settle();
+    world.leave(1);
+    world.edit(1, put(note("amended", "my words")));
+    world.edit(2, put(note("amended", "their words")));
+    world.settle();
+    world.join(1);
+    world.settle();
+    assert_eq!(codes(&world), ["signed"]);
+    assert_eq!(world.converged()["entry"][0]["resource"]["description"], "their words");
+}
+
+#[test]
+fn a_signature_under_words_that_its_signer_did_not_see_fails() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    world.leave(1);
+    world.edit(1, put(note("final", "words")));
+    world.edit(2, put(note("preliminary", "other words")));
+    world.settle();
+    world.join(1);
+    world.settle();
+    assert_eq!(codes(&world), ["changed-since-viewed"]);
+    let note = world.converged()["entry"][0]["resource"].clone();
+    assert_eq!(
+        (&note["docStatus"], &note["description"]),
+        (&json!("preliminary"), &json!("other words"))
+    );
+}
+
+#[test]
+fn a_signature_elsewhere_in_the_chart_is_no_obstacle() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    world.leave(1);
+    world.edit(1, put(note("final", "words")));
+    world.edit(2, condition("Asthma"));
+    world.settle();
+    world.join(1);
+    world.settle();
+    assert!(codes(&world).is_empty());
+    world.converged();
+}
+
+#[test]
+fn a_sign_command_signs_what_was_seen() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    let heads = world.server.document().heads();
+    let sign = |id: &str, resource_type: &str, heads: &[ChangeHash]| {
+        let (resource_type, id, heads) = (resource_type.to_owned(), id.to_owned(), heads.to_vec());
+        Signing { resource_type, id, heads }.plan()
+    };
+    let code = |answer: Result<Edit, CommandError>| answer.map(drop).map_err(|e| e.code());
+    world.edit(2, put(note("preliminary", "other words")));
+    world.settle();
+    let stale = served(&mut world, sign("n", "DocumentReference", &heads));
+    assert_eq!(code(stale), Err("changed-since-viewed"));
+    assert_eq!(
+        code(served(&mut world, sign("n", "DocumentReference", &[]))),
+        Err("changed-since-viewed")
+    );
+    assert_eq!(code(served(&mut world, sign("x", "DocumentReference", &heads))), Err("not-found"));
+    assert_eq!(code(served(&mut world, sign("n", "Condition", &heads))), Err("not-a-note"));
+    let heads = world.server.document().heads();
+    world.edit(2, condition("Asthma"));
+    world.settle();
+    assert_eq!(code(served(&mut world, sign("n", "DocumentReference", &heads))), Ok(()));
+    assert_eq!(code(served(&mut world, sign("n", "DocumentReference", &heads))), Err("signed"));
+}
+
+fn labelled(codes: &[&str]) -> Command {
+    let security: Vec<Value> = codes.iter().map(|code| json!({ "code": code })).collect();
+    put(json!({
+        "resourceType": "Condition", "id": "c", "meta": { "security": security },
+        "subject": { "reference": "Patient/1" },
+    }))
+}
+
+#[test]
+fn a_label_decides_about_the_room() {
+    for (room, codes_of, refused) in [
+        (CHART, &["PSY"][..], true),
+        (CHART, &["N"], false),
+        ("patient:1~PSY", &["PSY", "N"], false),
+        ("patient:1~PSY", &[], true),
+        ("patient:1~PSY", &["HIV"], true),
+        ("patient:1~PSY", &["HIV", "PSY"], true),
+        ("patient:1~HIV.PSY", &["PSY", "HIV"], false),
+    ] {
+        let mut world = World::with(room, &[1]);
+        force(&mut world, &labelled(codes_of));
+        assert_eq!(!world.refused.is_empty(), refused, "{room} {codes_of:?}");
+        let Command::Put { resource } = labelled(codes_of) else { panic!() };
+        assert_eq!(crate::document::room_of(&resource).unwrap().as_str() == room, !refused);
+        let mut world = World::with(room, &[1]);
+        let answer = served(&mut world, Plan(Arc::new(move |_| Ok(put(resource.clone()).into()))));
+        assert_eq!(answer.is_err(), refused, "{room} {codes_of:?}");
+    }
+}
+
+/// Has the first client offer an edit that no client of ours would make.
+fn force(world: &mut World, command: &Command) {
+    let mut copy = world.server.document().clone();
+    let seed = 50 + u8::try_from(world.refused.len() + world.log.len()).unwrap();
+    copy.set_actor(crate::mint_actor(NOW, [seed; 8]));
+    let writer = crate::document::Writer::Server { import: false };
+    let change = copy.command(command, writer, NOW).unwrap().unwrap();
+    offer(world, change.raw_bytes().to_vec());
+}
+
+/// A message of the first client with one change in it.
+fn offer(world: &mut World, chunk: Vec<u8>) {
+    let (changes, need, have, flags) = (ChunkList::from(vec![chunk]), Vec::new(), Vec::new(), None);
+    let (heads, version) = (Vec::new(), MessageVersion::V1);
+    let message = Message { heads, need, have, changes, flags, version };
+    let input = Input::Received { peer: Peer(1), message: message.encode() };
+    world.server.handle(NOW, input);
+    world.settle();
+}
+
+#[test]
+fn a_label_is_not_taken_away_in_its_compartment() {
+    let room = "patient:1~PSY";
+    let mut world = World::with(room, &[1]);
+    served(&mut world, Plan(Arc::new(|_| Ok(labelled(&["PSY"]).into())))).unwrap();
+    world.settle();
+    for meta in [Value::Null, json!({ "security": [{ "code": "HIV" }] })] {
+        let elements = Map::from_iter([("meta".to_owned(), meta)]);
+        let (resource_type, id) = ("Condition".to_owned(), "c".to_owned());
+        force(&mut world, &Command::Patch { resource_type, id, elements });
+        assert_eq!(codes(&world).last(), Some(&"not-restricted"));
+    }
+    let elements = Map::from_iter([("recordedDate".to_owned(), json!("2024-01-01"))]);
+    let (resource_type, id) = ("Condition".to_owned(), "c".to_owned());
+    world.edit(1, Command::Patch { resource_type, id, elements });
+    world.settle();
+    assert_eq!(codes(&world).len(), 2, "what is not about labels is taken");
+    world.converged();
+}

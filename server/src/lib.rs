@@ -22,6 +22,7 @@ pub mod retention;
 mod router;
 mod serve;
 mod shutdown;
+pub mod sign_in;
 pub mod storage;
 pub mod webhooks;
 pub mod wire;

@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use pattern::RoomPattern;
 pub use scope::{Context, Right, Scope};
 
-use crate::{Author, Command, Document, RoomName, document::RESOURCE_TYPES};
+use crate::{Author, Command, Document, Event, RoomName, document::RESOURCE_TYPES};
 
 /// The role that everybody has who is signed in.
 pub const EVERYBODY: &str = "*";
@@ -42,6 +42,11 @@ impl Person {
     pub fn unlimited(author: Author) -> Self {
         let scopes = vec![Scope::everything(Context::User)];
         Self { author, roles: BTreeSet::new(), scopes, patient: None }
+    }
+
+    /// Whether a scope allows something of some resources of a type, in whatever room.
+    pub fn may_ever(&self, right: Right, resource_type: &str) -> bool {
+        self.scopes.iter().any(|scope| scope.covers(right, resource_type))
     }
 
     /// Reads the scopes of a sign-in, separated by spaces.
@@ -248,6 +253,12 @@ impl Access {
     /// Whether some resources of a type may be.
     pub fn may_allow(&self, right: Right, resource_type: &str) -> bool {
         self.scopes.iter().any(|scope| scope.covers(right, resource_type))
+    }
+
+    /// Whether an event may be heard: as its resource may be read. A deleted one shows nothing by which
+    /// a narrow scope could tell.
+    pub fn hears(&self, event: &Event) -> bool {
+        self.allows(Right::Read, &event.resource_type, &event.resource)
     }
 
     /// Whether everything in the room may be read, so that the room itself may be given.

@@ -53,6 +53,8 @@ pub(crate) use follow::{Look, Put, Seen};
 pub use genesis::{SCHEMA, TEXTS};
 pub(crate) use genesis::{collection_name, genesis_actor};
 pub use history::{Account, Note, People};
+#[cfg(not(target_arch = "wasm32"))]
+pub use labels::is_label;
 use log_order::LogOrder;
 pub(crate) use read::stub;
 pub use refound::RefoundError;

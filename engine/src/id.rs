@@ -59,6 +59,12 @@ impl RoomName {
         Self("pharmacy:queue".to_owned())
     }
 
+    /// A room that nobody enters, for what belongs to none.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn nowhere() -> Self {
+        Self("none:none".to_owned())
+    }
+
     /// Whether this is a patient's chart, and no restricted compartment of it.
     pub fn is_chart(&self) -> bool {
         self.kind() == "patient" && !self.key().contains('~')

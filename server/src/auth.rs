@@ -1,31 +1,58 @@
 //! Who asks: the [`Caller`] through which handlers reach rooms.
 //!
-//! This version has one sign-in mode, none: whoever reaches the loopback address may read and write
-//! everything and names the person it acts for. What keeps that to this machine is that the server
-//! binds loopback only ([`crate::config`]), and that [`loopback_only`] refuses what a page of some
-//! other site makes a browser on this machine send.
+//! With sign-in a caller is whom a verified token names, and may do what the operator's roles, the
+//! room's members and the token's scopes allow; the engine decides ([`chartroom_engine::access`]), and
+//! every door asks it here. A room that a caller is not to know of is answered as one that does not
+//! exist.
+//!
+//! Without sign-in whoever reaches the loopback address may read and write everything and names the
+//! person it acts for. What keeps that to this machine is that the server binds loopback only
+//! ([`crate::config`]), and that [`loopback_only`] refuses what a page of some other site makes a
+//! browser on this machine send.
 
-use std::{net::IpAddr, sync::Arc};
+mod gate;
+pub(crate) mod pass;
+pub(crate) mod roles;
+pub(crate) mod standing;
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{ConnectInfo, FromRequestParts, Request, State},
     http::{
         HeaderMap,
-        header::{HOST, ORIGIN},
+        header::{AUTHORIZATION, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
         request::Parts,
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{Author, RoomId, RoomName, document::People, limits::PERSON_BYTES_MAX};
-
-use crate::{
-    error::ApiError,
-    hub::{Follower, Hub, RoomHandle},
+use chartroom_engine::{
+    Author, RoomId, RoomName,
+    access::{Ability, Access, Denial, Level, Person, Right, Standing},
+    document::People,
+    limits::PERSON_BYTES_MAX,
 };
 
-/// The header that names the person, `id;name`, UTF-8.
+use percent_encoding::percent_decode_str;
+
+use crate::{
+    clock,
+    error::ApiError,
+    hub::{Follower, Hub, RoomError, RoomHandle},
+};
+pub use gate::{AccessConfig, SignedIn};
+pub(crate) use gate::{Gate, Revoked};
+pub use roles::{Roles, read_roles};
+
+/// The header that names the person, `id;name`, UTF-8, where there is no sign-in.
 const PERSON_HEADER: &str = "x-chartroom-person";
+/// How a token is named where a browser can set no header.
+pub(crate) const PROTOCOL_BEARER: &str = "bearer.";
 
 /// Who a client is that names nobody.
 pub fn anonymous() -> Author {
@@ -35,7 +62,9 @@ pub fn anonymous() -> Author {
 /// Somebody who asks, and what they may reach.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    author: Author,
+    signed: SignedIn,
+    /// From where.
+    from: Option<SocketAddr>,
     hub: HubRef,
 }
 
@@ -50,50 +79,157 @@ impl std::fmt::Debug for HubRef {
 }
 
 impl Caller {
-    /// In whose name the caller writes.
-    pub fn author(&self) -> &Author {
-        &self.author
+    /// Somebody who came in.
+    pub(crate) fn new(hub: Arc<Hub>, signed: SignedIn, from: Option<SocketAddr>) -> Self {
+        Self { signed, from, hub: HubRef(hub) }
     }
 
-    /// All rooms that the caller may see.
+    /// Somebody who has not signed in and may do nothing, where there is sign-in.
+    pub(crate) fn nobody(hub: &HubRef) -> Self {
+        let mut signed = SignedIn::claimed(anonymous());
+        if hub.0.gate().signs_in() {
+            let (author, scopes) = (anonymous(), Vec::new());
+            let (roles, patient) = (BTreeSet::new(), None);
+            signed.person = Arc::new(Person { author, roles, scopes, patient });
+        }
+        Self { signed, from: None, hub: hub.clone() }
+    }
+
+    /// In whose name the caller writes.
+    pub fn author(&self) -> &Author {
+        &self.signed.person.author
+    }
+
+    /// How the caller came in.
+    pub fn signed(&self) -> &SignedIn {
+        &self.signed
+    }
+
+    /// All rooms, whether or not the caller may see them.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub.0
     }
 
-    /// A room that something was written to, or that every facility has.
-    pub async fn room(&self, name: &str) -> Result<Arc<RoomHandle>, ApiError> {
-        Ok(self.hub().open_latest(&self.known_name(name).await?).await?)
+    /// What the caller may do in a room; `None` where they are not to know of it.
+    pub async fn may_enter(&self, room: &RoomName) -> Result<Option<Access>, RoomError> {
+        self.hub().access(&self.signed.person, room).await
     }
 
-    /// An epoch of a room, the latest unless another is asked for.
+    /// The same; where that is nothing, the room does not exist.
+    pub async fn access(&self, room: &RoomName) -> Result<Access, ApiError> {
+        self.may_enter(room).await?.ok_or(ApiError::RoomNotFound)
+    }
+
+    /// Whether the caller may know of a room and who is in it; `named` has the rooms to which they stand
+    /// in some way by name.
+    pub async fn may_know(
+        &self,
+        room: &RoomName,
+        named: &BTreeSet<RoomName>,
+    ) -> Result<bool, ApiError> {
+        let (person, gate) = (&self.signed.person, self.hub().gate());
+        let is_named = named.contains(room) || room.chart().is_some_and(|of| named.contains(&of));
+        let access = match is_named {
+            true => self.hub().access(person, room).await?,
+            // Most rooms of a list are others'; their standings need not be looked up.
+            false => {
+                let (own, chart, now_ms) =
+                    (Standing::default(), Standing::default(), clock::now_ms());
+                gate.policy().decide(person, room, own, chart, now_ms)
+            }
+        };
+        Ok(access.is_some_and(|access| access.may_allow(Right::Search, "Patient")))
+    }
+
+    /// The same, where the caller may read everything in the room.
+    pub async fn whole(&self, room: &RoomName) -> Result<Access, ApiError> {
+        let access = self.access(room).await?;
+        access.check_whole()?;
+        Ok(access)
+    }
+
+    /// The same of a room that is written to.
+    pub async fn writing(&self, room: &RoomName) -> Result<Access, ApiError> {
+        let access = self.access(room).await?;
+        if access.writes() { Ok(access) } else { Err(Denial::ReadOnly.into()) }
+    }
+
+    /// Refuses what no scope of the caller's sign-in allows in any room.
+    pub fn check_ever(&self, right: Right, resource_type: &str) -> Result<(), ApiError> {
+        let open = self.hub().gate().policy().open;
+        match open || self.signed.person.may_ever(right, resource_type) {
+            true => Ok(()),
+            false => Err(Denial::Scope(right).into()),
+        }
+    }
+
+    /// Refuses a caller whose roles do not say that they may.
+    pub fn check(&self, ability: Ability) -> Result<(), ApiError> {
+        match self.hub().gate().policy().may(&self.signed.person, ability) {
+            true => Ok(()),
+            false => Err(ApiError::Forbidden(ability)),
+        }
+    }
+
+    /// A room that something was written to, or that every facility has, for one who may read
+    /// everything in it.
+    pub async fn room(&self, name: &str) -> Result<Arc<RoomHandle>, ApiError> {
+        let name = parse_name(name)?;
+        self.whole(&name).await?;
+        self.is_there(&name).await?;
+        Ok(self.hub().open_latest(&name).await?)
+    }
+
+    /// An epoch of a room, the latest unless another is asked for; the others are the auditors'.
     pub async fn epoch(&self, name: &str, epoch: Option<u32>) -> Result<Arc<RoomHandle>, ApiError> {
         let Some(epoch) = epoch else { return self.room(name).await };
         let id = RoomId { name: parse_name(name)?, epoch };
+        self.whole(&id.name).await?;
         let known = self.hub().epochs(&id.name).await?;
+        if known.iter().any(|known| known.id == id && known.sealed) {
+            self.check(Ability::Audit)?;
+        }
         if !known.iter().any(|known| known.id == id) {
             return Err(ApiError::RoomNotFound);
         }
         Ok(self.hub().open(&id)?)
     }
 
-    /// A room, whether or not anything was written to it.
-    pub async fn room_or_new(&self, name: &str) -> Result<Arc<RoomHandle>, ApiError> {
-        Ok(self.hub().open_latest(&parse_name(name)?).await?)
-    }
-
-    /// Follows the events of a room that [`room`](Self::room) would give.
-    pub async fn follow(&self, name: &str, after: Option<u64>) -> Result<Follower, ApiError> {
-        let name = self.known_name(name).await?;
-        Ok(self.hub().follow(&name, after).await?)
-    }
-
-    /// The name of a room that the caller may see.
-    pub async fn known_name(&self, name: &str) -> Result<RoomName, ApiError> {
+    /// Follows the events of a room, and what of them the caller may hear.
+    pub async fn follow(
+        &self,
+        name: &str,
+        after: Option<u64>,
+    ) -> Result<(Follower, Access), ApiError> {
         let name = parse_name(name)?;
-        if !name.is_facility() && self.hub().stored(&name).await?.is_none() {
+        let access = self.access(&name).await?;
+        self.is_there(&name).await?;
+        Ok((self.hub().follow(&name, after).await?, access))
+    }
+
+    /// Refuses a room of which the caller's roles do not open the labels: broken glass stands for
+    /// membership of the chart, and for nothing else; and one that is not there.
+    pub async fn is_breakable(&self, name: &RoomName) -> Result<(), ApiError> {
+        if name.patient_id().is_none() {
             return Err(ApiError::RoomNotFound);
         }
-        Ok(name)
+        if !name.labels().is_empty() {
+            let (own, now_ms) = (Standing::default(), clock::now_ms());
+            let chart = Standing { member: Some(Level::Write), ..own };
+            let policy = self.hub().gate().policy();
+            if policy.decide(&self.signed.person, name, own, chart, now_ms).is_none() {
+                return Err(ApiError::RoomNotFound);
+            }
+        }
+        self.is_there(name).await
+    }
+
+    /// Refuses a room that nothing was ever written to, but for those that every facility has.
+    pub async fn is_there(&self, name: &RoomName) -> Result<(), ApiError> {
+        match name.is_facility() || self.hub().stored(name).await?.is_some() {
+            true => Ok(()),
+            false => Err(ApiError::RoomNotFound),
+        }
     }
 }
 
@@ -101,29 +237,102 @@ impl FromRequestParts<HubRef> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, hub: &HubRef) -> Result<Self, ApiError> {
-        Ok(Self { author: person(&parts.headers)?, hub: hub.clone() })
+        let entrant = Entrant::of(parts, hub);
+        let signed = match hub.0.gate().signs_in() {
+            true => hub.0.gate().sign_in(entrant.token.as_deref()).await?,
+            false => SignedIn::claimed(person(&parts.headers)?),
+        };
+        Ok(Self { signed, from: entrant.from, hub: hub.clone() })
     }
+}
+
+/// Somebody at the door of a socket, who says later who they are.
+pub(crate) struct Entrant {
+    pub hub: Arc<Hub>,
+    /// What it brought, in whatever way a socket can.
+    pub token: Option<String>,
+    pub from: Option<SocketAddr>,
+    /// Whom it claims to be, where there is no sign-in.
+    pub claimed: Option<Author>,
+}
+
+impl Entrant {
+    fn of(parts: &Parts, hub: &HubRef) -> Self {
+        let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0);
+        let claimed = person(&parts.headers).ok();
+        Self { hub: Arc::clone(&hub.0), token: token(parts), from, claimed }
+    }
+}
+
+impl FromRequestParts<HubRef> for Entrant {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &HubRef) -> Result<Self, ApiError> {
+        if !hub.0.gate().signs_in() {
+            person(&parts.headers)?;
+        }
+        Ok(Self::of(parts, hub))
+    }
+}
+
+/// Who runs the server.
+pub(crate) struct Operator(pub Caller);
+
+impl FromRequestParts<HubRef> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &HubRef) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, hub).await?;
+        caller.check(Ability::Operate)?;
+        Ok(Self(caller))
+    }
+}
+
+/// The token of a request: in its header, or, since a browser can set none for sockets and event
+/// streams, in the query or as a subprotocol `bearer.<token>`.
+fn token(parts: &Parts) -> Option<String> {
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(token) = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")) {
+        return Some(token.to_owned());
+    }
+    if let Some(protocols) = text(SEC_WEBSOCKET_PROTOCOL) {
+        let bearer = protocols.split(',').find_map(|p| p.trim().strip_prefix(PROTOCOL_BEARER));
+        if let Some(token) = bearer {
+            return Some(token.to_owned());
+        }
+    }
+    let path = parts.uri.path();
+    let takes_query = path.ends_with("/ws") || path.ends_with("/sync") || path.ends_with("/events");
+    let query = parts.uri.query().filter(|_| takes_query).unwrap_or_default();
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("token="))?;
+    percent_decode_str(value).decode_utf8().ok().map(String::from)
 }
 
 /// Refuses requests that a page of another site makes a browser on this machine send.
 ///
 /// A browser lets any page open a WebSocket to loopback, and a name that its owner points at
-/// 127.0.0.1 passes for the same origin; the headers tell both.
-pub(crate) async fn loopback_only(request: Request, next: Next) -> Response {
+/// 127.0.0.1 passes for the same origin; the headers tell both. With sign-in nothing depends on
+/// who is near, and nobody is refused here.
+pub(crate) async fn loopback_only(
+    State(hub): State<HubRef>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let host_ok = headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback));
     let origin_ok = headers.get(ORIGIN).is_none_or(|origin| {
         let authority = origin.to_str().ok().and_then(|text| text.split_once("://"));
         authority.is_some_and(|(_, authority)| is_loopback(authority))
     });
-    if host_ok && origin_ok {
+    if hub.0.gate().signs_in() || (host_ok && origin_ok) {
         next.run(request).await
     } else {
         ApiError::ForeignOrigin.into_response()
     }
 }
 
-fn parse_name(name: &str) -> Result<RoomName, ApiError> {
+/// A room's name, as an address has it.
+pub(crate) fn parse_name(name: &str) -> Result<RoomName, ApiError> {
     name.parse().map_err(ApiError::RoomName)
 }
 

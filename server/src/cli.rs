@@ -62,7 +62,8 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
-    refuse_exposed(listen)?;
+    let signs_in = config.sign_in.is_some();
+    refuse_exposed(listen, signs_in)?;
     runtime()?.block_on(async {
         let listener = TcpListener::bind(listen)
             .await
@@ -73,7 +74,13 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
         let shutdown = Shutdown::listen()?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "chartroom listens on http://{address}")?;
-        writeln!(out, "no sign-in is configured, so it answers this machine only")?;
+        if !signs_in {
+            writeln!(
+                out,
+                "no sign-in is configured: it answers this machine only, and whoever is on it may \
+                 read and change every chart"
+            )?;
+        }
         drop(out);
         run_with_storage(config, Arc::new(storage), listener, shutdown.requested()).await?;
         Ok(ExitCode::SUCCESS)

@@ -6,14 +6,17 @@ use anyhow::Context;
 use chartroom_engine::{RoomSize, Rules, event::CriticalTable, limits};
 use clap::{Args, Parser, Subcommand};
 
+use chartroom_engine::access::RoomPattern;
+
 use crate::{
+    auth::{Roles, read_roles},
     facility::FacilityConfig,
     fhir::{FhirConfig, Validation},
     hub::HubConfig,
     limits::Limits,
-    patterns::RoomPattern,
     peers::config::{Servers, read_servers},
     retention::Retention,
+    sign_in::{SignInConfig, read_sign_in},
     webhooks::{Target, read_targets},
 };
 
@@ -202,6 +205,13 @@ pub struct ServeOptions {
     /// Name of this server among others
     #[arg(long, env = "CHARTROOM_SERVER_NAME", value_name = "NAME")]
     pub server_name: Option<String>,
+    /// Whose tokens are taken as sign-ins (docs/operations.md); without it there is no sign-in, and
+    /// everybody on this machine may do everything
+    #[arg(long, env = "CHARTROOM_SIGN_IN", value_name = "FILE", requires = "roles")]
+    pub sign_in: Option<PathBuf>,
+    /// What each role may do (docs/operations.md)
+    #[arg(long, env = "CHARTROOM_ROLES", value_name = "FILE", requires = "sign_in")]
+    pub roles: Option<PathBuf>,
     /// Refuse FHIR updates that do not say which version they go on
     #[arg(long, env = "CHARTROOM_FHIR_VERSIONS_REQUIRED")]
     pub fhir_versions_required: bool,
@@ -253,7 +263,10 @@ impl ServeOptions {
                 false => Validation::Refuse,
             },
         };
-        Ok(ServerConfig { data, web: self.web, hub, retention, facility, webhooks, fhir })
+        let sign_in = self.sign_in.as_deref().map(read_sign_in).transpose()?;
+        let roles = self.roles.as_deref().map(read_roles).transpose()?.unwrap_or_default();
+        let (web, sign_in) = (self.web, sign_in.map(|tokens| (tokens, roles)));
+        Ok(ServerConfig { data, web, hub, retention, facility, webhooks, fhir, sign_in })
     }
 }
 
@@ -290,6 +303,8 @@ pub struct ServerConfig {
     pub webhooks: Vec<Target>,
     /// How FHIR requests are taken.
     pub fhir: FhirConfig,
+    /// Whose tokens are taken, and what roles may do; `None` for no sign-in.
+    pub sign_in: Option<(SignInConfig, Roles)>,
 }
 
 impl ServerConfig {
@@ -303,6 +318,7 @@ impl ServerConfig {
             facility: FacilityConfig::default(),
             webhooks: Vec::new(),
             fhir: FhirConfig::default(),
+            sign_in: None,
         }
     }
 }

@@ -3,16 +3,21 @@
 use axum::{
     Json,
     extract::rejection::JsonRejection,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
-use chartroom_engine::{CommandError, RoomNameError, document::RefoundError};
+use chartroom_engine::{
+    CommandError, RoomNameError,
+    access::{Ability, Denial},
+    document::RefoundError,
+};
 use serde_json::{Value, json};
 
 use crate::{
     facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
     limits::Limit,
+    sign_in::SignInError,
     webhooks::WebhookError,
 };
 
@@ -73,6 +78,15 @@ pub(crate) enum ApiError {
     /// The person header has another form (caller).
     #[error("the header X-Chartroom-Person is written id;name")]
     Person,
+    /// Nobody is signed in (caller, environment).
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// No role of the caller may do that (caller).
+    #[error("this takes a role that may {}", ability_name(*.0))]
+    Forbidden(Ability),
+    /// The caller may not do that in the room (caller).
+    #[error(transparent)]
+    Denied(#[from] Denial),
     /// A page of another site asks (caller).
     #[error("without sign-in this server answers pages of this machine only")]
     ForeignOrigin,
@@ -104,7 +118,9 @@ impl ApiError {
             }
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::SignIn(SignInError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SignIn(_) => StatusCode::UNAUTHORIZED,
+            Self::ForeignOrigin | Self::Forbidden(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Webhook(WebhookError::NotDelivered(_)) => StatusCode::BAD_GATEWAY,
             Self::Webhook(_) => StatusCode::NOT_FOUND,
         }
@@ -125,6 +141,9 @@ impl ApiError {
             Self::Command { error, .. } => error.code(),
             Self::Query(_) | Self::Parameter { .. } => "bad-query",
             Self::Person => "bad-person",
+            Self::SignIn(error) => error.code(),
+            Self::Forbidden(_) => "role-missing",
+            Self::Denied(denial) => denial.code(),
             Self::ForeignOrigin => "foreign-origin",
             Self::Webhook(error) => error.code(),
             Self::Crowded(limit) => limit.code(),
@@ -205,7 +224,22 @@ impl IntoResponse for ApiError {
             insert(&mut body, "edits", edits.clone());
         }
         insert(&mut body, "error", error);
-        (self.status(), Json(body)).into_response()
+        let mut response = (self.status(), Json(body)).into_response();
+        if self.status() == StatusCode::UNAUTHORIZED {
+            // RFC 6750, section 3.
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// What an ability is called in an error.
+fn ability_name(ability: Ability) -> &'static str {
+    match ability {
+        Ability::BreakGlass => "break the glass",
+        Ability::Admit => "say who is a member of a room",
+        Ability::Audit => "read the audit trail",
+        Ability::Operate => "run the server",
     }
 }
 

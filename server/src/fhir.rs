@@ -45,18 +45,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use chartroom_engine::{RoomName, limits};
+use chartroom_engine::{RoomName, access::Ability, limits};
 use tokio::time::{Instant, sleep};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    auth::HubRef,
+    auth::{Caller, HubRef},
     hub::{Hub, RoomError},
+    router::{Door, Needs},
 };
 use ask::Ask;
 use charts::Charts;
 use error::FhirError;
-use table::{Interaction, understand};
+use table::{Interaction, Segment, understand};
 
 /// Where FHIR is, and where WintEHR looks for it.
 const BASES: [&str; 2] = ["/fhir/R4", "/api/fhir/R4"];
@@ -118,29 +119,32 @@ impl Fhir {
         }
     }
 
-    /// The room of a resource; `None` where there never was one.
+    /// The room of a resource; `None` where there never was one, or not where the caller may be.
     async fn place(
         &self,
-        hub: &Arc<Hub>,
+        caller: &Caller,
         resource_type: &str,
         id: &str,
     ) -> Result<Option<RoomName>, FhirError> {
-        let place = hub.place_of(resource_type, id).await?;
-        if place.is_none() {
-            self.places_known(hub).await?;
-        }
-        Ok(place)
+        let Some(place) = caller.hub().place_of(resource_type, id).await? else {
+            self.places_known(caller.hub()).await?;
+            // What is nowhere takes as long as what is another's.
+            caller.may_enter(&RoomName::nowhere()).await?;
+            return Ok(None);
+        };
+        Ok(caller.may_enter(&place).await?.map(|_| place))
     }
 
     /// The rooms that a resource is and was in, the latest first.
     async fn places(
         &self,
-        hub: &Arc<Hub>,
+        caller: &Caller,
         resource_type: &str,
         id: &str,
     ) -> Result<Vec<RoomName>, FhirError> {
-        let Some(place) = self.place(hub, resource_type, id).await? else { return Ok(Vec::new()) };
-        let mut places = hub.former_places(resource_type, id).await?;
+        let place = self.place(caller, resource_type, id).await?;
+        let Some(place) = place else { return Ok(Vec::new()) };
+        let mut places = caller.hub().former_places(resource_type, id).await?;
         places.push(place);
         places.reverse();
         let mut seen = BTreeSet::new();
@@ -166,6 +170,27 @@ impl Fhir {
         Err(FhirError::one(StatusCode::SERVICE_UNAVAILABLE, "transient", text)
             .with(RETRY_AFTER, HeaderValue::from_static("2")))
     }
+}
+
+/// The doors of FHIR, as its table has them, by the first of its addresses.
+pub(crate) fn doors() -> impl Iterator<Item = Door> {
+    let [base, _] = BASES;
+    table::ROWS.iter().map(move |row| {
+        let path = row.path.iter().fold(base.to_owned(), |path, segment| {
+            let segment = match segment {
+                Segment::Type => "{type}",
+                Segment::Id => "{id}",
+                Segment::Version => "{version}",
+                Segment::Word(word) => word,
+            };
+            format!("{path}/{segment}")
+        });
+        let needs = match row.interaction == Interaction::Capabilities {
+            true => Needs::Nothing,
+            false => Needs::Interaction,
+        };
+        Door { method: row.method.as_str(), path: path.into(), needs }
+    })
 }
 
 /// The routes of FHIR.
@@ -220,10 +245,14 @@ async fn answered(
     done.unwrap_or_else(|_| Err(FhirError::failed()))
 }
 
-/// Carries out an interaction.
+/// Carries out an interaction that the caller's scopes allow somewhere; where, the rooms say.
 async fn dispatch(interaction: Interaction, ask: Ask) -> Result<Response, FhirError> {
     if ask.resource_type == "AuditEvent" {
         interactions::only_reads(interaction)?;
+        ask.caller.check(Ability::Audit)?;
+    }
+    for right in table::rights(interaction) {
+        ask.caller.check_ever(*right, ask.resource_type)?;
     }
     match interaction {
         Interaction::Capabilities => Ok(capability::statement(&ask)),
@@ -240,6 +269,7 @@ async fn dispatch(interaction: Interaction, ask: Ask) -> Result<Response, FhirEr
         Interaction::Everything => everything::everything(ask).await,
         Interaction::CorrectPatient => correct::correct_patient(ask).await,
         Interaction::MergePatients => correct::merge_patients(ask).await,
+        Interaction::Relabel => correct::relabel(ask).await,
         // It takes its body as it comes, and is none of a Bundle's.
         Interaction::Import => Err(FhirError::not_found()),
     }

@@ -49,6 +49,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    auth::{AccessConfig, Gate},
     clock,
     limits::{Limit, Limits},
     observe::Metrics,
@@ -97,6 +98,8 @@ pub struct HubConfig {
     pub rules: Arc<Rules>,
     /// The servers that rooms are synced with.
     pub servers: Servers,
+    /// Who may come in.
+    pub access: AccessConfig,
 }
 
 impl Default for HubConfig {
@@ -109,6 +112,7 @@ impl Default for HubConfig {
             limits: Limits::default(),
             rules: Rules::shipped(),
             servers: Servers::default(),
+            access: AccessConfig::default(),
         }
     }
 }
@@ -142,6 +146,7 @@ pub struct Hub {
     /// Whose turn it is to be saved: many at once would leave a small machine no time for edits.
     compacting: Semaphore,
     metrics: Metrics,
+    gate: Gate,
 }
 
 #[derive(Default)]
@@ -158,6 +163,7 @@ impl Hub {
             storage.server_actor(&|| mint_actor(clock::now_ms(), rand::random::<[u8; 8]>()))?;
         let storage_id = storage_id(&server_actor);
         let quarantine = Quarantine::of(&*storage)?;
+        let gate = Gate::of(&config.access, &*storage)?;
         let registry = Registry::of(config.servers.clone(), &storage_id, &*storage)?;
         Ok(Arc::new(Self {
             writer: Writer::start(Arc::clone(&storage)),
@@ -181,6 +187,7 @@ impl Hub {
             patients_written: AtomicU64::new(1),
             compacting: Semaphore::new(1),
             metrics: Metrics::new(),
+            gate,
         }))
     }
 
@@ -336,6 +343,11 @@ impl Hub {
         Ok(())
     }
 
+    /// Who may come in.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The limits that were set.
     pub(crate) fn limits(&self) -> &Limits {
         &self.config.limits
@@ -413,12 +425,27 @@ impl Hub {
         true
     }
 
-    /// Makes a connection the one of its peer id; an older one is closed.
-    fn enter(&self, link: &Arc<Link>) {
-        let old = self.connections.lock().insert(link.peer_id.clone(), Arc::clone(link));
+    /// Makes a connection the one of its peer id; an older one is closed, unless it is somebody else's.
+    fn enter(&self, link: &Arc<Link>) -> Result<(), Closing> {
+        let old = {
+            let mut connections = self.connections.lock();
+            let known = connections.get(&link.peer_id);
+            if self.gate.signs_in() && known.is_some_and(|known| known.person != link.person) {
+                return Err(Closing::policy("this peer id is somebody else's"));
+            }
+            connections.insert(link.peer_id.clone(), Arc::clone(link))
+        };
         if let Some(old) = old.filter(|old| !Arc::ptr_eq(&old.outbox, &link.outbox)) {
             old.fail(&self.peer_id, Closing::policy("a newer connection has the same peer id"));
         }
+        Ok(())
+    }
+
+    /// Whether a connection may hand on what a peer of this id is to have said: one of its own person's,
+    /// or one that is not here.
+    fn may_speak_for(&self, link: &Link, origin: &str) -> bool {
+        link.peer_id == origin
+            || self.connections.lock().get(origin).is_none_or(|known| known.person == link.person)
     }
 
     /// Forgets a connection, unless another took its place.
@@ -429,7 +456,7 @@ impl Hub {
         }
     }
 
-    fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 

@@ -27,5 +27,7 @@ pub mod storage;
 pub mod webhooks;
 pub mod wire;
 
+pub use auth::{Roles, read_roles};
 pub use observe::start_logs;
+pub use router::{Door, Needs, doors};
 pub use serve::{RunError, run, run_with_storage};

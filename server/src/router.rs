@@ -1,14 +1,14 @@
-//! The table of URLs, whole, on one page.
+//! The table of URLs, whole, on one page, each with what it takes to come in.
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post, put},
 };
-use chartroom_engine::limits::BODY_BYTES_MAX;
+use chartroom_engine::{access::Ability, limits::BODY_BYTES_MAX};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
@@ -16,11 +16,118 @@ use crate::{
     facility::pharmacy::Queue,
     fhir::{self, FhirConfig},
     handlers::{
-        alerts, api_ws, commands, conflicts, document, events, health, metrics, peers, pharmacy,
-        quarantine, refound, room, rooms, sync, web, webhooks,
+        alerts, api_ws, commands, conflicts, document, events, glass, health, members, metrics,
+        peers, pharmacy, quarantine, refound, room, rooms, sign_in, sync, web, webhooks,
     },
     webhooks::Webhooks,
 };
+
+/// What it takes to come in by a door, where there is sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// To be signed in; what is shown is what may be seen.
+    SignIn,
+    /// To be signed in by what is said once the socket is open.
+    Socket,
+    /// To be let into the room of the address, and to read everything in it.
+    Whole,
+    /// To be let into the room, and to read some of it.
+    Some,
+    /// To be let into the room, and to write in it.
+    Write,
+    /// A role that may do this, whatever the room.
+    Role(Ability),
+    /// Being let into the room, or a role that may do this.
+    WholeOrRole(Ability),
+    /// What the FHIR interaction takes (`fhir/table.rs`).
+    Interaction,
+}
+
+/// One door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'static str,
+    /// The path, as axum writes it.
+    pub path: Cow<'static, str>,
+    /// What it takes.
+    pub needs: Needs,
+}
+
+/// A door, and what is behind it.
+struct Row(Door, MethodRouter<HubRef>);
+
+fn row(
+    method: &'static str,
+    path: &'static str,
+    needs: Needs,
+    behind: MethodRouter<HubRef>,
+) -> Row {
+    Row(Door { method, path: path.into(), needs }, behind)
+}
+
+/// Every door but those of FHIR and the web app.
+fn rows() -> Vec<Row> {
+    use Ability::{Admit, BreakGlass, Operate};
+    let small = |behind: MethodRouter<HubRef>| behind.layer(CompressionLayer::new());
+    let commands = post(commands::apply).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    vec![
+        row("GET", "/rooms", Needs::SignIn, small(get(rooms::list))),
+        row("GET", "/rooms/{room}", Needs::Whole, small(get(room::show))),
+        row("GET", "/rooms/{room}/document", Needs::Whole, small(get(document::show))),
+        row("GET", "/rooms/{room}/conflicts", Needs::Whole, small(get(conflicts::list))),
+        row("GET", "/rooms/{room}/events", Needs::Some, small(get(events::list))),
+        row("GET", "/rooms/{room}/queue", Needs::Whole, small(get(pharmacy::queue))),
+        row("GET", "/rooms/{room}/active", Needs::Whole, small(get(alerts::active))),
+        row("POST", "/rooms/{room}/commands", Needs::Write, commands),
+        row("POST", "/rooms/{room}/refound", Needs::Role(Operate), post(refound::refound)),
+        row("POST", "/rooms/{room}/rebuild", Needs::Role(Operate), post(pharmacy::rebuild)),
+        row("GET", "/rooms/{room}/members", Needs::WholeOrRole(Admit), small(get(members::list))),
+        row("PUT", "/rooms/{room}/members/{person}", Needs::Role(Admit), put(members::admit)),
+        row(
+            "DELETE",
+            "/rooms/{room}/members/{person}",
+            Needs::Role(Admit),
+            delete(members::dismiss),
+        ),
+        row("POST", "/rooms/{room}/glass", Needs::Role(BreakGlass), post(glass::broken)),
+        row("DELETE", "/rooms/{room}/glass", Needs::SignIn, delete(glass::mended)),
+        row("GET", "/sign-in", Needs::SignIn, get(sign_in::show)),
+        row("POST", "/sign-in/revoke", Needs::Role(Operate), post(sign_in::revoke)),
+        row("GET", "/peers", Needs::Role(Operate), small(get(peers::list))),
+        row("GET", "/quarantine", Needs::Role(Operate), small(get(quarantine::list))),
+        row("DELETE", "/quarantine/{hash}", Needs::Role(Operate), delete(quarantine::discard)),
+        row("GET", "/webhooks", Needs::Role(Operate), get(webhooks::list)),
+        row("POST", "/webhooks/{target}/resume", Needs::Role(Operate), post(webhooks::resume)),
+        row("GET", "/webhooks/dead-letters", Needs::Role(Operate), get(webhooks::dead_letters)),
+        row(
+            "DELETE",
+            "/webhooks/dead-letters/{id}",
+            Needs::Role(Operate),
+            delete(webhooks::discard),
+        ),
+        row(
+            "POST",
+            "/webhooks/dead-letters/{id}/retry",
+            Needs::Role(Operate),
+            post(webhooks::retry),
+        ),
+        row("GET", "/metrics", Needs::Role(Operate), get(metrics::show)),
+        row("GET", "/healthz", Needs::Nothing, get(health::alive)),
+        row("GET", "/readyz", Needs::Nothing, get(health::ready)),
+        row("GET", "/sync", Needs::Socket, get(sync::upgrade)),
+        row("GET", "/api/ws", Needs::Socket, get(api_ws::upgrade)),
+        row("GET", "/ws", Needs::Socket, get(api_ws::upgrade)),
+    ]
+}
+
+/// Every door that there is; the web app's files are open to everybody.
+pub fn doors() -> Vec<Door> {
+    let own = rows().into_iter().map(|Row(door, _)| door);
+    own.chain(fhir::doors()).collect()
+}
 
 /// Everything the server answers.
 pub(crate) fn build(
@@ -30,42 +137,13 @@ pub(crate) fn build(
     fhir: FhirConfig,
     web_folder: &Path,
 ) -> Router {
-    let json = Router::new()
-        .route("/rooms", get(rooms::list))
-        .route("/rooms/{room}", get(room::show))
-        .route("/rooms/{room}/document", get(document::show))
-        .route("/rooms/{room}/conflicts", get(conflicts::list))
-        .route("/rooms/{room}/events", get(events::list))
-        .route("/rooms/{room}/queue", get(pharmacy::queue))
-        .route("/rooms/{room}/active", get(alerts::active))
-        .route("/peers", get(peers::list))
-        .route("/quarantine", get(quarantine::list))
-        .layer(CompressionLayer::new());
-    let webhooks = Router::new()
-        .route("/webhooks", get(webhooks::list))
-        .route("/webhooks/{target}/resume", post(webhooks::resume))
-        .route("/webhooks/dead-letters", get(webhooks::dead_letters))
-        .route("/webhooks/dead-letters/{id}", delete(webhooks::discard))
-        .route("/webhooks/dead-letters/{id}/retry", post(webhooks::retry))
-        .layer(Extension(targets));
-    Router::new()
-        .merge(json)
-        .merge(webhooks)
-        .route(
-            "/rooms/{room}/commands",
-            post(commands::apply).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)),
-        )
-        .route("/rooms/{room}/refound", post(refound::refound))
-        .route("/rooms/{room}/rebuild", post(pharmacy::rebuild).layer(Extension(queue)))
-        .route("/quarantine/{hash}", delete(quarantine::discard))
-        .route("/sync", get(sync::upgrade))
-        .route("/api/ws", get(api_ws::upgrade))
-        .route("/ws", get(api_ws::upgrade))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
+    let own = rows()
+        .into_iter()
+        .fold(Router::new(), |router, Row(door, behind)| router.route(&door.path, behind));
+    own.layer(Extension(queue))
+        .layer(Extension(targets))
         .merge(fhir::router(fhir))
         .fallback_service(web::service(web_folder))
-        .layer(middleware::from_fn(loopback_only))
+        .layer(middleware::from_fn_with_state(hub.clone(), loopback_only))
         .with_state(hub)
 }

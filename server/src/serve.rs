@@ -6,7 +6,7 @@ use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
-    auth::HubRef,
+    auth::{AccessConfig, HubRef},
     config::ServerConfig,
     facility::Facility,
     fhir,
@@ -14,6 +14,7 @@ use crate::{
     limits::sockets_possible,
     peers::Peers,
     retention, router,
+    sign_in::SignIn,
     storage::{Sled, Storage, StorageError},
     webhooks::Webhooks,
 };
@@ -27,8 +28,8 @@ pub enum RunError {
     /// Without sign-in everybody who reaches the address could read every chart (caller).
     #[error(
         "{address} can be reached from other machines, and no sign-in is configured, so everybody \
-         there could read every chart; listen on 127.0.0.1 instead (this version has no \
-         authentication setting yet)"
+         there could read every chart; listen on 127.0.0.1, or say with --sign-in whose tokens are \
+         taken"
     )]
     Exposed {
         /// The address asked for.
@@ -37,9 +38,10 @@ pub enum RunError {
     /// The store does not open (data, environment).
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The system's certificates cannot be read, so no webhook can be (environment).
-    #[error("webhooks do not start: {0}")]
-    Webhooks(#[from] reqwest::Error),
+    /// The system's certificates cannot be read, so neither webhooks nor keys of sign-ins can be fetched
+    /// (environment).
+    #[error("webhooks or sign-in do not start: {0}")]
+    Certificates(#[from] reqwest::Error),
     /// The system below failed (environment).
     #[error("the listener failed: {0}")]
     Listener(#[from] std::io::Error),
@@ -52,7 +54,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     // Before the store is touched: refusing must leave nothing behind.
-    refuse_exposed(listener.local_addr()?)?;
+    refuse_exposed(listener.local_addr()?, config.sign_in.is_some())?;
     let wanted = config.hub.limits.connections_max;
     config.hub.limits.connections_max = sockets_possible(wanted);
     if config.hub.limits.connections_max < wanted {
@@ -72,16 +74,25 @@ pub async fn run(
 
 /// As [`run`], over a storage of the caller's.
 pub async fn run_with_storage(
-    config: ServerConfig,
+    mut config: ServerConfig,
     storage: Arc<dyn Storage>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
     let address = listener.local_addr()?;
-    refuse_exposed(address)?;
+    refuse_exposed(address, config.sign_in.is_some())?;
+    if let Some((tokens, roles)) = config.sign_in {
+        let sign_in = Some(Arc::new(SignIn::start(tokens)?));
+        config.hub.access = AccessConfig { sign_in, roles };
+    }
     let hub = Hub::start(storage, config.hub.clone())?;
     let webhooks = Arc::new(Webhooks::start(&hub, config.webhooks)?);
-    tracing::info!("no sign-in is configured: this server answers this machine only");
+    if !hub.gate().signs_in() {
+        tracing::warn!(
+            "no sign-in is configured: whoever is on this machine may read and change every chart, \
+             under any name; this server answers nobody else"
+        );
+    }
     tracing::info!("listening on http://{address}");
     let listener = listener.tap_io(|socket| {
         if let Err(error) = socket.set_nodelay(true) {
@@ -132,7 +143,10 @@ pub async fn run_with_storage(
     Ok(())
 }
 
-/// Refuses an address that other machines reach.
-pub(crate) fn refuse_exposed(address: SocketAddr) -> Result<(), RunError> {
-    if address.ip().is_loopback() { Ok(()) } else { Err(RunError::Exposed { address }) }
+/// Refuses an address that other machines reach, where nobody has to sign in.
+pub(crate) fn refuse_exposed(address: SocketAddr, signs_in: bool) -> Result<(), RunError> {
+    match address.ip().is_loopback() || signs_in {
+        true => Ok(()),
+        false => Err(RunError::Exposed { address }),
+    }
 }

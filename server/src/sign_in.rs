@@ -78,6 +78,9 @@ pub enum SignInError {
     /// It names no person, or one that cannot be (caller).
     #[error("the token names no person")]
     NoUser,
+    /// It was taken back (caller).
+    #[error("the sign-in was taken back")]
+    Revoked,
     /// The provider's keys are not to be had (environment).
     #[error("sign-in is not possible for now")]
     Unavailable,
@@ -96,6 +99,7 @@ impl SignInError {
             Self::UnknownKey => "token-unknown-key",
             Self::BadSignature => "token-bad-signature",
             Self::NoUser => "token-names-nobody",
+            Self::Revoked => "token-revoked",
             Self::Unavailable => "sign-in-unavailable",
         }
     }

@@ -179,6 +179,18 @@ impl From<AutomergeError> for CommandError {
 }
 
 impl Command {
+    /// Whether it, or a part of it, is taken as history, which raises no alerts.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn is_history(&self) -> bool {
+        match self {
+            Self::Import { .. } => true,
+            Self::Batch { commands } => commands.iter().any(Self::is_history),
+            Self::Put { .. } | Self::Patch { .. } | Self::Delete { .. } | Self::Undelete { .. } => {
+                false
+            }
+        }
+    }
+
     /// Type and id of every resource that the command names, as far as it names them.
     pub fn resources(&self) -> Vec<(String, String)> {
         let of = |resource: &Value| {

@@ -24,6 +24,11 @@ const LABELS: [&str; 23] = [
     "VIO",
 ];
 
+/// Whether a code is a label.
+pub fn is_label(code: &str) -> bool {
+    LABELS.contains(&code)
+}
+
 /// The labels of a resource, in their order, each once.
 pub(crate) fn of<'a>(resource_type: &str, resource: &'a Map<String, Value>) -> Vec<&'a str> {
     if resource_type == "Patient" {

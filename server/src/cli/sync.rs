@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use tokio::{sync::watch, time::timeout};
 
 use super::{open_with, progress::Progress, runtime};
+use chartroom_engine::access::RoomPattern;
+
 use crate::{
     hub::{Hub, HubConfig},
-    patterns::RoomPattern,
     peers::{
         config::{KnownServer, Servers},
         end::End,

@@ -17,7 +17,12 @@ use chartroom_fhir::{json, search::Handling};
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use super::{Fhir, error::FhirError, table::Matched, version::Version};
+use super::{
+    Fhir,
+    error::FhirError,
+    table::{Interaction, Matched},
+    version::Version,
+};
 use crate::{
     auth::{Caller, HubRef},
     limits::Limit,
@@ -166,7 +171,11 @@ impl Ask {
         base: &str,
         matched: Matched,
     ) -> Result<Self, FhirError> {
-        let caller = Caller::from_request_parts(parts, hub).await?;
+        // Who asks what there is has nothing by which to sign in yet.
+        let caller = match matched.interaction == Interaction::Capabilities {
+            true => Caller::nobody(hub),
+            false => Caller::from_request_parts(parts, hub).await?,
+        };
         let headers = &parts.headers;
         let text =
             |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -11,6 +11,7 @@ use std::{
 
 use chartroom_engine::{
     ChangeHash, Conflict, Document, RoomId,
+    access::{Access, Right},
     document::{Account, People, Versions},
     time,
 };
@@ -72,6 +73,8 @@ pub(crate) struct Chart {
     current: BTreeMap<String, BTreeMap<String, Found>>,
     /// Types of which every resource is in `current`.
     read: BTreeSet<String>,
+    /// What whoever looks may see, where that is not everything.
+    seen_with: Option<Access>,
 }
 
 impl Chart {
@@ -86,9 +89,27 @@ impl Chart {
             event_seq: 0,
             current: BTreeMap::new(),
             read: BTreeSet::new(),
+            seen_with: None,
         };
         chart.versions.follow(&chart.document);
         chart
+    }
+
+    /// Lets somebody look at what they may see of it.
+    pub fn as_seen<T>(&mut self, access: Access, look: impl FnOnce(&mut Self) -> T) -> T {
+        self.seen_with = access.check_whole().is_err().then_some(access);
+        let looked = look(self);
+        self.seen_with = None;
+        looked
+    }
+
+    /// Whether whoever looks may see a version of a resource. Of what is deleted the version before
+    /// would tell, and is not looked for.
+    fn shows(&self, found: &Found) -> bool {
+        self.seen_with.as_ref().is_none_or(|access| match found.deleted {
+            true => access.allows_type(Right::Read, &found.resource_type),
+            false => access.allows(Right::Read, &found.resource_type, &found.resource),
+        })
     }
 
     /// Takes in what the room has had since; false where that does not fit.
@@ -139,6 +160,10 @@ impl Chart {
 
     /// A resource as it stands, deleted or not; `None` where it never was.
     pub fn current(&mut self, resource_type: &str, id: &str) -> Option<Found> {
+        self.standing(resource_type, id).filter(|found| self.shows(found))
+    }
+
+    fn standing(&mut self, resource_type: &str, id: &str) -> Option<Found> {
         let known = self.current.get(resource_type).and_then(|of_type| of_type.get(id));
         if let Some(found) = known {
             return Some(found.clone());
@@ -160,17 +185,21 @@ impl Chart {
             let ids: Vec<String> =
                 self.versions.of_type(resource_type).map(|(id, _)| id.to_owned()).collect();
             for id in ids {
-                self.current(resource_type, &id);
+                self.standing(resource_type, &id);
             }
             self.read.insert(resource_type.to_owned());
         }
         let of_type = self.current.get(resource_type).into_iter().flat_map(BTreeMap::values);
-        of_type.filter(|found| !found.deleted).cloned().collect()
+        of_type.filter(|found| !found.deleted && self.shows(found)).cloned().collect()
     }
 
     /// The types that something was written of.
     pub fn types(&self) -> Vec<String> {
-        self.versions.types().map(str::to_owned).collect()
+        let shown = |name: &&str| {
+            let access = self.seen_with.as_ref();
+            access.is_none_or(|access| access.may_allow(Right::Read, name))
+        };
+        self.versions.types().filter(shown).map(str::to_owned).collect()
     }
 
     /// The ids of one type with the changes that made their versions.
@@ -202,7 +231,7 @@ impl Chart {
             let resource = self.document.resource_at(heads, resource_type, id);
             Some(self.found(resource_type, id, (change, number), resource))
         };
-        asked.into_iter().filter_map(found).collect()
+        asked.into_iter().filter_map(found).filter(|found| self.shows(found)).collect()
     }
 
     /// One version of a resource; `None` where there was none.
@@ -227,7 +256,12 @@ impl Chart {
 
     /// What a change wrote, with the number of the version that it made of each.
     pub fn made_by(&self, change: &ChangeHash) -> Vec<(&str, &str, usize)> {
-        self.versions.made_by(change)
+        let mut made = self.versions.made_by(change);
+        made.retain(|(name, ..)| {
+            let access = self.seen_with.as_ref();
+            access.is_none_or(|access| access.allows_type(Right::Read, name))
+        });
+        made
     }
 
     /// The change whose hash begins so.

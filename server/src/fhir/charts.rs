@@ -6,13 +6,16 @@ use std::sync::{
 };
 
 use chartroom_engine::{
-    ChangeHash, Document, DocumentId, Room, RoomId, RoomName, document::People,
+    ChangeHash, Document, DocumentId, Room, RoomId, RoomName, access::Ability, document::People,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::chart::Chart;
-use crate::hub::{Hub, RoomError, RoomHandle};
+use crate::{
+    auth::Caller,
+    hub::{Hub, RoomError, RoomHandle},
+};
 
 /// Bytes that all copies may cost, about.
 const BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -51,20 +54,41 @@ enum News {
 }
 
 impl Charts {
-    /// Looks at a room's latest epoch, off its task; `None` where nothing was ever written to it.
+    /// Looks at a room's latest epoch, off its task, as somebody sees it; `None` where nothing was ever
+    /// written to it, or it is not theirs to know of.
     pub async fn look_at<T: Send + 'static>(
         &self,
-        hub: &Arc<Hub>,
+        caller: &Caller,
         name: &RoomName,
         look: impl FnOnce(&mut Chart) -> T + Send + 'static,
     ) -> Result<Option<T>, RoomError> {
+        let Some(access) = caller.may_enter(name).await? else { return Ok(None) };
+        let hub = caller.hub();
         let Some(record) = hub.stored(name).await? else { return Ok(None) };
         let room = hub.open(&record.id)?;
+        let look = move |chart: &mut Chart| chart.as_seen(access, look);
         self.look(hub, &room, look).await.map(Some)
     }
 
+    /// The same of one epoch, which is the latest unless the caller may look at those that are sealed.
+    pub async fn look_in<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        id: &RoomId,
+        look: impl FnOnce(&mut Chart) -> T + Send + 'static,
+    ) -> Result<Option<T>, RoomError> {
+        let Some(access) = caller.may_enter(&id.name).await? else { return Ok(None) };
+        let hub = caller.hub();
+        let latest = hub.stored(&id.name).await?.is_some_and(|record| record.id == *id);
+        if !latest && caller.check(Ability::Audit).is_err() {
+            return Ok(None);
+        }
+        let look = move |chart: &mut Chart| chart.as_seen(access, look);
+        self.look(hub, &*hub.open(id)?, look).await.map(Some)
+    }
+
     /// Looks at a room, off its task.
-    pub async fn look<T: Send + 'static>(
+    async fn look<T: Send + 'static>(
         &self,
         hub: &Arc<Hub>,
         room: &RoomHandle,
@@ -98,16 +122,18 @@ impl Charts {
     /// resources of a type `may` be what is looked for, none at all.
     pub async fn scan_at<T: Send + 'static>(
         &self,
-        hub: &Arc<Hub>,
+        caller: &Caller,
         name: &RoomName,
         resource_type: &'static str,
         may: impl Fn(&Value) -> bool + Send + 'static,
         look: impl FnOnce(&mut Chart) -> T + Send + 'static,
     ) -> Result<Option<T>, RoomError> {
+        let Some(access) = caller.may_enter(name).await? else { return Ok(None) };
+        let hub = caller.hub();
         let Some(record) = hub.stored(name).await? else { return Ok(None) };
         let document = record.id.document_id();
         if self.kept.lock().iter().any(|kept| kept.document == document) {
-            return self.look_at(hub, name, look).await;
+            return self.look_at(caller, name, look).await;
         }
         let find = move |room: &Room| {
             let document = room.document();
@@ -122,7 +148,7 @@ impl Charts {
         let looking = move || {
             let mut chart = Chart::of(document, people);
             chart.note_times(times);
-            look(&mut chart)
+            chart.as_seen(access, look)
         };
         tokio::task::spawn_blocking(looking).await.map(Some).map_err(|_| RoomError::Ended)
     }

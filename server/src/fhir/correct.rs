@@ -6,6 +6,7 @@
 //! names the AuditEvent; only that names both patients.
 
 mod parameters;
+mod relabel;
 mod transfer;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::{
     Command, RoomName,
+    access::Right,
     document::{patient_path, room_of},
     limits::IMPORT_CHUNK_RESOURCES,
     time,
@@ -30,8 +32,9 @@ use super::{
     references::{prune, references, rename},
     write::{is_replaced, judge},
 };
-use crate::{clock, import::CHUNK_BYTES_MAX};
+use crate::{clock, error::ApiError, import::CHUNK_BYTES_MAX};
 use parameters::Parameters;
+pub(crate) use relabel::relabel;
 use transfer::{Transfer, write};
 
 /// The system of the codes that marks have.
@@ -42,12 +45,11 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     let parameters = Parameters::of(&ask)?;
     let to = parameters.patient("patient")?;
     ask.reason = Some(parameters.reason()?);
-    let hub = ask.caller.hub();
     let target = charted(&ask, &to, "patient").await?;
     let source = match parameters.patient("from") {
         Ok(from) => RoomName::patient(&from).map_err(|_| FhirError::not_found())?,
         Err(_) => {
-            let place = ask.fhir.place(hub, ask.resource_type, &ask.id).await?;
+            let place = ask.fhir.place(&ask.caller, ask.resource_type, &ask.id).await?;
             place.ok_or_else(FhirError::not_found)?
         }
     };
@@ -62,7 +64,7 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     }
     let (name, id) = (ask.resource_type, ask.id.clone());
     let look = move |chart: &mut Chart| chart.current(name, &id);
-    let found = ask.fhir.charts.look_at(hub, &source, look).await?.flatten();
+    let found = ask.fhir.charts.look_at(&ask.caller, &source, look).await?.flatten();
     let found = found.filter(|found| !found.deleted).ok_or_else(FhirError::not_found)?;
     let behind = behind(&ask, &found, &source).await?;
     let (kind, owner) = (ask.resource_type, to.clone());
@@ -124,7 +126,7 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
     }
     let source = charted(&ask, &from, "source-patient").await?;
     let target = charted(&ask, &to, "target-patient").await?;
-    let chart = ask.fhir.charts.look_at(ask.caller.hub(), &source, all).await?.unwrap_or_default();
+    let chart = ask.fhir.charts.look_at(&ask.caller, &source, all).await?.unwrap_or_default();
     let (patients, others): (Vec<Found>, Vec<Found>) =
         chart.into_iter().partition(|found| found.resource_type == "Patient");
     let links = links(&ask, &target, patients, (&from, &to)).await?;
@@ -216,7 +218,7 @@ async fn links(
     let id = to.to_owned();
     let look =
         move |chart: &mut Chart| chart.current("Patient", &id).and_then(|found| found.bare());
-    let new = ask.fhir.charts.look_at(ask.caller.hub(), target, look).await?.flatten();
+    let new = ask.fhir.charts.look_at(&ask.caller, target, look).await?.flatten();
     let old = replaced.first().and_then(Found::bare);
     let (Some(mut old), Some(mut new)) = (old, new) else { return Err(FhirError::not_found()) };
     if is_replaced(&new) {
@@ -255,7 +257,7 @@ async fn free(
         };
         moving.iter().filter(|moving| differs(moving)).count()
     };
-    let taken = ask.fhir.charts.look_at(ask.caller.hub(), target, look).await?.unwrap_or(0);
+    let taken = ask.fhir.charts.look_at(&ask.caller, target, look).await?.unwrap_or(0);
     if taken == 0 {
         return Ok(());
     }
@@ -297,7 +299,7 @@ async fn referring(ask: &Ask, room: &RoomName, reference: &str) -> Result<Vec<St
         let found = all(chart).into_iter().filter(refers);
         found.map(|found| format!("{}/{}", found.resource_type, found.id)).collect()
     };
-    Ok(ask.fhir.charts.look_at(ask.caller.hub(), room, look).await?.unwrap_or_default())
+    Ok(ask.fhir.charts.look_at(&ask.caller, room, look).await?.unwrap_or_default())
 }
 
 /// What was nobody's as a patient's.
@@ -358,10 +360,18 @@ fn is_mark(found: &Found) -> bool {
 async fn charted(ask: &Ask, id: &str, parameter: &str) -> Result<RoomName, FhirError> {
     let room = RoomName::patient(id).ok();
     let exists = ask.caller.hub().has_patient(id).await?;
-    room.filter(|_| exists).ok_or_else(|| {
+    let unknown = || {
         let text = format!("the patient that `{parameter}` names does not exist");
         FhirError::one(StatusCode::UNPROCESSABLE_ENTITY, "not-found", text)
-    })
+    };
+    let room = room.filter(|_| exists).ok_or_else(unknown)?;
+    // What moves between charts is its mover's to read and to write in both.
+    let access = ask.caller.may_enter(&room).await?.ok_or_else(unknown)?;
+    access.check_whole().map_err(ApiError::from)?;
+    match access.writes_everything() {
+        true => Ok(room),
+        false => Err(ApiError::from(access.denial(Right::Update)).into()),
+    }
 }
 
 fn patient(id: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::{
     http::{
         HeaderName, HeaderValue, StatusCode,
-        header::{ALLOW, RETRY_AFTER},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use chartroom_fhir::outcome::{Issue, outcome};
 use super::answer;
 use crate::{
     error::ApiError,
-    hub::{FollowError, RoomError},
+    hub::{FollowError, RefoundingError, RoomError},
 };
 
 /// Why a FHIR request has no other answer.
@@ -160,13 +160,34 @@ impl From<FollowError> for FhirError {
 impl From<ApiError> for FhirError {
     fn from(error: ApiError) -> Self {
         let status = error.status();
+        if let ApiError::Room(error) = error {
+            return error.into();
+        }
         let code = match status.as_u16() {
+            401 => "login",
             404 => "not-found",
             403 => "forbidden",
             500.. => "transient",
             _ => "invalid",
         };
-        Self::one(status, code, error.to_string())
+        let answer = Self::one(status, code, error.to_string());
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                answer.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            _ => answer,
+        }
+    }
+}
+
+impl From<RefoundingError> for FhirError {
+    fn from(error: RefoundingError) -> Self {
+        match error {
+            RefoundingError::Refused(error) => {
+                Self::one(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
+            RefoundingError::Room(error) => error.into(),
+        }
     }
 }
 
@@ -179,7 +200,10 @@ impl From<CommandError> for FhirError {
                 (StatusCode::PAYLOAD_TOO_LARGE, "too-long")
             }
             CommandError::Changed => (StatusCode::CONFLICT, "conflict"),
-            CommandError::ReadOnly => (StatusCode::FORBIDDEN, "forbidden"),
+            CommandError::ReadOnly | CommandError::Forbidden(_) => {
+                (StatusCode::FORBIDDEN, "forbidden")
+            }
+            CommandError::ChangedSinceViewed => (StatusCode::CONFLICT, "conflict"),
             CommandError::RoomFull => (StatusCode::INSUFFICIENT_STORAGE, "too-costly"),
             CommandError::UnknownResourceType
             | CommandError::BadId
@@ -189,11 +213,15 @@ impl From<CommandError> for FhirError {
                 CompartmentError::WrongPatient
                 | CompartmentError::BelongsToPatient
                 | CompartmentError::Projection
+                | CompartmentError::Restricted
+                | CompartmentError::NotRestricted
                 | CompartmentError::Name(_),
             )
             | CommandError::Twice
             | CommandError::ConflictOpen
             | CommandError::NotActive
+            | CommandError::NotANote
+            | CommandError::Signed
             | CommandError::WrongStatus
             | CommandError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "business-rule"),
             CommandError::Write => (StatusCode::INTERNAL_SERVER_ERROR, "exception"),

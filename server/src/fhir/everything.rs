@@ -55,7 +55,7 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
         }
         Some((found, total))
     };
-    let looked = ask.fhir.charts.look_at(hub, &room, look).await?.flatten();
+    let looked = ask.fhir.charts.look_at(&ask.caller, &room, look).await?.flatten();
     let (mut found, total) = looked.ok_or_else(FhirError::not_found)?;
     let more = found.len() > page.count;
     found.truncate(page.count);
@@ -108,5 +108,5 @@ async fn referred_to(
         let found = referred.iter().filter_map(|(name, id)| chart.current(name, id));
         found.filter(|found| !found.deleted).collect()
     };
-    Ok(ask.fhir.charts.look_at(ask.caller.hub(), &directory, look).await?.unwrap_or_default())
+    Ok(ask.fhir.charts.look_at(&ask.caller, &directory, look).await?.unwrap_or_default())
 }

@@ -228,7 +228,7 @@ async fn in_room(
     scope: &Scope,
     room: &RoomName,
 ) -> Result<Vec<Match>, FhirError> {
-    let (hub, charts) = (ask.caller.hub(), &ask.fhir.charts);
+    let charts = &ask.fhir.charts;
     if let Some(made) = scope.made() {
         let found = made.iter().filter(|resource| query.matches(resource));
         return Ok(found.map(|resource| (room.clone(), Found::made(resource))).collect());
@@ -236,11 +236,17 @@ async fn in_room(
     let asked = Arc::clone(query);
     let look = move |chart: &mut Chart| matching(chart, &asked);
     let found = if scope.is_small() {
-        charts.look_at(hub, room, look).await?
+        charts.look_at(&ask.caller, room, look).await?
     } else {
         let asked = Arc::clone(query);
         charts
-            .scan_at(hub, room, query.resource_type(), move |bare| asked.may_match(bare), look)
+            .scan_at(
+                &ask.caller,
+                room,
+                query.resource_type(),
+                move |bare| asked.may_match(bare),
+                look,
+            )
             .await?
     };
     Ok(found.unwrap_or_default().into_iter().map(|found| (room.clone(), found)).collect())

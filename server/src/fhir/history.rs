@@ -27,9 +27,9 @@ const EVENTS_PAGE: u64 = 64;
 pub(crate) async fn of_instance(ask: Ask) -> Result<Response, FhirError> {
     let (page, since) = (Page::of(&ask)?, since(&ask)?);
     let (from, below) = page.cursor.as_deref().map_or(Ok((0, usize::MAX)), place_of_page)?;
-    let (hub, name, count) = (ask.caller.hub(), ask.resource_type, page.count);
+    let (name, count) = (ask.resource_type, page.count);
     let (mut total, mut versions) = (0, Vec::new());
-    for (at, room) in ask.fhir.places(hub, name, &ask.id).await?.iter().enumerate() {
+    for (at, room) in ask.fhir.places(&ask.caller, name, &ask.id).await?.iter().enumerate() {
         let below = match at.cmp(&from) {
             Ordering::Less => 0,
             Ordering::Equal => below,
@@ -43,7 +43,7 @@ pub(crate) async fn of_instance(ask: Ask) -> Result<Response, FhirError> {
             let told = found.into_iter().map(|found| (chart.account(&found.change), found));
             (all, told.collect::<Vec<_>>())
         };
-        let looked = ask.fhir.charts.look_at(hub, room, look).await?;
+        let looked = ask.fhir.charts.look_at(&ask.caller, room, look).await?;
         let (all, found) = looked.unwrap_or_default();
         total += all;
         versions.extend(found.into_iter().map(|(account, found)| (at, account, found)));
@@ -190,8 +190,8 @@ impl Back {
     async fn tell_founding(&mut self, ask: &Ask) -> Result<(), FhirError> {
         let name = ask.resource_type;
         let look = move |chart: &mut Chart| chart.untold(name);
-        let hub = ask.caller.hub();
-        let untold = ask.fhir.charts.look_at(hub, &self.room, look).await?.unwrap_or_default();
+        let untold =
+            ask.fhir.charts.look_at(&ask.caller, &self.room, look).await?.unwrap_or_default();
         for ((id, change, time_ms), seq) in untold.into_iter().zip(0..) {
             let time_ms = u64::try_from(time_ms).unwrap_or(0);
             if self.before.as_ref().is_none_or(|c| c.is_behind(time_ms, &self.room, seq)) {
@@ -263,7 +263,7 @@ async fn entries_of(ask: &Ask, versions: Vec<Told>) -> Result<Vec<Value>, FhirEr
             let found = chart.at(name, &told.id, &[number]).pop()?;
             Some((chart.account(&told.change), found))
         };
-        let found = ask.fhir.charts.look_at(ask.caller.hub(), &told.room, look).await?.flatten();
+        let found = ask.fhir.charts.look_at(&ask.caller, &told.room, look).await?.flatten();
         entries.extend(found.map(|(account, found)| entry(ask, account.as_ref(), &found)));
     }
     Ok(entries)

@@ -4,14 +4,14 @@
 //! progress after each block, one for each resource that is left out with an OperationOutcome, and a
 //! last one with the sums.
 
-use std::{collections::BTreeSet, convert::Infallible};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc};
 
 use axum::{
     body::{Body, BodyDataStream, Bytes, to_bytes},
     http::{HeaderValue, Response as HttpResponse, StatusCode, header::CONTENT_TYPE},
     response::Response,
 };
-use chartroom_engine::{Command, RoomName};
+use chartroom_engine::{Command, RoomName, access::Ability};
 use chartroom_fhir::{
     json::parse,
     outcome::{Issue, Severity, outcome},
@@ -22,11 +22,14 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{Validation, ask::Ask, error::FhirError, write::misplaced};
-use crate::import::{
-    Chunk, Sorted,
-    bundle::{self, Entry},
-    lines::Lines,
-    sorted,
+use crate::{
+    error::ApiError,
+    import::{
+        Chunk, Sorted,
+        bundle::{self, Entry},
+        lines::Lines,
+        sorted,
+    },
 };
 
 /// Bytes of a Bundle that is imported.
@@ -53,6 +56,8 @@ enum Source {
 
 /// `POST $import`.
 pub(crate) async fn import(ask: Ask, body: Body) -> Result<Response, FhirError> {
+    // What comes as history raises no alert.
+    ask.caller.check(Ability::Operate)?;
     let source = match ask.content_type.contains("ndjson") {
         true => Source::Lines(body.into_data_stream()),
         false => {
@@ -155,12 +160,23 @@ impl Import {
 
     /// Writes one change; resource by resource where the room refuses it.
     async fn chunk(&mut self, room: &RoomName, chunk: Chunk) -> Result<(), FhirError> {
+        let access = match self.ask.caller.writing(room).await {
+            Ok(access) => Arc::new(access),
+            Err(ApiError::Room(error)) => return Err(error.into()),
+            Err(error) => {
+                for (at, _) in chunk {
+                    self.leave_out(at, &[Issue::error("forbidden", error.to_string())]).await;
+                }
+                return Ok(());
+            }
+        };
         let handle = self.ask.caller.hub().open_latest(room).await?;
         let author = self.ask.caller.author().clone();
         let mut parts = vec![chunk];
         while let Some(part) = parts.pop() {
             let resources = part.iter().map(|(_, resource)| resource.clone()).collect();
-            let edits = handle.command(author.clone(), vec![Command::Import { resources }]).await?;
+            let edits =
+                handle.command_as(&author, &access, vec![Command::Import { resources }]).await?;
             match (edits.into_iter().next(), part.as_slice()) {
                 (Some(Err(error)), [(at, _)]) => {
                     let issues = FhirError::from(error).issues;

@@ -50,12 +50,12 @@ pub(crate) async fn read(ask: Ask) -> Result<Response, FhirError> {
 pub(crate) async fn vread(ask: Ask) -> Result<Response, FhirError> {
     let version =
         ask.version.as_deref().and_then(Version::parse).ok_or_else(FhirError::not_found)?;
-    let (hub, name) = (ask.caller.hub(), ask.resource_type);
+    let name = ask.resource_type;
     let mut found = None;
-    for room in ask.fhir.places(hub, name, &ask.id).await? {
+    for room in ask.fhir.places(&ask.caller, name, &ask.id).await? {
         let id = ask.id.clone();
         let look = move |chart: &mut Chart| chart.version(name, &id, version);
-        found = ask.fhir.charts.look_at(hub, &room, look).await?.flatten();
+        found = ask.fhir.charts.look_at(&ask.caller, &room, look).await?.flatten();
         if found.is_some() {
             break;
         }
@@ -137,12 +137,12 @@ pub(crate) fn identify(resource: &mut Value, id: &str) {
 /// The resource of the address as it stands, deleted or not: where it is, or, should it not have come
 /// there, where it was.
 async fn standing(ask: &Ask) -> Result<Found, FhirError> {
-    let (hub, name) = (ask.caller.hub(), ask.resource_type);
+    let name = ask.resource_type;
     let mut deleted = None;
-    for room in ask.fhir.places(hub, name, &ask.id).await? {
+    for room in ask.fhir.places(&ask.caller, name, &ask.id).await? {
         let id = ask.id.clone();
         let look = move |chart: &mut Chart| chart.current(name, &id);
-        match ask.fhir.charts.look_at(hub, &room, look).await?.flatten() {
+        match ask.fhir.charts.look_at(&ask.caller, &room, look).await?.flatten() {
             Some(found) if !found.deleted => return Ok(found),
             Some(found) => deleted = deleted.or(Some(found)),
             None => {}

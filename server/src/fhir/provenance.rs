@@ -44,7 +44,7 @@ pub(crate) async fn read(ask: &Ask) -> Result<Option<Value>, FhirError> {
         let made: Made = made.collect();
         Some(provenance(chart, &change, &made))
     };
-    Ok(ask.fhir.charts.look(hub, &*hub.open(&room)?, look).await?)
+    Ok(ask.fhir.charts.look_in(&ask.caller, &room, look).await?.flatten())
 }
 
 /// The Provenance of every change of a room that wrote a resource.

@@ -2,7 +2,7 @@
 //! table, the CapabilityStatement and docs/fhir.md are made from it.
 
 use axum::http::Method;
-use chartroom_engine::document::resource_type;
+use chartroom_engine::{access::Right, document::resource_type};
 
 use super::error::FhirError;
 
@@ -23,6 +23,7 @@ pub(crate) enum Interaction {
     Everything,
     CorrectPatient,
     MergePatients,
+    Relabel,
     Import,
 }
 
@@ -141,6 +142,13 @@ pub(crate) const ROWS: &[Row] = &[
         "A resource that was written in the wrong chart goes into the right one.",
     ),
     row(
+        Method::POST,
+        &[Type, Id, Word("$relabel")],
+        (Interaction::Relabel, Level::Operation(&["Resource"])),
+        "relabel",
+        "A resource gets other security labels, and goes into the compartment of these; the room that it leaves is founded anew.",
+    ),
+    row(
         Method::GET,
         &[Type, Id, Word("_history"), Version],
         (Interaction::Vread, Level::Type),
@@ -197,6 +205,26 @@ pub(crate) const ROWS: &[Row] = &[
         "Resources of a type that match, page by page.",
     ),
 ];
+
+/// What a caller's scopes must allow somewhere, of the type of the address, for an interaction: any of
+/// them for a write, which is decided in the room.
+pub(crate) fn rights(interaction: Interaction) -> &'static [Right] {
+    match interaction {
+        // Open to everybody, or decided by what is in it.
+        Interaction::Capabilities | Interaction::Bundle | Interaction::Import => &[],
+        Interaction::Read | Interaction::Vread | Interaction::HistoryInstance => &[Right::Read],
+        Interaction::Search | Interaction::HistoryType => &[Right::Search],
+        Interaction::Create => &[Right::Create],
+        // One that is not there is created.
+        Interaction::Update => &[],
+        Interaction::Patch => &[Right::Update],
+        Interaction::Delete => &[Right::Delete],
+        Interaction::Everything => &[Right::Read, Right::Search],
+        Interaction::CorrectPatient | Interaction::MergePatients | Interaction::Relabel => {
+            &[Right::Create, Right::Update, Right::Delete]
+        }
+    }
+}
 
 /// A request, as the table understands it.
 #[derive(Debug, Clone)]

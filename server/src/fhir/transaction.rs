@@ -319,7 +319,8 @@ fn wanted(entry: &Entry) -> Result<Option<Wanted>, FhirError> {
         Interaction::Bundle
         | Interaction::Import
         | Interaction::CorrectPatient
-        | Interaction::MergePatients => {
+        | Interaction::MergePatients
+        | Interaction::Relabel => {
             return Err(FhirError::invalid("an operation that writes is no part of a transaction")
                 .at("request.url"));
         }

@@ -140,7 +140,7 @@ pub(crate) async fn aim(
     wanted: Wanted,
     created: &BTreeSet<String>,
 ) -> Result<Aimed, FhirError> {
-    let place = ask.fhir.place(ask.caller.hub(), ask.resource_type, &ask.id).await?;
+    let place = ask.fhir.place(&ask.caller, ask.resource_type, &ask.id).await?;
     let (room, moved_from, issues) = match &wanted {
         Wanted::Put(resource) => {
             let issues = judge(ask, resource)?;
@@ -164,7 +164,7 @@ pub(crate) async fn prepare_all(
     let looking = move |chart: &mut Chart| -> Vec<_> {
         writes.iter().map(|write| write.prepare(Some(chart))).collect()
     };
-    let looked = ask.fhir.charts.look_at(ask.caller.hub(), room, looking).await?;
+    let looked = ask.fhir.charts.look_at(&ask.caller, room, looking).await?;
     Ok(looked.unwrap_or_else(|| kept.iter().map(|write| write.prepare(None)).collect()))
 }
 
@@ -199,7 +199,7 @@ async fn room_for(
     if let Some(place) = &place {
         let (name, id) = (ask.resource_type, ask.id.clone());
         let look = move |chart: &mut Chart| chart.current(name, &id).and_then(|found| found.bare());
-        let standing = ask.fhir.charts.look_at(hub, place, look).await?.flatten();
+        let standing = ask.fhir.charts.look_at(&ask.caller, place, look).await?.flatten();
         match standing.map(|standing| room_of(&standing)) {
             // It says of no patient that it is theirs, and is in a chart.
             Some(Ok(said)) if said == wanted => return Ok((place.clone(), None)),
@@ -243,7 +243,12 @@ fn is_elsewhere(value: &Value) -> bool {
 
 /// Refuses new resources for a patient who does not exist, or was merged into another one.
 async fn takes_resources(ask: &Ask, patient: &str) -> Result<(), FhirError> {
-    let (code, text) = match ask.caller.hub().patient(patient).await? {
+    let chart = RoomName::patient(patient).map_err(|_| FhirError::not_found())?;
+    let known = match ask.caller.may_enter(&chart).await? {
+        Some(_) => ask.caller.hub().patient(patient).await?,
+        None => None,
+    };
+    let (code, text) = match known {
         None => ("not-found", "the patient that the resource refers to does not exist"),
         Some(patient) if is_replaced(&patient) => {
             ("business-rule", "the patient was merged into another one, who takes new resources")
@@ -458,7 +463,7 @@ pub(crate) async fn written(
     let look = move |chart: &mut Chart| -> Vec<Option<Written>> {
         writes.into_iter().map(|(write, change)| written_in(chart, write, change)).collect()
     };
-    let looked = ask.fhir.charts.look_at(ask.caller.hub(), room, look).await?;
+    let looked = ask.fhir.charts.look_at(&ask.caller, room, look).await?;
     Ok(looked.unwrap_or_else(|| (0..count).map(|_| None).collect()))
 }
 

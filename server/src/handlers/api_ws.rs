@@ -12,11 +12,11 @@ use axum::{
     extract::ws::{Message, Utf8Bytes, WebSocketUpgrade},
     response::Response,
 };
-use chartroom_engine::limits::JSON_FRAME_BYTES_MAX;
-use tokio::time::{MissedTickBehavior, interval};
+use chartroom_engine::limits::{JOIN_WAIT_MS, JSON_FRAME_BYTES_MAX};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::socket::{self, Paced};
-use crate::{auth::Caller, error::ApiError, hub::Place};
+use crate::{auth::Entrant, error::ApiError, hub::Place};
 use session::Session;
 
 /// How often a client must show that it is there; as often as it asks the same of the server.
@@ -24,14 +24,15 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(
-    caller: Caller,
+    entrant: Entrant,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    let place = Place::take(caller.hub()).map_err(ApiError::Crowded)?;
+    let place = Place::take(&entrant.hub).map_err(ApiError::Crowded)?;
+    let upgrade = socket::with_protocol(upgrade, entrant.token.as_deref());
     Ok(socket::limited(upgrade, JSON_FRAME_BYTES_MAX).on_upgrade(async move |socket| {
         let _place = place;
-        let hub = Arc::clone(caller.hub());
-        let session = Session::new(caller);
+        let hub = Arc::clone(&entrant.hub);
+        let session = Session::open(entrant).await;
         let outbox = session.outbox().clone();
         let read = |stream| read(Paced::new(&hub, stream), session);
         socket::run(socket, &outbox, text, read).await;
@@ -42,10 +43,22 @@ async fn read(mut messages: Paced<'_>, mut session: Session) {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut alive = true;
+    let mut sign_in_wait = std::pin::pin!(sleep(Duration::from_millis(JOIN_WAIT_MS)));
     loop {
+        let pass = session.pass();
+        let ended = async {
+            match &pass {
+                Some(pass) => pass.ended().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             // An answer that is there counts, however late this task comes to read it.
             biased;
+            ended = ended => {
+                session.sign_out(ended);
+                return std::future::pending().await;
+            }
             message = messages.next() => {
                 alive = true;
                 match message {
@@ -67,6 +80,10 @@ async fn read(mut messages: Paced<'_>, mut session: Session) {
                 // An answer may stand behind what is not read yet.
                 alive = messages.is_waiting();
                 session.outbox().ping();
+            }
+            () = &mut sign_in_wait, if !session.is_signed_in() => {
+                session.refuse_stranger();
+                return std::future::pending().await;
             }
             () = session.advance() => {}
         }

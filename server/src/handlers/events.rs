@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::query;
 use crate::{
-    auth::Caller,
+    auth::{Caller, parse_name},
     error::ApiError,
     hub::FollowError,
     wire::json::{Filter, Unknown},
@@ -44,8 +44,8 @@ pub(crate) async fn list(
     filter.set_events(names(&events)).map_err(|unknown| wrong("events", unknown))?;
     if wants_stream(&headers) {
         let after = stream::last_event_id(&headers)?.or(after);
-        let follower = caller.follow(&name, after).await?;
-        return Ok(stream::respond(follower, filter));
+        let (follower, access) = caller.follow(&name, after).await?;
+        return Ok(stream::respond(&caller, follower, access, filter));
     }
     let limit = limit.unwrap_or(EVENTS_PAGE_MAX).min(EVENTS_PAGE_MAX);
     Ok(page(&caller, &name, after, limit, &filter).await?.into_response())
@@ -60,7 +60,9 @@ async fn page(
     limit: usize,
     filter: &Filter,
 ) -> Result<Json<Value>, ApiError> {
-    let name = caller.known_name(name).await?;
+    let name = parse_name(name)?;
+    let access = caller.access(&name).await?;
+    caller.is_there(&name).await?;
     let mut position = after.unwrap_or(0);
     let mut events = Vec::new();
     loop {
@@ -85,7 +87,8 @@ async fn page(
             }
         }
         if events.len() == limit || exhausted {
-            let events = caller.hub().with_resources(events).await?;
+            let mut events = caller.hub().with_resources(events).await?;
+            events.retain(|event| access.hears(event));
             return Ok(Json(json!({ "room": name, "events": events, "last": position })));
         }
     }

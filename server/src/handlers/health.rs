@@ -1,9 +1,9 @@
 //! `GET /healthz` and `GET /readyz`: for whoever watches over the process.
 
-use axum::Json;
+use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use crate::{auth::Caller, error::ApiError};
+use crate::{auth::HubRef, error::ApiError};
 
 /// The process answers.
 pub(crate) async fn alive() -> Json<Value> {
@@ -11,10 +11,10 @@ pub(crate) async fn alive() -> Json<Value> {
 }
 
 /// The store answers too, and takes writes.
-pub(crate) async fn ready(caller: Caller) -> Result<Json<Value>, ApiError> {
-    if caller.hub().writer_counts().failing {
+pub(crate) async fn ready(State(hub): State<HubRef>) -> Result<Json<Value>, ApiError> {
+    if hub.0.writer_counts().failing {
         return Err(ApiError::TakesNoWrites);
     }
-    caller.hub().stored(&chartroom_engine::RoomName::directory()).await?;
+    hub.0.stored(&chartroom_engine::RoomName::directory()).await?;
     Ok(Json(json!({ "status": "ready" })))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use serde::Serialize;
 
-use crate::{auth::Caller, peers::status::Report};
+use crate::{auth::Operator, peers::status::Report};
 
 #[derive(Serialize)]
 pub(crate) struct Peers {
@@ -13,7 +13,7 @@ pub(crate) struct Peers {
 }
 
 /// Lists them by name.
-pub(crate) async fn list(caller: Caller) -> Json<Peers> {
+pub(crate) async fn list(Operator(caller): Operator) -> Json<Peers> {
     let hub = caller.hub();
     let links = hub.registry().links();
     let peers = links.iter().map(|link| link.report(hub.quarantine().count(link.name())));

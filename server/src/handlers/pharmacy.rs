@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, Json, extract::Path};
 use chartroom_engine::{
     CommandError, Edit, RoomName,
+    access::Access,
     document::CompartmentError,
     pharmacy::{self, Act, ActKind},
     time,
@@ -14,7 +15,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::commands;
-use crate::{auth::Caller, clock, error::ApiError, facility::pharmacy::Queue, hub::RoomError};
+use crate::{
+    auth::{Caller, Operator},
+    clock,
+    error::ApiError,
+    facility::pharmacy::Queue,
+    hub::RoomError,
+};
 
 /// An act as it is asked for: of an entry, or of a prescription in a patient's room.
 #[derive(Debug, Deserialize)]
@@ -47,7 +54,7 @@ pub(crate) async fn queue(
 
 /// Makes the queue anew from the patients' rooms.
 pub(crate) async fn rebuild(
-    _caller: Caller,
+    _operator: Operator,
     Extension(queue): Extension<Arc<Queue>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
@@ -60,10 +67,11 @@ pub(crate) async fn rebuild(
 /// Carries out acts in the caller's name, each in its patient's room; one that is refused stops no
 /// other.
 pub(crate) async fn act(caller: Caller, body: Value) -> Result<Json<Value>, ApiError> {
+    let access = Arc::new(caller.writing(&RoomName::pharmacy()).await?);
     let mut results = Vec::new();
     for asked in commands::several(body, parse)? {
         results.push(match asked {
-            Asked::Act(request) => carry_out(&caller, request).await?,
+            Asked::Act(request) => carry_out(&caller, &access, request).await?,
             Asked::Edit => Err(CompartmentError::Projection.into()),
         });
     }
@@ -72,12 +80,15 @@ pub(crate) async fn act(caller: Caller, body: Value) -> Result<Json<Value>, ApiE
 
 async fn carry_out(
     caller: &Caller,
+    access: &Arc<Access>,
     request: Request,
 ) -> Result<Result<Edit, CommandError>, ApiError> {
     let Some((room, prescription)) = target(caller, &request).await? else {
         return Ok(Err(CommandError::NotFound));
     };
-    if caller.hub().stored(&room).await?.is_none() {
+    // The queue opens charts, and no compartment of one.
+    let is_open = room.is_chart() || caller.writing(&room).await.is_ok();
+    if !is_open || caller.hub().stored(&room).await?.is_none() {
         return Ok(Err(CommandError::NotFound));
     }
     let now_ms = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
@@ -91,7 +102,7 @@ async fn carry_out(
         note: request.note,
     };
     let room = caller.hub().open_latest(&room).await?;
-    Ok(room.plan(caller.author().clone(), act.plan()).await?)
+    Ok(room.plan_as(caller.author(), access, act.plan()).await?)
 }
 
 /// The patient's room and the prescription that an act is on; `None` where the entry is gone.

@@ -3,7 +3,7 @@
 use axum::{Json, extract::Path, http::StatusCode};
 use serde::Serialize;
 
-use crate::{auth::Caller, error::ApiError, hub::Kept};
+use crate::{auth::Operator, error::ApiError, hub::Kept};
 
 #[derive(Serialize)]
 pub(crate) struct Changes {
@@ -11,13 +11,13 @@ pub(crate) struct Changes {
 }
 
 /// Lists them by room.
-pub(crate) async fn list(caller: Caller) -> Json<Changes> {
+pub(crate) async fn list(Operator(caller): Operator) -> Json<Changes> {
     Json(Changes { changes: caller.hub().quarantine().list() })
 }
 
 /// Drops one for good, here; the server that brought it keeps it.
 pub(crate) async fn discard(
-    caller: Caller,
+    Operator(caller): Operator,
     Path(hash): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     match caller.hub().drop_quarantined(&hash).await? {

@@ -3,14 +3,18 @@
 use axum::{Json, extract::Path};
 use serde_json::{Value, json};
 
-use crate::{auth::Caller, error::ApiError};
+use crate::{
+    auth::{Operator, parse_name},
+    error::ApiError,
+};
 
 /// Founds a room anew; answered when both epochs are durable.
 pub(crate) async fn refound(
-    caller: Caller,
+    Operator(caller): Operator,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let name = caller.known_name(&name).await?;
+    let name = parse_name(&name)?;
+    caller.is_there(&name).await?;
     let id = caller.hub().refound(&name).await?;
     Ok(Json(json!({
         "room": id.name,

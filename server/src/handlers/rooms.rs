@@ -7,8 +7,13 @@ use crate::{auth::Caller, error::ApiError, storage::RoomRecord};
 
 /// Lists rooms from their records, loading none.
 pub(crate) async fn list(caller: Caller) -> Result<Json<Value>, ApiError> {
-    let records = caller.hub().list().await?;
-    let rooms: Vec<Value> = records.iter().map(entry).collect();
+    let known = caller.hub().rooms_of(&caller.author().id).await?;
+    let mut rooms = Vec::new();
+    for record in caller.hub().list().await? {
+        if caller.may_know(&record.id.name, &known).await? {
+            rooms.push(entry(&record));
+        }
+    }
     Ok(Json(json!({ "rooms": rooms })))
 }
 

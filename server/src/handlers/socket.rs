@@ -17,6 +17,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite;
 
 use crate::{
+    auth::PROTOCOL_BEARER,
     hub::{Closing, Hub, Outbox, TRY_AGAIN},
     limits::{Bucket, Limit},
 };
@@ -29,6 +30,13 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// The same for one that is to come back, perhaps because it reads slowly.
 const RETURN_GRACE: Duration = Duration::from_secs(3);
+
+/// An upgrade that names the subprotocol of a client which brought its token as one: `chartroom`, if it
+/// offers that too, so that the answer does not repeat the token.
+pub(super) fn with_protocol(upgrade: WebSocketUpgrade, token: Option<&str>) -> WebSocketUpgrade {
+    let bearer = token.map(|token| format!("{PROTOCOL_BEARER}{token}"));
+    upgrade.protocols(["chartroom".to_owned()].into_iter().chain(bearer))
+}
 
 /// An upgrade to a socket that takes messages up to a limit.
 pub(super) fn limited(upgrade: WebSocketUpgrade, message_bytes_max: usize) -> WebSocketUpgrade {

@@ -6,7 +6,6 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use axum::{
     extract::ws::{Message, WebSocketUpgrade},
-    http::{HeaderMap, header::AUTHORIZATION},
     response::Response,
 };
 use chartroom_engine::limits::{JOIN_WAIT_MS, WIRE_BYTES_MAX};
@@ -14,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::socket::{self, Paced};
 use crate::{
-    auth::Caller,
+    auth::Entrant,
     error::ApiError,
     hub::{Closing, Connection, Place},
     limits::Limit,
@@ -27,26 +26,19 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Takes a socket.
 pub(crate) async fn upgrade(
-    caller: Caller,
-    headers: HeaderMap,
+    entrant: Entrant,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    let place = Place::take_to_join(caller.hub()).map_err(ApiError::Crowded)?;
-    let token = bearer(&headers);
+    let place = Place::take_to_join(&entrant.hub).map_err(ApiError::Crowded)?;
+    let upgrade = socket::with_protocol(upgrade, entrant.token.as_deref());
     Ok(socket::limited(upgrade, MESSAGE_BYTES_MAX).on_upgrade(async move |socket| {
-        let hub = Arc::clone(caller.hub());
-        let connection = Connection::new(Arc::clone(&hub), token);
+        let hub = Arc::clone(&entrant.hub);
+        let connection = Connection::new(entrant);
         let outbox = connection.outbox().clone();
         let message = |bytes| Some(Message::Binary(bytes));
         let read = |stream| read(Paced::new(&hub, stream), connection, place);
         socket::run(socket, &outbox, message, read).await;
     }))
-}
-
-/// What stands in `Authorization: Bearer`.
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    value.strip_prefix("Bearer ").map(str::to_owned)
 }
 
 async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Place) {
@@ -59,6 +51,10 @@ async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Pl
         tokio::select! {
             // An answer that is there counts, however late this task comes to read it.
             biased;
+            closing = connection.ended() => {
+                connection.fail(closing);
+                return std::future::pending().await;
+            }
             message = messages.next() => {
                 alive = true;
                 match message {

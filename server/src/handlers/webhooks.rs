@@ -7,7 +7,7 @@ use chartroom_engine::time;
 use serde_json::{Value, json};
 
 use crate::{
-    auth::Caller,
+    auth::Operator,
     error::ApiError,
     webhooks::{Courier, DeadLetter, Webhooks},
 };
@@ -16,14 +16,14 @@ use crate::{
 const LETTERS_MAX: usize = 1000;
 
 /// Lists the targets.
-pub(crate) async fn list(_caller: Caller, webhooks: Extension<Arc<Webhooks>>) -> Json<Value> {
+pub(crate) async fn list(_operator: Operator, webhooks: Extension<Arc<Webhooks>>) -> Json<Value> {
     let targets: Vec<Value> = webhooks.couriers().iter().map(|courier| target(courier)).collect();
     Json(json!({ "targets": targets }))
 }
 
 /// Tries all of a target's rooms at once, and ends its pause.
 pub(crate) async fn resume(
-    _caller: Caller,
+    _operator: Operator,
     webhooks: Extension<Arc<Webhooks>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
@@ -34,7 +34,7 @@ pub(crate) async fn resume(
 
 /// Lists the events that were given up, the oldest first.
 pub(crate) async fn dead_letters(
-    _caller: Caller,
+    _operator: Operator,
     webhooks: Extension<Arc<Webhooks>>,
 ) -> Result<Json<Value>, ApiError> {
     let letters = webhooks.dead_letters().await?;
@@ -44,7 +44,7 @@ pub(crate) async fn dead_letters(
 
 /// Tries a dead letter once; it is gone where that succeeds.
 pub(crate) async fn retry(
-    _caller: Caller,
+    _operator: Operator,
     webhooks: Extension<Arc<Webhooks>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
@@ -54,7 +54,7 @@ pub(crate) async fn retry(
 
 /// Takes a dead letter away undelivered.
 pub(crate) async fn discard(
-    _caller: Caller,
+    _operator: Operator,
     webhooks: Extension<Arc<Webhooks>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {

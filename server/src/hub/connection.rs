@@ -23,8 +23,13 @@ use super::{
     room_task::Mail,
 };
 use crate::{
-    auth,
+    auth::{
+        self, Caller, Entrant, SignedIn,
+        pass::{Ended, Pass},
+    },
+    error::ApiError,
     limits::{Bucket, Limit, NEW_ROOMS},
+    sign_in::SignInError,
     wire::frame::{ChartroomMetadata, Envelope, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata},
 };
 use follow::Follows;
@@ -40,8 +45,8 @@ const EXTENSIONS_VERSION: u64 = 1;
 /// The server's end of one socket.
 pub struct Connection {
     hub: Arc<Hub>,
-    /// What the upgrade brought as `Authorization: Bearer`.
-    token: Option<String>,
+    /// What the upgrade brought.
+    entrant: Entrant,
     socket: Socket,
     envelope: Envelope,
     session: Option<Session>,
@@ -50,7 +55,9 @@ pub struct Connection {
 /// What is known once the peer has joined.
 struct Session {
     link: Arc<Link>,
-    author: Author,
+    caller: Caller,
+    /// Its right to go on.
+    pass: Pass,
     /// What is known of the peer where it is another server.
     server: Option<OtherServer>,
     /// Rooms that the peer asked for by name, loaded and not yet synced.
@@ -64,9 +71,10 @@ struct Session {
 
 impl Connection {
     /// A socket that was just accepted.
-    pub fn new(hub: Arc<Hub>, token: Option<String>) -> Self {
+    pub(crate) fn new(entrant: Entrant) -> Self {
+        let hub = Arc::clone(&entrant.hub);
         Self {
-            token,
+            entrant,
             socket: Socket::open(Arc::clone(&hub)),
             hub,
             envelope: Envelope::default(),
@@ -87,6 +95,14 @@ impl Connection {
     /// Whether the peer is another server.
     pub fn is_server(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.server.is_some())
+    }
+
+    /// Waits until the peer's sign-in, or a right that it uses, ends. Safe to cancel.
+    pub async fn ended(&self) -> Closing {
+        match &self.session {
+            Some(session) => session.pass.ended().await.closing(),
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes one binary frame; waits while its room is behind.
@@ -157,13 +173,18 @@ impl Connection {
         if let Some(old) = self.session.take() {
             self.hub.leave(&old.link);
         }
-        let (token, outbox) = (self.token.as_deref(), self.outbox());
+        let (token, outbox) = (self.entrant.token.as_deref(), self.outbox());
         let admitted = server::admit(&self.hub, &metadata, token, sender.clone(), outbox).await?;
-        let (link, server) = match admitted {
-            Some((link, server)) => (link, Some(server)),
-            None => (Arc::new(Link::new(sender, metadata.chartroom, Arc::clone(outbox))), None),
+        let (link, signed, server) = match admitted {
+            Some((link, server)) => (link, SignedIn::claimed(auth::anonymous()), Some(server)),
+            None => {
+                let signed = self.sign_in(metadata.person).await?;
+                let (person, outbox) = (signed.person.author.id.clone(), Arc::clone(outbox));
+                let link = Link::new(sender, metadata.chartroom, outbox).of(person);
+                (Arc::new(link), signed, None)
+            }
         };
-        self.hub.enter(&link);
+        self.hub.enter(&link)?;
         link.send(&Frame::Peer {
             sender: self.hub.peer_id.clone(),
             target: link.peer_id.clone(),
@@ -180,13 +201,12 @@ impl Connection {
             },
             version: PROTOCOL_VERSION.to_owned(),
         });
-        let author = metadata.person.unwrap_or_else(auth::anonymous);
-        if auth::is_reserved(&author.id) {
-            return Err(Closing::policy("this person id is the server's own"));
-        }
+        let pass = Pass::new(Arc::clone(&self.hub), signed.clone());
+        let caller = Caller::new(Arc::clone(&self.hub), signed, self.entrant.from);
         self.session = Some(Session {
             link,
-            author,
+            caller,
+            pass,
             server,
             known: BTreeMap::new(),
             joined: BTreeMap::new(),
@@ -194,6 +214,22 @@ impl Connection {
             new_rooms: Bucket::full(Instant::now()),
         });
         Ok(())
+    }
+
+    /// Who the peer is: by its token, or, where there is no sign-in, as it says.
+    async fn sign_in(&self, claimed: Option<Author>) -> Result<SignedIn, Closing> {
+        if self.hub.gate().signs_in() {
+            let signed = self.hub.gate().sign_in(self.entrant.token.as_deref()).await;
+            return signed.map_err(|error| match error == SignInError::Revoked {
+                true => Ended::Revoked.closing(),
+                false => Closing::signed_out(error.to_string()),
+            });
+        }
+        let author = claimed.unwrap_or_else(auth::anonymous);
+        if auth::is_reserved(&author.id) {
+            return Err(Closing::policy("this person id is the server's own"));
+        }
+        Ok(SignedIn::claimed(author))
     }
 }
 
@@ -208,7 +244,8 @@ impl Drop for Connection {
 impl Session {
     async fn take(&mut self, hub: &Arc<Hub>, frame: Frame) -> Result<(), Closing> {
         if let Frame::Ephemeral { sender, document, count, session, data, .. } = frame {
-            return self.relay(document, Ephemeral { sender, session, count, data }).await;
+            let message = Ephemeral { sender, session, count, data };
+            return self.relay(hub, document, message).await;
         }
         if frame_sender(&frame).is_some_and(|sender| sender != self.link.peer_id) {
             hub.metrics.frames_foreign.inc();
@@ -302,21 +339,32 @@ impl Session {
 
     /// Enters the room of a document; false where there is none for this peer.
     async fn enter(&mut self, hub: &Arc<Hub>, document: DocumentId) -> Result<bool, Closing> {
-        let room = match self.known.get(&document) {
-            Some(room) => Arc::clone(room),
-            None => match hub.room_of_document(document).await {
-                Ok(Some(id)) if self.has_space() => {
-                    hub.open(&id).map_err(|error| closing_for(&error))?
-                }
-                Ok(Some(_)) => return Err(Closing::over(Limit::ConnectionRooms, TOO_MANY_ROOMS)),
-                Ok(None) | Err(RoomError::Unreadable { .. }) => return Ok(false),
-                Err(error) => return Err(closing_for(&error)),
-            },
+        let id = match self.known.get(&document) {
+            Some(room) => Ok(Some(room.id().clone())),
+            None => hub.room_of_document(document).await,
         };
-        let joining =
-            Membership::join(hub, room, Arc::clone(&self.link), self.author.clone()).await;
+        let id = match id {
+            Ok(id) => id,
+            Err(RoomError::Unreadable { .. }) => None,
+            Err(error) => return Err(closing_for(&error)),
+        };
+        // A document that is nobody's takes as long to refuse as one that is another's.
+        let name = id.as_ref().map_or_else(RoomName::nowhere, |id| id.name.clone());
+        let access = match self.caller.whole(&name).await {
+            Ok(access) => Arc::new(access),
+            Err(ApiError::Room(error)) => return Err(closing_for(&error)),
+            Err(_) => return Ok(false),
+        };
+        let Some(id) = id else { return Ok(false) };
+        if !self.known.contains_key(&document) && !self.has_space() {
+            return Err(Closing::over(Limit::ConnectionRooms, TOO_MANY_ROOMS));
+        }
+        let room = hub.open(&id).map_err(|error| closing_for(&error))?;
+        let (link, author) = (Arc::clone(&self.link), self.caller.author().clone());
+        let joining = Membership::join(hub, room, link, author, Arc::clone(&access)).await;
         match joining {
             Ok(membership) => {
+                self.pass.enter(&id.name, access.glass_until_ms);
                 self.known.remove(&document);
                 self.joined.insert(document, membership);
                 Ok(true)
@@ -334,8 +382,8 @@ impl Session {
         };
         let frame = match name.parse::<RoomName>() {
             Err(error) => refused(name, "room-name-invalid", error.to_string()),
-            Ok(_) if !self.has_space() => {
-                let limit = hub.exceeded(Limit::ConnectionRooms);
+            Ok(name) if !self.has_space() && self.caller.whole(&name).await.is_ok() => {
+                let (name, limit) = (name.to_string(), hub.exceeded(Limit::ConnectionRooms));
                 refused(name, limit.code(), TOO_MANY_ROOMS.to_owned())
             }
             Ok(room_name) => match self.open(hub, room_name).await {
@@ -353,7 +401,8 @@ impl Session {
         if matches!(frame, Frame::RoomRefused { .. }) { self.link.mistake() } else { Ok(()) }
     }
 
-    async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, RoomError> {
+    async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, ApiError> {
+        self.caller.whole(&name).await?;
         let id = match hub.stored(&name).await? {
             Some(record) => record.id,
             None => {
@@ -379,7 +428,16 @@ impl Session {
         }
     }
 
-    async fn relay(&self, document: DocumentId, message: Ephemeral) -> Result<(), Closing> {
+    async fn relay(
+        &self,
+        hub: &Hub,
+        document: DocumentId,
+        message: Ephemeral,
+    ) -> Result<(), Closing> {
+        if !hub.may_speak_for(&self.link, &message.sender) {
+            hub.metrics.frames_foreign.inc();
+            return self.link.mistake();
+        }
         if message.data.len() > EPHEMERAL_BYTES_MAX {
             let message = "the ephemeral message is over the limit";
             return Err(Closing::over(Limit::EphemeralBytes, message));

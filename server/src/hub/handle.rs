@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chartroom_engine::{
     Author, Edit, Event, Offer, Peer, Plan, Room, RoomId,
+    access::Access,
     document::{Command, CommandError, RefoundError},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -142,6 +143,40 @@ impl RoomHandle {
         answered.await.map_err(|_| RoomError::Ended)?
     }
 
+    /// Applies those of a person's commands that they may; answers when they are durable.
+    pub async fn command_as(
+        &self,
+        author: &Author,
+        access: &Arc<Access>,
+        commands: Vec<Command>,
+    ) -> Result<Edits, RoomError> {
+        if access.writes_everything() {
+            return self.command(author.clone(), commands).await;
+        }
+        let mut edits = Vec::new();
+        for command in commands {
+            let plan = Plan(Arc::new(move |_| Ok(command.clone().into())));
+            edits.push(self.plan_as(author, access, plan).await?);
+        }
+        Ok(edits)
+    }
+
+    /// Applies an edit that is decided when its turn comes, where its author may make it then.
+    pub async fn plan_as(
+        &self,
+        author: &Author,
+        access: &Arc<Access>,
+        plan: Plan,
+    ) -> Result<Result<Edit, CommandError>, RoomError> {
+        let access = Arc::clone(access);
+        let checked = Plan(Arc::new(move |document| {
+            let decision = (plan.0)(document)?;
+            access.check_command(document, &decision.command)?;
+            Ok(decision)
+        }));
+        self.plan(author.clone(), checked).await
+    }
+
     /// Applies commands in a person's name; answers when they are durable.
     pub async fn command(
         &self,
@@ -190,11 +225,11 @@ impl RoomHandle {
         &self,
         peer: Peer,
         link: Arc<Link>,
-        author: Author,
+        (author, access): (Author, Arc<Access>),
         answers: Arc<Answers>,
     ) -> Result<(), RoomError> {
         let (joined, answered) = oneshot::channel();
-        self.send(Mail::Join { peer, link, author, answers, joined }).await?;
+        self.send(Mail::Join { peer, link, author, access, answers, joined }).await?;
         answered.await.map_err(|_| RoomError::Ended)?
     }
 

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Link {
     /// The id that the peer chose.
     pub peer_id: String,
+    /// The id of the person behind it; empty where it is another server.
+    pub person: String,
     /// Whether it understands Chartroom's extension messages.
     pub extensions: bool,
     /// Whether it takes long sync messages in parts.
@@ -43,7 +45,13 @@ impl Link {
         let (heads_wanted, patience) = (AtomicBool::new(false), Mutex::new(Patience::new()));
         let parts = extensions.is_some_and(|extensions| extensions.parts);
         let (extensions, server) = (extensions.is_some(), None);
-        Self { peer_id, extensions, parts, server, outbox, heads_wanted, patience }
+        let person = String::new();
+        Self { peer_id, person, extensions, parts, server, outbox, heads_wanted, patience }
+    }
+
+    /// The same, of a person.
+    pub fn of(self, person: String) -> Self {
+        Self { person, ..self }
     }
 
     /// Another server, at the far end of a link.

@@ -59,6 +59,16 @@ impl Closing {
         Self { code: TRY_AGAIN, limit: None, message: message.into() }
     }
 
+    /// The peer has to sign in, or to sign in anew.
+    pub fn signed_out(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 4001, limit: None, message: message.into() }
+    }
+
+    /// The sign-in of the peer is taken no more.
+    pub fn revoked(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: 4003, limit: None, message: message.into() }
+    }
+
     /// The server goes down.
     pub fn going_away() -> Self {
         Self { code: 1001, limit: None, message: "the server is shutting down".into() }

@@ -11,7 +11,8 @@ use chartroom_client::dial::Target;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::{hub::Rights, patterns::RoomPattern};
+use crate::hub::Rights;
+use chartroom_engine::access::RoomPattern;
 
 /// Longest name of a server.
 const NAME_BYTES_MAX: usize = 64;

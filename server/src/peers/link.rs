@@ -27,10 +27,11 @@ use super::{
     status::{Held, Status},
     width::Width,
 };
+use chartroom_engine::access::RoomPattern;
+
 use crate::{
     clock,
     hub::{Closing, Hub, Link as Far, News, Relayed, RoomAt, ServerEnd, Socket, said_by_server},
-    patterns::RoomPattern,
 };
 
 /// How often the other end is asked whether it is there, and how long that takes.

@@ -8,9 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use chartroom_engine::{RoomId, RoomName};
 use serde::{Deserialize, Serialize};
 
+use chartroom_engine::access::RoomPattern;
+
 use crate::{
     hub::{Hub, RoomError},
-    patterns::RoomPattern,
     storage::Fact,
 };
 

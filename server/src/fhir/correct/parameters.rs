@@ -38,6 +38,14 @@ impl Parameters {
         })
     }
 
+    /// The codes that parameters of a name have.
+    pub fn codes(&self, name: &str) -> Vec<String> {
+        let all = self.0.get("parameter").and_then(Value::as_array).into_iter().flatten();
+        let named =
+            all.filter(|parameter| parameter.get("name").and_then(Value::as_str) == Some(name));
+        named.filter_map(|p| p.get("valueCode")?.as_str().map(str::to_owned)).collect()
+    }
+
     pub fn reason(&self) -> Result<String, FhirError> {
         let reason = self.named("reason").and_then(|p| p.get("valueString")?.as_str());
         reason.filter(|reason| !reason.trim().is_empty()).map(short).ok_or_else(|| {

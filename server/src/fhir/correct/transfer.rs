@@ -46,7 +46,7 @@ impl Transfer<'_> {
                 let found = wanted.iter().filter_map(|(name, id)| chart.current(name, id));
                 found.filter(|found| !found.deleted).collect()
             };
-            let looked = ask.fhir.charts.look_at(ask.caller.hub(), self.source, look).await?;
+            let looked = ask.fhir.charts.look_at(&ask.caller, self.source, look).await?;
             let found = looked.unwrap_or_default();
             if found.is_empty() {
                 return Ok(());
@@ -112,8 +112,9 @@ impl Transfer<'_> {
             let decision = Decision { command: command.clone(), note: note.clone() };
             found.iter().all(stands).then_some(decision).ok_or(CommandError::Changed)
         }));
+        let access = Arc::new(ask.caller.writing(self.source).await?);
         let room = ask.caller.hub().open_latest(self.source).await?;
-        Ok(room.plan(ask.caller.author().clone(), plan).await?)
+        Ok(room.plan_as(ask.caller.author(), &access, plan).await?)
     }
 }
 
@@ -154,8 +155,9 @@ async fn write_noted(
     let command = together(commands);
     let plan =
         Plan(Arc::new(move |_| Ok(Decision { command: command.clone(), note: note.clone() })));
+    let access = Arc::new(ask.caller.writing(room).await?);
     let room = ask.caller.hub().open_latest(room).await?;
-    room.plan(ask.caller.author().clone(), plan).await??;
+    room.plan_as(ask.caller.author(), &access, plan).await??;
     Ok(())
 }
 

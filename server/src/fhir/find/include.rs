@@ -75,7 +75,7 @@ async fn referred_to(
             let found = wanted.iter().filter_map(|(name, id)| chart.current(name, id));
             found.filter(|found| !found.deleted).collect()
         };
-        let here = ask.fhir.charts.look_at(hub, &room, look).await?.unwrap_or_default();
+        let here = ask.fhir.charts.look_at(&ask.caller, &room, look).await?.unwrap_or_default();
         found.extend(here.into_iter().map(|found| (room.clone(), found)));
     }
     Ok(found)

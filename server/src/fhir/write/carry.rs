@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chartroom_engine::{
-    ChangeHash, Command, CommandError, Decision, Document, Offer, Plan, document::Note, mint_actor,
+    ChangeHash, Command, CommandError, Decision, Document, Offer, Plan, access::Access,
+    document::Note, mint_actor,
 };
 
 use super::Prepared;
@@ -19,10 +20,10 @@ pub(crate) async fn carry_out(
     writes: &[Prepared],
 ) -> Result<Result<Option<ChangeHash>, CommandError>, FhirError> {
     let Some(first) = writes.first() else { return Ok(Ok(None)) };
+    let access = Arc::new(ask.caller.writing(&first.room).await?);
     let room = ask.caller.hub().open_latest(&first.room).await?;
-    let author = ask.caller.author().clone();
     let done = if let ([write], Some(base)) = (writes, first.base) {
-        let Some(offer) = offer(ask, write, base).await? else { return Ok(Ok(None)) };
+        let Some(offer) = offer(ask, write, base, access).await? else { return Ok(Ok(None)) };
         room.offer(offer).await?
     } else {
         let Some(command) = together(writes) else { return Ok(Ok(None)) };
@@ -36,7 +37,7 @@ pub(crate) async fn carry_out(
             let decision = Decision { command: command.clone(), note: note.clone() };
             unchanged.then_some(decision).ok_or(CommandError::Changed)
         };
-        room.plan(author, Plan(Arc::new(decide))).await?
+        room.plan_as(ask.caller.author(), &access, Plan(Arc::new(decide))).await?
     };
     // What is durable is not taken back for it.
     if done.is_ok() && audit::reverts(ask, writes).await.is_err() {
@@ -68,14 +69,19 @@ fn together(writes: &[Prepared]) -> Option<Command> {
 }
 
 /// The change that a write makes of the room as it was behind `base`; `None` where it makes none.
-async fn offer(ask: &Ask, write: &Prepared, base: ChangeHash) -> Result<Option<Offer>, FhirError> {
+async fn offer(
+    ask: &Ask,
+    write: &Prepared,
+    base: ChangeHash,
+    access: Arc<Access>,
+) -> Result<Option<Offer>, FhirError> {
     let Some(command) = write.command.clone() else { return Ok(None) };
     let now_ms = clock::now_ms();
     let actor = mint_actor(now_ms, rand::random());
     let made = command.clone();
     let make = move |chart: &mut Chart| chart.document().change_behind(&base, actor, &made, now_ms);
-    let chunk = ask.fhir.charts.look_at(ask.caller.hub(), &write.room, make).await?;
+    let chunk = ask.fhir.charts.look_at(&ask.caller, &write.room, make).await?;
     let chunk = chunk.ok_or_else(FhirError::not_found)??;
     let author = ask.caller.author().clone();
-    Ok(chunk.map(|chunk| Offer { author, chunk, command }))
+    Ok(chunk.map(|chunk| Offer { author, chunk, command, access }))
 }

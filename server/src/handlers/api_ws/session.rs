@@ -9,12 +9,14 @@ mod subscription;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
 };
 
 use chartroom_engine::{
     Event, RoomName,
+    access::Access,
     limits::{JSON_ROOMS_MAX, SUBSCRIPTIONS_MAX},
 };
 use futures_util::{Stream, StreamExt};
@@ -22,16 +24,20 @@ use tokio_stream::StreamMap;
 use uuid::Builder;
 
 use crate::{
-    auth::Caller,
+    auth::{
+        Caller, Entrant, SignedIn, anonymous,
+        pass::{Ended, Pass},
+    },
     clock::now_ms,
     error::ApiError,
-    hub::{Closing, FollowEnd, FollowError, Follower, Outbox, RoomError, Socket},
+    hub::{Closing, FollowEnd, FollowError, Follower, Hub, Outbox, RoomError, Socket},
     limits::{Limit, Patience},
+    sign_in::SignInError,
     wire::json::{Place, Publish, Request, RequestError, Subscribe, reply},
 };
 use subscription::Subscription;
 
-/// What a caller is while there is no sign-in: everybody may do everything.
+/// What a caller is without a role: where there is no sign-in, everybody may do everything.
 const ROLE: &str = "clinician";
 /// The room whose clients expect a prescription as `medication`, too.
 const PHARMACY: &str = "pharmacy:queue";
@@ -40,7 +46,10 @@ type Events = Pin<Box<dyn Stream<Item = Result<Arc<Event>, FollowEnd>> + Send>>;
 
 /// The server's end of one socket.
 pub(super) struct Session {
-    caller: Caller,
+    hub: Arc<Hub>,
+    from: Option<SocketAddr>,
+    /// Who it is, once they have signed in, and their right to go on.
+    caller: Option<(Caller, Arc<Pass>)>,
     socket: Socket,
     subscriptions: BTreeMap<String, Subscription>,
     rooms: BTreeMap<RoomName, Reading>,
@@ -54,22 +63,80 @@ struct Reading {
     position: u64,
     /// The number of the last event when the room began to be followed.
     live_from: u64,
+    /// Which of its events the client may hear.
+    access: Access,
 }
 
 impl Session {
-    /// A socket that was just accepted; says welcome.
-    pub fn new(caller: Caller) -> Self {
-        let socket = Socket::open(Arc::clone(caller.hub()));
-        let client_id = Builder::from_random_bytes(rand::random()).into_uuid().to_string();
-        socket.outbox().push(reply::welcome(&client_id, caller.author(), ROLE));
-        Self {
-            caller,
-            socket,
+    /// A socket that was just accepted; says welcome to whom its request names, and waits for others to
+    /// sign in.
+    pub async fn open(entrant: Entrant) -> Self {
+        let Entrant { hub, token, from, claimed } = entrant;
+        let mut session = Self {
+            socket: Socket::open(Arc::clone(&hub)),
+            hub,
+            from,
+            caller: None,
             subscriptions: BTreeMap::new(),
             rooms: BTreeMap::new(),
             events: StreamMap::new(),
             patience: Patience::new(),
+        };
+        if !session.hub.gate().signs_in() {
+            session.welcome(SignedIn::claimed(claimed.unwrap_or_else(anonymous)));
+        } else if token.is_some() {
+            session.sign_in(token).await;
         }
+        session
+    }
+
+    /// Whether the client has signed in.
+    pub fn is_signed_in(&self) -> bool {
+        self.caller.is_some()
+    }
+
+    /// The client's right to go on, once it has signed in.
+    pub fn pass(&self) -> Option<Arc<Pass>> {
+        self.caller.as_ref().map(|(_, pass)| Arc::clone(pass))
+    }
+
+    /// Ends the connection of a client that is not, or no longer, signed in.
+    pub fn sign_out(&self, ended: Ended) {
+        self.outbox().push(reply::auth_failed(ended == Ended::Expired));
+        self.outbox().close(ended.closing());
+    }
+
+    /// Ends the connection of a client that has not signed in.
+    pub fn refuse_stranger(&self) {
+        self.outbox().push(reply::auth_failed(false));
+        self.outbox().close(Closing::signed_out("sign in first"));
+    }
+
+    async fn sign_in(&mut self, token: Option<String>) {
+        let signed = match self.hub.gate().sign_in(token.as_deref()).await {
+            Ok(signed) => signed,
+            Err(SignInError::Expired) => return self.sign_out(Ended::Expired),
+            Err(SignInError::Revoked) => return self.sign_out(Ended::Revoked),
+            Err(_) => return self.refuse_stranger(),
+        };
+        match &self.caller {
+            None => self.welcome(signed),
+            // What it subscribed to stands.
+            Some((caller, pass)) if caller.signed().person == signed.person => {
+                pass.renew(signed);
+                self.outbox().push(reply::auth_success());
+            }
+            Some(_) => self.outbox().close(Closing::policy("a connection is one person's")),
+        }
+    }
+
+    fn welcome(&mut self, signed: SignedIn) {
+        let client_id = Builder::from_random_bytes(rand::random()).into_uuid().to_string();
+        let role = signed.person.roles.first().map_or(ROLE, String::as_str);
+        self.outbox().push(reply::welcome(&client_id, &signed.person.author, role));
+        let pass = Pass::new(Arc::clone(&self.hub), signed.clone());
+        let caller = Caller::new(Arc::clone(&self.hub), signed, self.from);
+        self.caller = Some((caller, Arc::new(pass)));
     }
 
     /// What waits to be written to the socket.
@@ -83,6 +150,15 @@ impl Session {
             return;
         }
         let done = match Request::parse(text) {
+            Ok(Request::Ping) => {
+                self.outbox().push(reply::pong(now_ms()));
+                Ok(())
+            }
+            Ok(Request::Authenticate { token }) => {
+                self.authenticate(token).await;
+                Ok(())
+            }
+            _ if !self.is_signed_in() => return self.refuse_stranger(),
             Ok(request) => self.take(request).await,
             Err(error) => Err(error),
         };
@@ -119,35 +195,49 @@ impl Session {
         }
     }
 
+    async fn authenticate(&mut self, token: Option<String>) {
+        // Without sign-in the client is whom the request's header named, whatever its token.
+        if !self.hub.gate().signs_in() {
+            return self.outbox().push(reply::auth_success());
+        }
+        let was = self.is_signed_in();
+        self.sign_in(token).await;
+        if !was && self.is_signed_in() {
+            self.outbox().push(reply::auth_success());
+        }
+    }
+
     async fn take(&mut self, request: Request) -> Result<(), RequestError> {
         match request {
-            Request::Ping => self.outbox().push(reply::pong(now_ms())),
-            // Without sign-in the client is whom the request's header named, whatever its token.
-            Request::Authenticate => self.outbox().push(reply::auth_success()),
+            Request::Ping | Request::Authenticate { .. } => {}
             Request::Subscribe(subscribe) => {
                 let id = subscribe.id.clone();
                 let done = self.subscribe(subscribe).await;
                 done.map_err(|error| RequestError { subscription_id: Some(id), ..error })?;
             }
             Request::Unsubscribe { id } => self.unsubscribe(&id),
-            Request::Publish(publish) => say(&self.caller, &self.socket, &publish).await?,
+            Request::Publish(publish) => self.say(&publish).await?,
         }
         Ok(())
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), RequestError> {
         self.check_limits(&subscribe)?;
+        let Some((caller, pass)) = &self.caller else { return Ok(()) };
         let mut followers = Vec::new();
         for place in &subscribe.places {
             let after = subscribe.after.get(&place.room).copied();
             // Without a number to begin behind, what is followed already will do.
             if after.is_some() || !self.rooms.contains_key(&place.room) {
-                let following = self.caller.follow(place.room.as_str(), after).await;
-                followers.push(following.map_err(|error| refusal(&error, place.field.clone()))?);
+                let following = caller.follow(place.room.as_str(), after).await;
+                let (follower, access) =
+                    following.map_err(|error| refusal(&error, place.field.clone()))?;
+                pass.enter(&place.room, access.glass_until_ms);
+                followers.push((follower, access));
             }
         }
-        for follower in followers {
-            self.follow(follower);
+        for (follower, access) in followers {
+            self.follow(follower, access);
         }
         let id = subscribe.id.clone();
         let rooms = &self.rooms;
@@ -168,23 +258,23 @@ impl Session {
         let known = self.subscriptions.contains_key(&subscribe.id);
         if !known && self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
             let message = format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions");
-            let limit = self.caller.hub().exceeded(Limit::Subscriptions);
+            let limit = self.hub.exceeded(Limit::Subscriptions);
             return Err(RequestError::new(limit.code(), "data.subscription_id", message));
         }
         let mut new = subscribe.places.iter().filter(|p| !self.rooms.contains_key(&p.room));
         if let Some(place) = new.nth(JSON_ROOMS_MAX.saturating_sub(self.rooms.len())) {
             let message = format!("a connection follows at most {JSON_ROOMS_MAX} rooms");
-            let limit = self.caller.hub().exceeded(Limit::ConnectionRooms);
+            let limit = self.hub.exceeded(Limit::ConnectionRooms);
             return Err(RequestError::new(limit.code(), place.field.clone(), message));
         }
         Ok(())
     }
 
     /// Reads a room from where the follower stands, unless it is read from there or before anyway.
-    fn follow(&mut self, follower: Follower) {
+    fn follow(&mut self, follower: Follower, access: Access) {
         let (room, position) = (follower.room().clone(), follower.position());
         if self.rooms.get(&room).is_none_or(|reading| position < reading.position) {
-            let reading = Reading { position, live_from: follower.live_from() };
+            let reading = Reading { position, live_from: follower.live_from(), access };
             self.rooms.insert(room.clone(), reading);
             self.events.insert(room, Box::pin(follower.stream()));
         }
@@ -213,8 +303,10 @@ impl Session {
     }
 
     fn deliver(&mut self, room: &RoomName, event: &Event) {
-        if let Some(reading) = self.rooms.get_mut(room) {
-            reading.position = event.seq;
+        let Some(reading) = self.rooms.get_mut(room) else { return };
+        reading.position = event.seq;
+        if !reading.access.hears(event) {
+            return;
         }
         let mut wanted = false;
         for subscription in self.subscriptions.values_mut() {
@@ -238,22 +330,27 @@ impl Session {
         self.outbox().close(Closing::try_again("come back and resume from the numbers given"));
     }
 
+    /// Tells the others in a patient's room what a client has to say.
+    async fn say(&mut self, publish: &Publish) -> Result<(), RequestError> {
+        let Some((caller, _)) = &self.caller else { return Ok(()) };
+        let Place { field, room } = &publish.place;
+        let may = async {
+            caller.writing(room).await?;
+            caller.is_there(room).await
+        };
+        may.await.map_err(|error| refusal(&error, field.clone()))?;
+        let (name, payload) = (&publish.name, &publish.payload);
+        let said = reply::said(name, room.patient_id(), caller.author(), payload, now_ms());
+        self.socket.say(room, &said);
+        Ok(())
+    }
+
     fn refuse(&mut self, error: &RequestError) {
         self.outbox().push(reply::refused(error, now_ms()));
         if let Err(closing) = self.patience.mistake() {
             self.fail(closing);
         }
     }
-}
-
-/// Tells the others in a patient's room what a client has to say.
-async fn say(caller: &Caller, socket: &Socket, publish: &Publish) -> Result<(), RequestError> {
-    let Place { field, room } = &publish.place;
-    let known = caller.known_name(room.as_str()).await;
-    known.map_err(|error| refusal(&error, field.clone()))?;
-    let (name, payload) = (&publish.name, &publish.payload);
-    socket.say(room, &reply::said(name, room.patient_id(), caller.author(), payload, now_ms()));
-    Ok(())
 }
 
 /// Why a room named in a field is not reached, or not from the number that was asked for.

@@ -3,7 +3,7 @@
 //! The body is read as fast as the client takes it; one that falls too far behind ends in the room's
 //! own bounded queue, and hears the number to go on from.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     http::HeaderMap,
@@ -12,13 +12,14 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use chartroom_engine::Event;
-use futures_util::{Stream, StreamExt, future::ready};
+use chartroom_engine::{Event, access::Access};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
 
 use crate::{
+    auth::{Caller, pass::Pass},
     error::ApiError,
-    hub::{FollowEnd, Follower},
+    hub::Follower,
     wire::json::Filter,
 };
 
@@ -39,28 +40,49 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError
     }
 }
 
-/// Streams the events that the reader wants until one of the two ends.
-pub(super) fn respond(follower: Follower, filter: Filter) -> Response {
+/// Streams the events that the reader wants, and may hear, until one of the two ends, or the sign-in
+/// or the access to the room does.
+pub(super) fn respond(
+    caller: &Caller,
+    follower: Follower,
+    access: Access,
+    filter: Filter,
+) -> Response {
+    let pass = Pass::new(Arc::clone(caller.hub()), caller.signed().clone());
+    pass.enter(follower.room(), access.glass_until_ms);
     let heartbeat = KeepAlive::new().interval(HEARTBEAT);
-    Sse::new(messages(follower, filter)).keep_alive(heartbeat).into_response()
+    Sse::new(messages(pass, follower, access, filter)).keep_alive(heartbeat).into_response()
 }
 
 fn messages(
+    pass: Pass,
     follower: Follower,
+    access: Access,
     filter: Filter,
 ) -> impl Stream<Item = Result<Message, Infallible>> + Send {
     let position = follower.position();
-    let messages = follower.stream().scan(position, move |position, next| {
-        let message = match next {
-            Ok(event) => {
-                *position = event.seq;
-                filter.matches(&event).then(|| told(&event))
+    let (events, wanted) = (Box::pin(follower.stream()), Arc::new((filter, access)));
+    stream::unfold(Some((pass, events, position)), move |state| {
+        let wanted = Arc::clone(&wanted);
+        async move {
+            let (pass, mut events, mut position) = state?;
+            loop {
+                let next = tokio::select! {
+                    next = events.next() => next?,
+                    ended = pass.ended() => return Some((Ok(closed(ended.code(), position)), None)),
+                };
+                match next {
+                    Ok(event) => {
+                        position = event.seq;
+                        if wanted.0.matches(&event) && wanted.1.hears(&event) {
+                            return Some((Ok(told(&event)), Some((pass, events, position))));
+                        }
+                    }
+                    Err(end) => return Some((Ok(closed(end.code(), position)), None)),
+                }
             }
-            Err(end) => Some(closed(&end, *position)),
-        };
-        ready(Some(message))
-    });
-    messages.filter_map(|message| ready(message.map(Ok)))
+        }
+    })
 }
 
 fn told(event: &Event) -> Message {
@@ -68,7 +90,7 @@ fn told(event: &Event) -> Message {
     Message::default().id(event.seq.to_string()).data(data)
 }
 
-fn closed(end: &FollowEnd, resume_after: u64) -> Message {
-    let data = json!({ "code": end.code(), "resumeAfter": resume_after });
+fn closed(code: &str, resume_after: u64) -> Message {
+    let data = json!({ "code": code, "resumeAfter": resume_after });
     Message::default().event("closed").data(data.to_string())
 }

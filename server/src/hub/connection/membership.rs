@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Author, Peer, limits::TURN_MESSAGES_MAX};
+use chartroom_engine::{Author, Peer, access::Access, limits::TURN_MESSAGES_MAX};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::hub::{Hub, RoomError, RoomHandle, answers::Answers, link::Link, room_task::Mail};
@@ -22,13 +22,14 @@ impl Membership {
         room: Arc<RoomHandle>,
         link: Arc<Link>,
         author: Author,
+        access: Arc<Access>,
     ) -> Result<Self, RoomError> {
         // Made before the room hears of it, so that leaving is said also where joining is cut off.
         let turns = Arc::new(Semaphore::new(TURN_MESSAGES_MAX));
         let (peer, answers) = (hub.next_peer(), Arc::<Answers>::default());
         let membership = Self { peer, room, turns, answers };
         let answers = Arc::clone(&membership.answers);
-        membership.room.join(peer, link, author, answers).await?;
+        membership.room.join(peer, link, (author, access), answers).await?;
         Ok(membership)
     }
 

@@ -22,6 +22,8 @@ use tokio::{
 };
 
 use super::{Session, closing_for};
+use chartroom_engine::access::RoomPattern;
+
 use crate::{
     clock,
     hub::{
@@ -30,7 +32,6 @@ use crate::{
         neighbours::{News, RoomNews, ServerEnd},
     },
     limits::Limit,
-    patterns::RoomPattern,
     peers::{agenda::Lag, status::Status},
 };
 

@@ -15,7 +15,7 @@ impl RoomTask {
     pub(super) fn take_mail(&mut self, live: &mut Live, mail: Mail) -> Flow {
         let now_ms = clock::now_ms();
         let input = match mail {
-            Mail::Join { peer, link, author, answers, joined } => {
+            Mail::Join { peer, link, author, access, answers, joined } => {
                 let extensions = link.extensions;
                 let server = link.server.as_ref().map(ServerEnd::linked);
                 live.members.enter(&self.hub.peer_id, &self.id, peer, link, answers);
@@ -24,7 +24,13 @@ impl RoomTask {
                 match server {
                     Some(server) => Input::Linked { peer, server },
                     None => {
-                        Input::Joined { peer, author: Some(author), may_write: true, extensions }
+                        let author = Some(author);
+                        let joined = Input::Joined { peer, author, may_write: true, extensions };
+                        live.room.handle(now_ms, joined);
+                        if matches!(self.drain(live), Flow::Reload) {
+                            return Flow::Reload;
+                        }
+                        Input::Granted { peer, access }
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{ActorId, Author, Command, Offer, Peer, Plan, Room, RoomId};
+use chartroom_engine::{ActorId, Author, Command, Offer, Peer, Plan, Room, RoomId, access::Access};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::hub::{
@@ -24,6 +24,7 @@ pub(crate) enum Mail {
         peer: Peer,
         link: Arc<Link>,
         author: Author,
+        access: Arc<Access>,
         answers: Arc<Answers>,
         joined: oneshot::Sender<Result<(), RoomError>>,
     },

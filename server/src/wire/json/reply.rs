@@ -20,6 +20,13 @@ pub(crate) fn auth_success() -> Bytes {
     frame(&json!({ "type": "auth_success", "message": "Authentication successful" }))
 }
 
+/// The client's sign-in does not do, in the words that WintEHR's front end knows.
+pub(crate) fn auth_failed(expired: bool) -> Bytes {
+    frame(
+        &json!({ "type": "error", "error": if expired { "TOKEN_EXPIRED" } else { "AUTH_FAILED" } }),
+    )
+}
+
 /// A sign of life.
 pub(crate) fn pong(now_ms: u64) -> Bytes {
     frame(&json!({ "type": "pong", "timestamp": instant(now_ms) }))

@@ -23,7 +23,10 @@ pub(crate) enum Request {
     /// Asks whether the server is there.
     Ping,
     /// Says who it is.
-    Authenticate,
+    Authenticate {
+        /// By which token.
+        token: Option<String>,
+    },
     /// Tells the others in a patient's room something.
     Publish(Publish),
 }
@@ -117,7 +120,9 @@ impl Request {
         };
         match kind.as_str() {
             "ping" => Ok(Self::Ping),
-            "authenticate" => Ok(Self::Authenticate),
+            "authenticate" => Ok(Self::Authenticate {
+                token: frame.get("token").and_then(Value::as_str).map(str::to_owned),
+            }),
             "subscribe" | "subscription" => {
                 about(&frame, |data, id| subscribe(data, id).map(Self::Subscribe))
             }

@@ -1,0 +1,173 @@
+//! Live connections of people who are signed in, so that one can be ended when it may be no longer.
+//!
+//! A connection ends when its sign-in expires or is taken back, and when a room that it is in is no
+//! longer its person's to see: it comes back then, and finds what is left.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use chartroom_engine::RoomName;
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::sleep};
+
+use super::SignedIn;
+use crate::{
+    clock,
+    hub::{Closing, Hub},
+};
+
+/// Longest sleep at once: the clock may be set.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Why a connection may not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its sign-in has expired.
+    Expired,
+    /// Its sign-in was taken back.
+    Revoked,
+    /// A room that it is in is not its person's to see any more, or not as it was.
+    Access,
+}
+
+impl Ended {
+    /// A stable code for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Expired => "token-expired",
+            Self::Revoked => "token-revoked",
+            Self::Access => "access-ended",
+        }
+    }
+
+    /// How a socket is closed for it.
+    pub fn closing(self) -> Closing {
+        match self {
+            Self::Expired => Closing::signed_out("the sign-in has expired; sign in anew"),
+            Self::Revoked => Closing::revoked("the sign-in was taken back"),
+            Self::Access => {
+                Closing::try_again("access to a room has changed; come back for the others")
+            }
+        }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Passes(Mutex<BTreeMap<u64, Arc<Live>>>);
+
+#[derive(Debug)]
+struct Live {
+    signed: Mutex<SignedIn>,
+    state: Mutex<State>,
+    told: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rooms: BTreeSet<RoomName>,
+    /// When the first of its rooms closes, in milliseconds since 1970.
+    room_until_ms: Option<u64>,
+    ended: Option<Ended>,
+}
+
+/// The right of one connection to go on; gone with it.
+pub(crate) struct Pass {
+    hub: Arc<Hub>,
+    number: u64,
+    live: Arc<Live>,
+}
+
+impl Pass {
+    /// For a connection of somebody who has just signed in.
+    pub fn new(hub: Arc<Hub>, signed: SignedIn) -> Self {
+        let number = hub.next_number();
+        let (signed, state, told) = (Mutex::new(signed), Mutex::default(), Notify::new());
+        let live = Arc::new(Live { signed, state, told });
+        hub.gate().passes.0.lock().insert(number, Arc::clone(&live));
+        // It may have been taken back meanwhile.
+        if hub.gate().is_revoked(&live.signed.lock()) {
+            live.end(Ended::Revoked);
+        }
+        Self { hub, number, live }
+    }
+
+    /// Goes on under a newer sign-in of the same person.
+    pub fn renew(&self, signed: SignedIn) {
+        *self.live.signed.lock() = signed;
+        self.live.told.notify_one();
+    }
+
+    /// Notes that the connection has a room open, and until when it may.
+    pub fn enter(&self, room: &RoomName, until_ms: Option<u64>) {
+        let mut state = self.live.state.lock();
+        state.rooms.insert(room.clone());
+        if let Some(until) = until_ms {
+            state.room_until_ms = Some(state.room_until_ms.map_or(until, |was| was.min(until)));
+            self.live.told.notify_one();
+        }
+    }
+
+    /// Waits until the connection may not go on. Safe to cancel.
+    pub async fn ended(&self) -> Ended {
+        loop {
+            if let Some(ended) = self.live.state.lock().ended {
+                return ended;
+            }
+            let (expires_ms, room_ms) = {
+                let expires_ms = self.live.signed.lock().expires_ms;
+                (expires_ms, self.live.state.lock().room_until_ms)
+            };
+            let now_ms = clock::now_ms();
+            if expires_ms.is_some_and(|at| at <= now_ms) {
+                return Ended::Expired;
+            }
+            if room_ms.is_some_and(|at| at <= now_ms) {
+                return Ended::Access;
+            }
+            let next = expires_ms.into_iter().chain(room_ms).min();
+            let wait = next.map(|at| Duration::from_millis(at - now_ms).min(SLEEP_MAX));
+            tokio::select! {
+                () = self.live.told.notified() => {}
+                () = sleep(wait.unwrap_or(SLEEP_MAX)), if wait.is_some() => {}
+            }
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.hub.gate().passes.0.lock().remove(&self.number);
+    }
+}
+
+impl Live {
+    fn end(&self, ended: Ended) {
+        self.state.lock().ended.get_or_insert(ended);
+        self.told.notify_one();
+    }
+}
+
+impl Passes {
+    /// Ends the connections of sign-ins that are meant.
+    pub fn revoke(&self, is_meant: impl Fn(&SignedIn) -> bool) {
+        for live in self.0.lock().values() {
+            if is_meant(&live.signed.lock()) {
+                live.end(Ended::Revoked);
+            }
+        }
+    }
+
+    /// Ends a person's connections that have a room open.
+    pub fn leave(&self, person: &str, room: &RoomName) {
+        for live in self.0.lock().values() {
+            let is_theirs = live.signed.lock().person.author.id == person;
+            if is_theirs && live.state.lock().rooms.contains(room) {
+                live.end(Ended::Access);
+            }
+        }
+    }
+}

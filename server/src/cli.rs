@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use crate::{
     config::{Options, PharmacyTask, ServerConfig, Task},
     hub::{Hub, HubConfig},
-    serve::{refuse_exposed, run_with_storage},
+    serve::{refuse_exposed, run_with_storage, scheme},
     shutdown::Shutdown,
     storage::{Sled, StorageError},
 };
@@ -63,6 +63,7 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
 
 fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
     refuse_exposed(listen)?;
+    let scheme = scheme(&config);
     runtime()?.block_on(async {
         let listener = TcpListener::bind(listen)
             .await
@@ -72,7 +73,7 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
         // Before anybody is told that the server is there, and may want it to end.
         let shutdown = Shutdown::listen()?;
         let mut out = std::io::stdout().lock();
-        writeln!(out, "chartroom listens on http://{address}")?;
+        writeln!(out, "chartroom listens on {scheme}://{address}")?;
         writeln!(out, "no sign-in is configured, so it answers this machine only")?;
         drop(out);
         run_with_storage(config, Arc::new(storage), listener, shutdown.requested()).await?;

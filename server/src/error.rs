@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::rejection::JsonRejection,
-    http::StatusCode,
+    http::{StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use chartroom_engine::{CommandError, RoomNameError, document::RefoundError};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
-    limits::Limit,
+    limits::{Limit, RetryAfter},
     webhooks::WebhookError,
 };
 
@@ -74,8 +74,11 @@ pub(crate) enum ApiError {
     #[error("the header X-Chartroom-Person is written id;name")]
     Person,
     /// A page of another site asks (caller).
-    #[error("without sign-in this server answers pages of this machine only")]
+    #[error("this server does not answer pages of other sites")]
     ForeignOrigin,
+    /// The address, or the person, asks too often (caller).
+    #[error("too many requests; come back later")]
+    TooOften(RetryAfter),
     /// A target or dead letter is not there, or not served (caller, environment).
     #[error(transparent)]
     Webhook(WebhookError),
@@ -105,6 +108,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Command { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Webhook(WebhookError::NotDelivered(_)) => StatusCode::BAD_GATEWAY,
             Self::Webhook(_) => StatusCode::NOT_FOUND,
         }
@@ -126,6 +130,7 @@ impl ApiError {
             Self::Query(_) | Self::Parameter { .. } => "bad-query",
             Self::Person => "bad-person",
             Self::ForeignOrigin => "foreign-origin",
+            Self::TooOften(_) => Limit::Requests.code(),
             Self::Webhook(error) => error.code(),
             Self::Crowded(limit) => limit.code(),
             Self::NotFound => "not-found",
@@ -205,7 +210,11 @@ impl IntoResponse for ApiError {
             insert(&mut body, "edits", edits.clone());
         }
         insert(&mut body, "error", error);
-        (self.status(), Json(body)).into_response()
+        let mut response = (self.status(), Json(body)).into_response();
+        if let Self::TooOften(wait) = self {
+            response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
+        }
+        response
     }
 }
 

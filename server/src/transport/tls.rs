@@ -4,13 +4,13 @@
 //! logged, and the certificate before it stays.
 
 use std::{
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -19,6 +19,7 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
+use sha2::{Digest, Sha256};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::sleep,
@@ -31,10 +32,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A certificate with its key, from files that are watched while the server runs; copies share it.
 #[derive(Clone)]
 pub struct Tls {
-    certificate: Arc<Path>,
-    key: Arc<Path>,
+    files: Arc<Files>,
     current: Arc<RwLock<Arc<ServerConfig>>>,
+    /// A digest of the files as they were last looked at; `None` where they could not be read.
+    seen: Arc<Mutex<Option<[u8; 32]>>>,
     look_every: Duration,
+}
+
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 /// Why a certificate cannot be used (caller).
@@ -64,9 +71,14 @@ pub enum TlsError {
 impl Tls {
     /// Reads a certificate, followed by those that vouch for it, and its key.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let current = Arc::new(RwLock::new(load(certificate, key)?));
-        let (certificate, key) = (certificate.into(), key.into());
-        Ok(Self { certificate, key, current, look_every: LOOK_EVERY })
+        let files = Files { certificate: certificate.to_owned(), key: key.to_owned() };
+        let texts = files.read()?;
+        Ok(Self {
+            current: Arc::new(RwLock::new(files.load(&texts)?)),
+            seen: Arc::new(Mutex::new(Some(digest(&texts)))),
+            files: Arc::new(files),
+            look_every: LOOK_EVERY,
+        })
     }
 
     /// What takes the handshake of a connection that begins now.
@@ -74,47 +86,40 @@ impl Tls {
         Arc::clone(&self.current.read()).into()
     }
 
-    /// Reads the files again whenever they change, and at SIGHUP, for ever.
+    /// Takes what is in the files whenever they change, and at SIGHUP, for ever.
     pub(crate) async fn keep(self) {
         let mut hangup = signal(SignalKind::hangup())
             .inspect_err(|error| tracing::warn!(%error, "SIGHUP is not heard"))
             .ok();
-        let mut seen = self.stamp().await;
         loop {
             let asked = tokio::select! {
                 () = sleep(self.look_every) => false,
                 () = heard(&mut hangup) => true,
             };
-            let now = self.stamp().await;
-            if asked || now != seen {
-                // Taken before the files were read: what is written meanwhile shows the next time.
-                seen = now;
-                self.reload().await;
+            let tls = self.clone();
+            if tokio::task::spawn_blocking(move || tls.look(asked)).await.is_err() {
+                tracing::error!("reading the certificate panicked");
             }
         }
     }
 
-    pub(super) async fn reload(&self) {
-        let (certificate, key) = (Arc::clone(&self.certificate), Arc::clone(&self.key));
-        match tokio::task::spawn_blocking(move || load(&certificate, &key)).await {
-            Ok(Ok(config)) => {
+    /// Takes what is in the files if they are not what they were, or `asked` to.
+    pub(super) fn look(&self, asked: bool) {
+        let texts = self.files.read();
+        let found = texts.as_ref().ok().map(digest);
+        let before = std::mem::replace(&mut *self.seen.lock(), found);
+        if before == found && !asked {
+            return;
+        }
+        match texts.and_then(|texts| self.files.load(&texts)) {
+            Ok(config) => {
                 *self.current.write() = config;
                 tracing::info!("the certificate was read again");
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::error!(%error, "the certificate was not read again; the one before stays");
             }
-            Err(_) => tracing::error!("the certificate was not read again"),
         }
-    }
-
-    /// What changes when a file does, through links.
-    async fn stamp(&self) -> [Option<(SystemTime, u64)>; 2] {
-        let of = async |path: &Path| -> io::Result<(SystemTime, u64)> {
-            let found = tokio::fs::metadata(path).await?;
-            Ok((found.modified()?, found.len()))
-        };
-        [of(&self.certificate).await.ok(), of(&self.key).await.ok()]
     }
 
     /// Looks at the files more often.
@@ -126,7 +131,7 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("certificate", &self.certificate).finish_non_exhaustive()
+        f.debug_struct("Tls").field("certificate", &self.files.certificate).finish_non_exhaustive()
     }
 }
 
@@ -139,24 +144,39 @@ async fn heard(hangup: &mut Option<Signal>) {
     }
 }
 
-fn load(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let of = |file: &Path| {
-        let file = file.to_owned();
-        |error| TlsError::File { file, error }
-    };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
-        .map_err(of(certificate))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(of(key))?;
-    let made = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, private));
-    let mut config = made.map_err(|error| TlsError::Pair {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-        error,
-    })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+fn digest(texts: &[Vec<u8>; 2]) -> [u8; 32] {
+    texts.iter().fold(Sha256::new(), |sha, text| sha.chain_update(text)).finalize().into()
+}
+
+impl Files {
+    /// The bytes of the certificate, and of the key.
+    fn read(&self) -> Result<[Vec<u8>; 2], TlsError> {
+        let read =
+            |file: &Path| std::fs::read(file).map_err(|error| of(file)(pem::Error::Io(error)));
+        Ok([read(&self.certificate)?, read(&self.key)?])
+    }
+
+    fn load(&self, [certificate, key]: &[Vec<u8>; 2]) -> Result<Arc<ServerConfig>, TlsError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+        let chain = chain
+            .and_then(
+                |chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) },
+            )
+            .map_err(of(&self.certificate))?;
+        let private = PrivateKeyDer::from_pem_slice(key).map_err(of(&self.key))?;
+        let made = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|config| config.with_no_client_auth().with_single_cert(chain, private));
+        let mut config = made.map_err(|error| TlsError::Pair {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            error,
+        })?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+fn of(file: &Path) -> impl Fn(pem::Error) -> TlsError {
+    |error| TlsError::File { file: file.to_owned(), error }
 }

@@ -51,6 +51,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::HubRef,
+    error::ApiError,
     hub::{Hub, RoomError},
 };
 use ask::Ask;
@@ -197,6 +198,15 @@ pub(crate) fn router(config: FhirConfig) -> Router<HubRef> {
         }
     }
     router.layer(CompressionLayer::new())
+}
+
+/// How a request is refused before it is understood, in the manner of its address.
+pub(crate) fn refusal(path: &str, error: ApiError) -> Response {
+    if BASES.iter().any(|base| path.starts_with(base)) {
+        FhirError::from(error).into_response()
+    } else {
+        error.into_response()
+    }
 }
 
 /// Lists where everything is in stores of earlier versions: once, beside everything.

@@ -23,13 +23,14 @@ use axum::{
         },
     },
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use chartroom_engine::limits::{BODY_WAIT_MS, FAILED_SIGN_IN_REQUESTS, REQUESTS_PER_SECOND};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::{
     error::ApiError,
+    fhir::refusal,
     limits::{Exceeded, Limit, Limits, Rates, RetryAfter, request_rate},
     transport::source,
 };
@@ -110,10 +111,10 @@ async fn admit(State(hygiene): State<Arc<Hygiene>>, request: Request, next: Next
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = peer.map(|ConnectInfo(peer)| source(peer.ip()));
     if let Err(retry_after) = hygiene.count(address, 1) {
-        return ApiError::TooOften(retry_after).into_response();
+        return refusal(request.uri().path(), ApiError::TooOften(retry_after));
     }
     if !hygiene.origins.admit(request.headers()) {
-        return ApiError::ForeignOrigin.into_response();
+        return refusal(request.uri().path(), ApiError::ForeignOrigin);
     }
     let response = next.run(request).await;
     if response.status() == StatusCode::UNAUTHORIZED {

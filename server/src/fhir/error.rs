@@ -163,10 +163,15 @@ impl From<ApiError> for FhirError {
         let code = match status.as_u16() {
             404 => "not-found",
             403 => "forbidden",
+            429 => "throttled",
             500.. => "transient",
             _ => "invalid",
         };
-        Self::one(status, code, error.to_string())
+        let answer = Self::one(status, code, error.to_string());
+        if let ApiError::TooOften(wait) = error {
+            return answer.with(RETRY_AFTER, wait.seconds().into());
+        }
+        answer
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::{
     body::{Body, to_bytes},
     http::{Method, header::ORIGIN},
+    response::IntoResponse,
     routing::{any, get},
 };
 use tower::Service;
@@ -123,6 +124,11 @@ async fn an_address_may_ask_so_often() {
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(["1", "2"].contains(&header(&refused, "retry-after")));
     assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
+    let refused = answer(&mut app, from(here, "/fhir/R4/Patient")).await;
+    assert!(!header(&refused, "retry-after").is_empty());
+    let body = to_bytes(refused.into_body(), 1000).await.unwrap();
+    let outcome: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(outcome["issue"][0]["code"], "throttled");
     let other = answer(&mut app, from([127, 0, 0, 2], "/chart")).await;
     assert_eq!(other.status(), StatusCode::OK);
 }

@@ -39,7 +39,7 @@ fn a_page_of_another_site_is_refused_at_every_door() {
             let headers = format!("{upgrade}origin: {foreign}");
             let (status, body) = ask(&server, path, &headers);
             assert_eq!(status, "HTTP/1.1 403 Forbidden", "{path} {foreign}");
-            assert!(body.contains("foreign-origin"), "{body}");
+            assert!(body.contains("pages of other sites"), "{body}");
         }
         for known in [&own, listed] {
             let (status, _) = ask(&server, path, &format!("{upgrade}{known}"));

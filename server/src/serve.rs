@@ -148,3 +148,6 @@ pub(crate) fn scheme(config: &ServerConfig) -> &'static str {
 pub(crate) fn refuse_exposed(address: SocketAddr) -> Result<(), RunError> {
     if address.ip().is_loopback() { Ok(()) } else { Err(RunError::Exposed { address }) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,6 +212,27 @@ pub const REQUEST_PLACES_MAX: usize = JSON_ROOMS_MAX;
 pub const REQUEST_NAME_BYTES_MAX: usize = 256;
 /// Largest body of a request over HTTP: several chunks of an import.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Requests over HTTP of one address in a second. A ward's screens may share one; what stands behind
+/// a proxy on the same machine is not limited by it.
+pub const REQUESTS_PER_SECOND: u64 = 1_000;
+/// How long an address, or a person, takes to earn the requests that it may send at once.
+pub const REQUESTS_BURST_SECONDS: u64 = 10;
+/// How many requests a failed sign-in counts for: ten a second of one address, a hundred at once.
+pub const FAILED_SIGN_IN_REQUESTS: usize = 100;
+/// Addresses, or persons, whose requests are counted each for itself.
+pub const COUNTED_MAX: usize = 16 * 1024;
+/// Connections of plain HTTP of one address: a browser holds six, and a ward may share an address.
+pub const ADDRESS_CONNECTIONS_MAX: usize = 512;
+/// Connections of plain HTTP in all; the next one waits to be accepted.
+pub const HTTP_CONNECTIONS_MAX: usize = 4096;
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_WAIT_MS: u64 = 10_000;
+/// How long the head of a request may take, the wait for it on an open connection included.
+pub const HEAD_WAIT_MS: u64 = 30_000;
+/// How long a body may pause.
+pub const BODY_WAIT_MS: u64 = 30_000;
+/// Largest head of a request: a token of 8 KiB, a long search, and what proxies add.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Longest header that names the person.
 pub const PERSON_BYTES_MAX: usize = 512;
 /// Most events in one answer of an event log, and most read from the log at once.

@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use crate::{
     config::{Options, PharmacyTask, ServerConfig, Task},
     hub::{Hub, HubConfig},
-    serve::{refuse_exposed, run_with_storage},
+    serve::{refuse_exposed, run_with_storage, scheme},
     shutdown::Shutdown,
     storage::{Sled, StorageError},
 };
@@ -64,6 +64,7 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
 fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
     let signs_in = config.sign_in.is_some();
     refuse_exposed(listen, signs_in)?;
+    let scheme = scheme(&config);
     runtime()?.block_on(async {
         let listener = TcpListener::bind(listen)
             .await
@@ -73,7 +74,7 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
         // Before anybody is told that the server is there, and may want it to end.
         let shutdown = Shutdown::listen()?;
         let mut out = std::io::stdout().lock();
-        writeln!(out, "chartroom listens on http://{address}")?;
+        writeln!(out, "chartroom listens on {scheme}://{address}")?;
         if !signs_in {
             writeln!(
                 out,

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use chartroom_engine::{RoomSize, Rules, event::CriticalTable, limits};
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 
 use chartroom_engine::access::RoomPattern;
 
@@ -13,10 +14,12 @@ use crate::{
     facility::FacilityConfig,
     fhir::{FhirConfig, Validation},
     hub::HubConfig,
+    hygiene::Origin,
     limits::Limits,
     peers::config::{Servers, read_servers},
     retention::Retention,
     sign_in::{SignInConfig, read_sign_in},
+    transport::Tls,
     webhooks::{Target, read_targets},
 };
 
@@ -108,6 +111,23 @@ pub struct ServeOptions {
     /// Address to listen on; without sign-in only loopback is possible
     #[arg(long, env = "CHARTROOM_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Certificate to serve https with, as PEM, followed by those that vouch for it
+    #[arg(long, env = "CHARTROOM_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, as PEM
+    #[arg(long, env = "CHARTROOM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Where clients find this server, such as https://chart.example, for links in FHIR answers
+    #[arg(long, env = "CHARTROOM_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<Url>,
+    /// Site whose pages may use this server, such as https://app.example; may be given several times
+    #[arg(
+        long = "allow-origin",
+        env = "CHARTROOM_ALLOW_ORIGINS",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub origins: Vec<Origin>,
     /// Folder of the built web app
     #[arg(long, env = "CHARTROOM_WEB", value_name = "DIR", default_value = WEB_DEFAULT)]
     pub web: PathBuf,
@@ -175,6 +195,24 @@ pub struct ServeOptions {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub bytes_per_second: u64,
+    /// Requests over HTTP that an address may send in a second [default: 1000, and any number from
+    /// this machine]
+    #[arg(
+        long,
+        env = "CHARTROOM_REQUESTS_PER_SECOND",
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub requests_per_second: Option<u64>,
+    /// Connections of plain HTTP that an address may have open [default: 512, and any number from
+    /// this machine]
+    #[arg(
+        long,
+        env = "CHARTROOM_CONNECTIONS_PER_ADDRESS",
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub connections_per_address: Option<u16>,
     /// Bytes that a room's log may have
     #[arg(long, env = "CHARTROOM_ROOM_BYTES", value_name = "BYTES", default_value_t = limits::ROOM_BYTES_MAX)]
     pub room_bytes: u64,
@@ -234,6 +272,8 @@ impl ServeOptions {
             }
         };
         let servers = self.servers()?;
+        let tls = self.tls_cert.as_deref().zip(self.tls_key.as_deref());
+        let tls = tls.map(|(cert, key)| Tls::from_files(cert, key)).transpose()?;
         let late_after_ms = self.critical_hours.saturating_mul(60 * 60 * 1000);
         let hub = HubConfig {
             room_idle: Duration::from_secs(self.room_idle),
@@ -244,6 +284,8 @@ impl ServeOptions {
                 messages_per_second: self.messages_per_second,
                 bytes_per_second: self.bytes_per_second,
                 room_size_max: RoomSize { bytes: self.room_bytes, ops: self.room_operations },
+                requests_per_second: self.requests_per_second,
+                address_connections_max: self.connections_per_address.map(usize::from),
                 ..Limits::default()
             },
             servers,
@@ -262,11 +304,25 @@ impl ServeOptions {
                 true => Validation::Warn,
                 false => Validation::Refuse,
             },
+            ..FhirConfig::default()
         };
         let sign_in = self.sign_in.as_deref().map(read_sign_in).transpose()?;
         let roles = self.roles.as_deref().map(read_roles).transpose()?.unwrap_or_default();
-        let (web, sign_in) = (self.web, sign_in.map(|tokens| (tokens, roles)));
-        Ok(ServerConfig { data, web, hub, retention, facility, webhooks, fhir, sign_in })
+        let sign_in = sign_in.map(|tokens| (tokens, roles));
+        let (web, public_url, origins) = (self.web, self.public_url, self.origins);
+        Ok(ServerConfig {
+            data,
+            tls,
+            public_url,
+            origins,
+            web,
+            hub,
+            retention,
+            facility,
+            webhooks,
+            fhir,
+            sign_in,
+        })
     }
 }
 
@@ -286,11 +342,26 @@ impl ServeOptions {
     }
 }
 
+fn public_url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error: url::ParseError| error.to_string())?;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if ["http", "https"].contains(&url.scheme()) && is_plain {
+        return Ok(url);
+    }
+    Err("is an address such as https://chart.example".to_owned())
+}
+
 /// What a server is run with.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// Folder of the store.
     pub data: PathBuf,
+    /// What it serves https with; `None` for http.
+    pub tls: Option<Tls>,
+    /// Where clients find it, whatever name they used.
+    pub public_url: Option<Url>,
+    /// Sites beside its own whose pages may use it.
+    pub origins: Vec<Origin>,
     /// Folder of the built web app; need not be there.
     pub web: PathBuf,
     /// How rooms and connections are held.
@@ -312,6 +383,9 @@ impl ServerConfig {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            tls: None,
+            public_url: None,
+            origins: Vec::new(),
             web: WEB_DEFAULT.into(),
             hub: HubConfig::default(),
             retention: Retention::default(),

@@ -3,7 +3,10 @@
 use axum::{
     Json,
     extract::rejection::JsonRejection,
-    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 use chartroom_engine::{
@@ -16,7 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
-    limits::Limit,
+    limits::{Limit, RetryAfter},
     sign_in::SignInError,
     webhooks::WebhookError,
 };
@@ -88,8 +91,11 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Denied(#[from] Denial),
     /// A page of another site asks (caller).
-    #[error("without sign-in this server answers pages of this machine only")]
+    #[error("this server does not answer pages of other sites")]
     ForeignOrigin,
+    /// The address, or the person, asks too often (caller).
+    #[error("too many requests; come back later")]
+    TooOften(RetryAfter),
     /// A target or dead letter is not there, or not served (caller, environment).
     #[error(transparent)]
     Webhook(WebhookError),
@@ -121,6 +127,7 @@ impl ApiError {
             Self::SignIn(SignInError::Unavailable) => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignIn(_) => StatusCode::UNAUTHORIZED,
             Self::ForeignOrigin | Self::Forbidden(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Webhook(WebhookError::NotDelivered(_)) => StatusCode::BAD_GATEWAY,
             Self::Webhook(_) => StatusCode::NOT_FOUND,
         }
@@ -145,6 +152,7 @@ impl ApiError {
             Self::Forbidden(_) => "role-missing",
             Self::Denied(denial) => denial.code(),
             Self::ForeignOrigin => "foreign-origin",
+            Self::TooOften(_) => Limit::Requests.code(),
             Self::Webhook(error) => error.code(),
             Self::Crowded(limit) => limit.code(),
             Self::NotFound => "not-found",
@@ -228,6 +236,9 @@ impl IntoResponse for ApiError {
         if self.status() == StatusCode::UNAUTHORIZED {
             // RFC 6750, section 3.
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Self::TooOften(wait) = self {
+            response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
         }
         response
     }

@@ -51,6 +51,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     auth::{Caller, HubRef},
+    error::ApiError,
     hub::{Hub, RoomError},
     router::{Door, Needs},
 };
@@ -66,12 +67,16 @@ const BASES: [&str; 2] = ["/fhir/R4", "/api/fhir/R4"];
 const LISTING_WAIT: Duration = Duration::from_secs(1);
 
 /// What can be set about FHIR.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FhirConfig {
     /// Whether an update has to say which version it goes on.
     pub versions_required: bool,
     /// What becomes of a resource that is not as R4 says.
     pub validation: Validation,
+    /// Where clients find this server, whatever name they used; without a slash at its end.
+    pub public_url: Option<String>,
+    /// Whether its own connections are TLS.
+    pub https: bool,
 }
 
 /// What becomes of a resource that is not as R4 says.
@@ -89,6 +94,8 @@ pub(crate) struct Fhir {
     charts: Charts,
     validation: Validation,
     versions_required: bool,
+    public_url: Option<String>,
+    https: bool,
     /// Bytes of a body that is read whole.
     body_bytes_max: usize,
     /// Whether every resource's place is known.
@@ -112,11 +119,19 @@ impl Fhir {
             charts: Charts::default(),
             validation: config.validation,
             versions_required: config.versions_required,
+            public_url: config.public_url,
+            https: config.https,
             body_bytes_max: limits::CHANGE_BYTES_MAX,
             listed: AtomicBool::new(false),
             conditional: Arc::default(),
             turn: tokio::sync::RwLock::default(),
         }
+    }
+
+    /// Where a client that asked `host` finds this server.
+    fn address(&self, host: &str) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{host}"))
     }
 
     /// The room of a resource; `None` where there never was one, or not where the caller may be.
@@ -208,6 +223,15 @@ pub(crate) fn router(config: FhirConfig) -> Router<HubRef> {
         }
     }
     router.layer(CompressionLayer::new())
+}
+
+/// How a request is refused before it is understood, in the manner of its address.
+pub(crate) fn refusal(path: &str, error: ApiError) -> Response {
+    if BASES.iter().any(|base| path.starts_with(base)) {
+        FhirError::from(error).into_response()
+    } else {
+        error.into_response()
+    }
 }
 
 /// Lists where everything is in stores of earlier versions: once, beside everything.

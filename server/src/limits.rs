@@ -5,8 +5,10 @@
 //! limit is never exceeded in silence.
 
 mod bucket;
+mod crowd;
 mod descriptors;
 mod exceeded;
+mod rates;
 
 use std::time::Duration;
 
@@ -15,8 +17,10 @@ use tokio::time::Instant;
 
 use crate::hub::Closing;
 pub(crate) use bucket::{Bucket, Rate};
+pub(crate) use crowd::Crowd;
 pub(crate) use descriptors::sockets_possible;
 pub(crate) use exceeded::Exceeded;
+pub(crate) use rates::{Rates, RetryAfter};
 
 /// A limit towards peers and callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +65,10 @@ pub enum Limit {
     Room,
     /// Bytes of a request over HTTP.
     BodyBytes,
+    /// Connections of plain HTTP of one address.
+    AddressConnections,
+    /// Requests over HTTP per second, of an address or a person.
+    Requests,
 }
 
 impl Limit {
@@ -87,6 +95,8 @@ impl Limit {
             Self::Concurrent => "too-many-concurrent",
             Self::Room => "room-full",
             Self::BodyBytes => "body-too-large",
+            Self::AddressConnections => "too-many-of-address",
+            Self::Requests => "requests-per-second",
         }
     }
 
@@ -94,7 +104,11 @@ impl Limit {
     pub(crate) fn close_code(self) -> u16 {
         match self {
             Self::FrameBytes | Self::MessageLists | Self::EphemeralBytes => 1009,
-            Self::Connections | Self::ConnectionsUnjoined | Self::Queue => 1013,
+            Self::Connections
+            | Self::ConnectionsUnjoined
+            | Self::Queue
+            | Self::AddressConnections
+            | Self::Requests => 1013,
             Self::JoinWait
             | Self::ConnectionRooms
             | Self::NewRooms
@@ -126,6 +140,11 @@ pub struct Limits {
     pub bytes_per_second: u64,
     /// How large a room may grow.
     pub room_size_max: RoomSize,
+    /// Requests over HTTP that an address may send in a second; `None` for the constant, and for any
+    /// number from this machine, where a proxy may speak for everybody.
+    pub requests_per_second: Option<u64>,
+    /// Connections of plain HTTP that an address may have open; `None` as above.
+    pub address_connections_max: Option<usize>,
 }
 
 impl Default for Limits {
@@ -136,6 +155,8 @@ impl Default for Limits {
             messages_per_second: limits::MESSAGES_PER_SECOND,
             bytes_per_second: limits::BYTES_PER_SECOND,
             room_size_max: RoomSize { bytes: limits::ROOM_BYTES_MAX, ops: limits::ROOM_OPS_MAX },
+            requests_per_second: None,
+            address_connections_max: None,
         }
     }
 }
@@ -150,6 +171,11 @@ impl Limits {
         let burst = Duration::from_secs(limits::BYTES_BURST_SECONDS);
         Rate { per_second: self.bytes_per_second, burst }
     }
+}
+
+/// Requests over HTTP, of an address or a person.
+pub(crate) fn request_rate(per_second: u64) -> Rate {
+    Rate { per_second, burst: Duration::from_secs(limits::REQUESTS_BURST_SECONDS) }
 }
 
 /// Rooms that a connection may open which nothing was written to.

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
@@ -11,11 +10,13 @@ use crate::{
     facility::Facility,
     fhir,
     hub::Hub,
+    hygiene::{Hygiene, Origins},
     limits::sockets_possible,
     peers::Peers,
     retention, router,
     sign_in::SignIn,
     storage::{Sled, Storage, StorageError},
+    transport::Transport,
     webhooks::Webhooks,
 };
 
@@ -81,11 +82,15 @@ pub async fn run_with_storage(
 ) -> Result<(), RunError> {
     let address = listener.local_addr()?;
     refuse_exposed(address, config.sign_in.is_some())?;
+    let scheme = scheme(&config);
     if let Some((tokens, roles)) = config.sign_in {
         let sign_in = Some(Arc::new(SignIn::start(tokens)?));
         config.hub.access = AccessConfig { sign_in, roles };
     }
     let hub = Hub::start(storage, config.hub.clone())?;
+    config.fhir.https = config.tls.is_some();
+    config.fhir.public_url =
+        config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
     let webhooks = Arc::new(Webhooks::start(&hub, config.webhooks)?);
     if !hub.gate().signs_in() {
         tracing::warn!(
@@ -93,12 +98,7 @@ pub async fn run_with_storage(
              under any name; this server answers nobody else"
         );
     }
-    tracing::info!("listening on http://{address}");
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was not set");
-        }
-    });
+    tracing::info!("listening on {scheme}://{address}");
     let keeping = tokio::spawn(retention::run(Arc::clone(&hub), config.retention));
     let listing = tokio::spawn(fhir::list_places(Arc::clone(&hub)));
     let peers = Peers::start(&hub);
@@ -110,19 +110,27 @@ pub async fn run_with_storage(
         config.fhir,
         &config.web,
     );
+    let exceeded = hub.metrics().exceeded.clone();
+    let public = config.public_url.as_ref();
+    let only_https = config.tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
+    let origins = Origins::new(config.origins, public);
+    let app = Hygiene::new(origins, only_https, hub.limits(), exceeded.clone()).apply(app);
+    let renewing = config.tls.clone().map(|tls| tokio::spawn(tls.keep()));
+    let transport = Transport::new(config.tls, hub.limits(), exceeded);
     let (stop, stopping) = oneshot::channel();
     let signal = async move {
         shutdown.await;
         // The other half waits below for as long as this one exists.
         let _ = stop.send(());
     };
-    let mut serving = pin!(axum::serve(listener, app).with_graceful_shutdown(signal).into_future());
-    let early = tokio::select! {
+    let mut serving = pin!(transport.serve(listener, app, signal));
+    let ended = tokio::select! {
         biased;
-        _ = stopping => None,
-        result = &mut serving => Some(result),
+        _ = stopping => false,
+        () = &mut serving => true,
     };
     tracing::info!("shutting down");
+    renewing.inspect(tokio::task::JoinHandle::abort);
     keeping.abort();
     listing.abort();
     let closing = async {
@@ -133,14 +141,18 @@ pub async fn run_with_storage(
         hub.sockets_closed().await;
     };
     let requests = async {
-        if early.is_none() && timeout(REQUESTS_GRACE, serving).await.is_err() {
+        if !ended && timeout(REQUESTS_GRACE, serving).await.is_err() {
             tracing::warn!("requests were still under way");
         }
     };
     tokio::join!(closing, requests);
-    early.unwrap_or(Ok(()))?;
     tracing::info!("closed in order");
     Ok(())
+}
+
+/// How the server is reached.
+pub(crate) fn scheme(config: &ServerConfig) -> &'static str {
+    if config.tls.is_some() { "https" } else { "http" }
 }
 
 /// Refuses an address that other machines reach, where nobody has to sign in.
@@ -150,3 +162,6 @@ pub(crate) fn refuse_exposed(address: SocketAddr, signs_in: bool) -> Result<(), 
         false => Err(RunError::Exposed { address }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,11 +180,12 @@ impl Ask {
         let text =
             |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST.as_str()).unwrap_or_else(|| "localhost".to_owned());
+        let address = fhir.address(&host);
         let because = headers.get(X_PROVENANCE).map(|header| reason(header.as_bytes()));
         let ask = Self {
-            base: format!("http://{host}{base}"),
-            bases: super::BASES.iter().map(|base| format!("http://{host}{base}")).collect(),
-            url: format!("http://{host}{}", parts.uri.path()),
+            base: format!("{address}{base}"),
+            bases: super::BASES.iter().map(|base| format!("{address}{base}")).collect(),
+            url: format!("{address}{}", parts.uri.path()),
             resource_type: matched.resource_type,
             id: matched.id,
             version: matched.version,

@@ -167,10 +167,14 @@ impl From<ApiError> for FhirError {
             401 => "login",
             404 => "not-found",
             403 => "forbidden",
+            429 => "throttled",
             500.. => "transient",
             _ => "invalid",
         };
         let answer = Self::one(status, code, error.to_string());
+        if let ApiError::TooOften(wait) = error {
+            return answer.with(RETRY_AFTER, wait.seconds().into());
+        }
         match status {
             StatusCode::UNAUTHORIZED => {
                 answer.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))

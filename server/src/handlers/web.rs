@@ -8,10 +8,7 @@ use axum::{
     extract::Request,
     http::{
         HeaderValue, StatusCode,
-        header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-            X_CONTENT_TYPE_OPTIONS,
-        },
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
@@ -21,7 +18,7 @@ use tower_http::{
     services::{ServeDir, ServeFile},
 };
 
-use crate::error::ApiError;
+use crate::{error::ApiError, hygiene::Cacheable};
 
 /// The build gives assets names with a hash of their content, so they never change.
 const CACHE_ASSETS: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -34,11 +31,9 @@ const ASSETS: &str = "/assets/";
 /// element.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+     img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+     base-uri 'none'",
 );
-/// A chart's address names a patient, which no other site is told.
-const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <title>Chartroom</title><body style=\"font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto\">\
@@ -80,13 +75,11 @@ async fn with_headers(request: Request, next: Next) -> Response<Body> {
         // An asset of an older build: the page in its place would be taken for the script.
         return ApiError::NotFound.into_response();
     }
-    if response.status() == StatusCode::OK {
+    if [StatusCode::OK, StatusCode::NOT_MODIFIED].contains(&response.status()) {
         let cache = if asset { CACHE_ASSETS } else { CACHE_PAGES };
         response.headers_mut().insert(CACHE_CONTROL, cache);
+        response.extensions_mut().insert(Cacheable);
     }
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(REFERRER_POLICY, NO_REFERRER);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
     response
 }

@@ -32,6 +32,11 @@ impl Bucket {
         Self { full_at: now }
     }
 
+    /// Whether nothing is missing, so that a new one does as well.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
+    }
+
     /// Takes so many out, more than there are if need be; gives how long it takes until none is
     /// owed.
     pub fn take(&mut self, now: Instant, count: usize, rate: Rate) -> Duration {

@@ -99,6 +99,24 @@ fn leeway_seconds() -> u64 {
 type Wrong = (String, String);
 
 /// Reads and checks a sign-in file, and the files of keys that it names.
+///
+/// ```json
+/// {
+///   "issuer": "https://idp.example/realms/ward",
+///   "audience": "chartroom",
+///   "keys": [
+///     { "algorithm": "HS256", "secretFile": "secret" },
+///     { "algorithm": "RS256", "keyFile": "public.pem", "kid": "2026" },
+///     { "algorithm": "ES256", "keyFile": "ec.pem" },
+///     { "jwks": "https://idp.example/jwks.json" }
+///   ],
+///   "claims": { "user": "sub", "name": "name", "roles": "realm_access.roles" },
+///   "defaultScope": "user/*.cruds",
+///   "leewaySeconds": 30
+/// }
+/// ```
+/// All but `keys` may be left out. A token's `iss` and `aud` are checked where `issuer` and
+/// `audience` are given. `defaultScope` is that of tokens without a scope claim.
 pub fn read_sign_in(file: &Path) -> Result<SignInConfig, SignInFileError> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| SignInFileError::Unreadable { file: file.to_owned(), error })?;

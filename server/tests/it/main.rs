@@ -7,6 +7,7 @@
 )]
 
 mod command_line;
+mod doors;
 mod facility;
 mod serving;
 

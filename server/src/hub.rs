@@ -28,6 +28,7 @@ mod writer;
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -49,6 +50,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    audit::{Audit, Scribe, SigningKey},
     clock,
     limits::{Limit, Limits},
     observe::Metrics,
@@ -97,6 +99,9 @@ pub struct HubConfig {
     pub rules: Arc<Rules>,
     /// The servers that rooms are synced with.
     pub servers: Servers,
+    /// The file with the key that signs the audit trail, which is made where it is not there; `None`
+    /// where a key of memory is enough.
+    pub audit_key: Option<PathBuf>,
 }
 
 impl Default for HubConfig {
@@ -109,6 +114,7 @@ impl Default for HubConfig {
             limits: Limits::default(),
             rules: Rules::shipped(),
             servers: Servers::default(),
+            audit_key: None,
         }
     }
 }
@@ -117,6 +123,7 @@ impl Default for HubConfig {
 pub struct Hub {
     storage: Arc<dyn Storage>,
     writer: Writer,
+    audit: Arc<Audit>,
     config: HubConfig,
     server_actor: ActorId,
     storage_id: String,
@@ -159,8 +166,14 @@ impl Hub {
         let storage_id = storage_id(&server_actor);
         let quarantine = Quarantine::of(&*storage)?;
         let registry = Registry::of(config.servers.clone(), &storage_id, &*storage)?;
+        let key =
+            config.audit_key.as_deref().map_or_else(|| Ok(SigningKey::of_memory()), SigningKey::at);
+        let key = key.map_err(|error| StorageError::Environment(error.to_string()))?;
+        let audit = Audit::new(key);
+        let scribe = Scribe::open(&*storage, Arc::clone(&audit))?;
         Ok(Arc::new(Self {
-            writer: Writer::start(Arc::clone(&storage)),
+            writer: Writer::start(Arc::clone(&storage), scribe),
+            audit,
             storage,
             places: Places::new(&config.limits),
             config,
@@ -334,6 +347,11 @@ impl Hub {
         answered.await.map_err(|_| RoomError::ShuttingDown)??;
         self.metrics.event_trims.inc();
         Ok(())
+    }
+
+    /// Where it is noted who did what.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The limits that were set.

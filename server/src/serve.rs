@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
     auth::HubRef,
-    config::ServerConfig,
+    config::{ServerConfig, audit_key},
     facility::Facility,
     fhir,
     hub::Hub,
@@ -63,6 +63,7 @@ pub async fn run(
             "the system allows fewer open files than sockets are wanted"
         );
     }
+    config.hub.audit_key.get_or_insert_with(|| audit_key(&config.data));
     let folder = config.data.clone();
     let storage = tokio::task::spawn_blocking(move || Sled::at(&folder)).await;
     let storage =

@@ -14,9 +14,9 @@ use super::{
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
     /// The record of its end, as the store has it.
-    pub(super) head: Option<Vec<u8>>,
+    pub(crate) head: Option<Vec<u8>>,
     /// Checkpoints, as the store has them, by the number of the last entry that each covers.
-    pub(super) stored: BTreeMap<u64, Checkpoint>,
+    pub(crate) stored: BTreeMap<u64, Checkpoint>,
     /// The same, as they were kept elsewhere.
     pub kept: BTreeMap<u64, Checkpoint>,
     /// Whose signatures count.

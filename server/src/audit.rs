@@ -29,15 +29,16 @@ pub use log::{Blocks, checkpoints, entries_between, entry, expected, last_number
 pub(crate) use scribe::{Scribe, is_of_the_trail};
 pub use verify::{Expected, Fault, Whole, verify};
 
-/// Bytes of entries that wait to be durable beyond which [`Audit::check`] refuses: some 50,000.
+/// Bytes of entries that wait to be durable beyond which [`Audit::check`] refuses: some 50,000. Beyond
+/// twice as many entries are counted and not kept.
 const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes beyond which entries are counted and not kept.
-const KEPT_BYTES_MAX: usize = 2 * WAITING_BYTES_MAX;
 
 /// Where acts are noted.
 pub struct Audit {
     key: SigningKey,
     waiting: Mutex<Waiting>,
+    /// As [`WAITING_BYTES_MAX`].
+    bytes_max: usize,
     wake: OnceLock<Wake>,
 }
 
@@ -73,7 +74,11 @@ pub struct Unavailable;
 impl Audit {
     /// One whose checkpoints are signed with this key.
     pub fn new(key: SigningKey) -> Arc<Self> {
-        Arc::new(Self { key, waiting: Mutex::default(), wake: OnceLock::new() })
+        Self::holding(key, WAITING_BYTES_MAX)
+    }
+
+    fn holding(key: SigningKey, bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self { key, waiting: Mutex::default(), bytes_max, wake: OnceLock::new() })
     }
 
     /// Notes an act: soon durable, at the latest with the next batch that is handed to the storage
@@ -110,7 +115,7 @@ impl Audit {
     /// whoever is about to show something asks before, since it could not be noted.
     pub fn check(&self) -> Result<(), Unavailable> {
         let waiting = self.waiting.lock();
-        if waiting.closed || waiting.bytes > WAITING_BYTES_MAX { Err(Unavailable) } else { Ok(()) }
+        if waiting.closed || waiting.bytes > self.bytes_max { Err(Unavailable) } else { Ok(()) }
     }
 
     async fn awaited(
@@ -133,7 +138,7 @@ impl Audit {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
             tracing::error!(act, "an act behind the server's end is not in the audit trail");
-        } else if waiting.bytes + json.len() > KEPT_BYTES_MAX {
+        } else if waiting.bytes + json.len() > 2 * self.bytes_max {
             waiting.unkept += 1;
         } else {
             waiting.bytes += json.len();

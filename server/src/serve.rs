@@ -6,6 +6,7 @@ use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
+    audit::{Act, Entry},
     auth::HubRef,
     config::{ServerConfig, audit_key},
     facility::Facility,
@@ -81,6 +82,8 @@ pub async fn run_with_storage(
     let address = listener.local_addr()?;
     refuse_exposed(address)?;
     let hub = Hub::start(storage, config.hub.clone())?;
+    let started = Entry::by_server(Act::Start).detail("version", env!("CARGO_PKG_VERSION"));
+    hub.audit().note(started.detail("address", address.to_string()));
     let webhooks = Arc::new(Webhooks::start(&hub, config.webhooks)?);
     tracing::info!("no sign-in is configured: this server answers this machine only");
     tracing::info!("listening on http://{address}");
@@ -119,6 +122,7 @@ pub async fn run_with_storage(
         peers.stop().await;
         facility.stop().await;
         webhooks.stop().await;
+        hub.audit().note(Entry::by_server(Act::Stop));
         hub.close(false).await;
         hub.sockets_closed().await;
     };

@@ -70,12 +70,20 @@ pub fn entries_between(
     after: u64,
     through: u64,
 ) -> Result<Vec<Entry>, StorageError> {
+    let mut entries = Vec::new();
     // The first one may stand in a block that begins before it.
-    let from = key(after.saturating_sub(BLOCK_ENTRIES_MAX - 1));
-    let blocks = storage.facts_between(TABLE, &from, &key(through), usize::MAX)?;
-    let lines = blocks.iter().flat_map(|(_, text)| lines(text).1);
-    let entries = lines.filter_map(|line| serde_json::from_slice::<Entry>(line.json).ok());
-    Ok(entries.filter(|entry| entry.n > after && entry.n <= through).collect())
+    let mut last = key(after.saturating_sub(BLOCK_ENTRIES_MAX - 1));
+    loop {
+        // Page by page, since commits wait for a page.
+        let mut page = storage.facts_between(TABLE, &last, &key(through), PAGE)?;
+        let found = page.iter().flat_map(|(_, text)| lines(text).1);
+        let found = found.filter_map(|line| serde_json::from_slice::<Entry>(line.json).ok());
+        entries.extend(found.filter(|entry| entry.n > after && entry.n <= through));
+        match page.pop() {
+            Some((key, _)) => last = key,
+            None => return Ok(entries),
+        }
+    }
 }
 
 /// All checkpoints of a store, by the number of the last entry that each covers.

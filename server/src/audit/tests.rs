@@ -24,7 +24,7 @@ impl Trail {
     }
 
     fn over(memory: Arc<Memory>, key: SigningKey) -> Self {
-        let audit = Audit::new(key);
+        let audit = Audit::holding(key, 1024 * 1024);
         let scribe = Scribe::open(&*memory, Arc::clone(&audit)).unwrap();
         Self { memory, audit, scribe }
     }

@@ -40,7 +40,7 @@ fn what_was_done_is_listed_and_verified_and_what_is_taken_away_is_named() {
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("1970-01-02") && !format!("{listed:?}").contains("1970-01-02"));
 
-    // A server goes on in the same chain, and what it acknowledged is in it though it is killed.
+    // A server goes on in the same chain; its start and what it acknowledged are in it though it is killed.
     let served = Served::start(&store, &[]);
     let resource = json!({ "resourceType": "Patient", "id": "p1", "active": true });
     let put = json!({ "kind": "put", "resource": resource });
@@ -48,7 +48,7 @@ fn what_was_done_is_listed_and_verified_and_what_is_taken_away_is_named() {
     drop(served);
     let (whole, code) = said(&store, &["audit", "verify"]);
     assert_eq!(code, Some(0), "{whole}");
-    assert!(whole.contains(" 1 checkpoints, whole; 1 since the last"), "{whole}");
+    assert!(whole.contains(" 1 checkpoints, whole; 2 since the last"), "{whole}");
 
     let kept = folder.path().join("checkpoints.jsonl");
     fs::write(&kept, said(&store, &["audit", "checkpoint"]).0).unwrap();

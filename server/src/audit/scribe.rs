@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// So late new entries are signed, however few they are.
-const CHECKPOINT_AFTER: Duration = Duration::from_secs(10 * 60);
+pub(super) const CHECKPOINT_AFTER: Duration = Duration::from_secs(10 * 60);
 /// Blocks that are read at once where the chain's end has to be looked for.
 const PAGE: usize = 64;
 
@@ -32,7 +32,7 @@ pub(crate) struct Scribe {
     tip: Tip,
     /// Entries behind the last checkpoint.
     unsigned: u64,
-    signed_at: Instant,
+    pub(super) signed_at: Instant,
     /// What a commit that failed left unwritten; it goes along with the next.
     kept: Vec<Fact>,
     /// Checkpoints that are not durable yet.

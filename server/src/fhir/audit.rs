@@ -86,3 +86,37 @@ async fn flush(hub: &Hub) {
 fn id(n: u64) -> String {
     format!("{n:0ID_DIGITS$}")
 }
+
+#[cfg(test)]
+mod tests {
+    use chartroom_engine::{Author, RoomId, RoomName};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        hub::HubConfig,
+        storage::{Fact, Memory, RoomBatch, Storage},
+    };
+
+    #[tokio::test]
+    async fn what_an_earlier_version_noted_is_read_and_found_beside_the_trail() {
+        let memory = Arc::new(Memory::new());
+        let old = "01784920000000-00000000000000ab";
+        let event = json!({ "resourceType": "AuditEvent", "id": old });
+        let value = Some(serde_json::to_vec(&event).unwrap());
+        let fact = Fact { table: "audit".to_owned(), key: old.to_owned(), value };
+        let room = RoomId::first(RoomName::directory());
+        memory.commit(&[RoomBatch::of_facts(room, vec![fact])]).unwrap();
+        let hub = Hub::start(memory, HubConfig::default()).unwrap();
+        hub.audit().note(Entry::of(&Author::new("alice", "Alice"), Act::Read));
+        let Newest { events, is_all } = newest(&hub).await.unwrap();
+        let ids: Vec<&str> = events.iter().filter_map(|event| event["id"].as_str()).collect();
+        assert_eq!((ids.as_slice(), is_all), (["00000000000000000001", old].as_slice(), true));
+        assert_eq!(read(&hub, old).await.unwrap(), Some(event));
+        assert_eq!(read(&hub, ids[0]).await.unwrap().as_ref(), Some(&*events[0]));
+        for none in ["1", "00000000000000000002", "99999999999999999999", "x"] {
+            assert_eq!(read(&hub, none).await.unwrap(), None, "{none}");
+        }
+        hub.close(false).await;
+    }
+}

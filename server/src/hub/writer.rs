@@ -235,6 +235,9 @@ impl Desk {
         }
         let last = self.scribe.draw_last();
         self.commit_with(last, Vec::new());
+        if self.scribe.is_due() {
+            tracing::error!("the last entries of the audit trail could not be written");
+        }
     }
 
     /// Commits what waits; where nothing does, or much was committed in a row, a compaction has its turn.

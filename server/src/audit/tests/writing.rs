@@ -93,6 +93,23 @@ fn a_thousand_entries_are_never_without_a_checkpoint() {
     assert_eq!(entry(&*trail.memory, 5000).unwrap(), None);
 }
 
+#[test]
+fn a_few_entries_are_signed_after_a_while_and_no_entry_never() {
+    let mut trail = Trail::new();
+    trail.scribe.signed_at -= scribe::CHECKPOINT_AFTER;
+    assert!(!trail.scribe.is_due());
+    trail.audit.note(read(1));
+    trail.write();
+    assert_eq!(trail.verify(), Ok(whole(2, 1)));
+    trail.audit.note(read(2));
+    trail.write();
+    assert!(!trail.scribe.is_due());
+    trail.scribe.signed_at -= scribe::CHECKPOINT_AFTER;
+    assert!(trail.scribe.is_due(), "also where nobody writes");
+    trail.write();
+    assert_eq!(trail.verify(), Ok(whole(4, 2)));
+}
+
 #[tokio::test]
 async fn an_entry_is_written_in_the_step_of_the_batch_that_it_speaks_of() {
     let memory = Arc::new(Memory::new());

@@ -89,7 +89,8 @@ impl Audit {
     }
 
     /// Notes an act and waits until it is durable; gives its number. For what must be written before
-    /// it is done, such as opening a chart in an emergency.
+    /// it is done, such as opening a chart in an emergency. On `Err` the act is not to be done, though
+    /// the entry may be written later.
     pub async fn note_durably(&self, entry: Entry) -> Result<u64, RoomError> {
         let (told, durable) = oneshot::channel();
         self.push(entry, Some(told));

@@ -113,6 +113,7 @@ impl Scribe {
         if unkept > 0 {
             tracing::error!(unkept, "more entries of the audit trail waited than are kept");
             let entry = Entry::by_server(Act::Overflow).detail("entries", unkept.to_string());
+            let entry = Entry { at: clock::now_ms(), ..entry };
             self.append(&mut blocks, &super::encoded(entry));
         }
         if self.checkpoint_is_due() {

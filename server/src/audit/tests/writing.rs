@@ -208,6 +208,7 @@ fn what_is_too_much_to_keep_is_counted_in_the_chain() {
     let last = last_number(&*trail.memory).unwrap();
     let found = entry(&*trail.memory, last).unwrap().unwrap();
     assert_eq!((found.act, found.detail["entries"].as_str()), (Act::Overflow, "2"));
+    assert!(found.at > 0);
     let verified = trail.verify().unwrap();
     assert_eq!(verified.entries - verified.checkpoints, noted);
 }

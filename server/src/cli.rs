@@ -1,5 +1,6 @@
 //! The command line's tasks. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod export;
 mod import;
 mod pharmacy;
@@ -20,44 +21,75 @@ use anyhow::{Context, bail};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::{
-    config::{Options, PharmacyTask, ServerConfig, Task},
+    config::{AuditTask, Options, PharmacyTask, ServerConfig, Task, audit_key},
     hub::{Hub, HubConfig},
     serve::{refuse_exposed, run_with_storage, scheme},
     shutdown::Shutdown,
     storage::{Sled, StorageError},
 };
 
+/// A store on the disk.
+struct Store {
+    data: PathBuf,
+    /// The file with the key of its audit trail.
+    audit_key: PathBuf,
+}
+
+impl Store {
+    fn of(data: Option<PathBuf>, key: Option<PathBuf>) -> anyhow::Result<Self> {
+        let Some(data) = data else {
+            bail!("say where the store is, with --data DIR or CHARTROOM_DATA");
+        };
+        Ok(Self { audit_key: key.unwrap_or_else(|| audit_key(&data)), data })
+    }
+}
+
 /// Does what the command line asks.
 pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
-    let data = options.data;
-    match options.command {
+    let Options { data, audit_key, command, .. } = options;
+    let store = || Store::of(data, audit_key);
+    match command {
         Task::Serve(options) => {
             let listen = options.listen;
-            serve(options.config(required(data)?)?, listen)
+            let Store { data, audit_key } = store()?;
+            let mut config = options.config(data)?;
+            config.hub.audit_key = Some(audit_key);
+            serve(config, listen)
         }
         Task::Import { files, server: Some(url) } => {
             import::import(&files, &target::Target::server(&url)?)
         }
         Task::Import { files, server: None } => {
-            let target = target::Target::store(&required(data)?)?;
+            let target = target::Target::store(&store()?)?;
             let code = import::import(&files, &target)?;
             target.close();
             Ok(code)
         }
         Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
-        Task::Refound { room, server: None } => refound::in_store(&room, &required(data)?),
+        Task::Refound { room, server: None } => refound::in_store(&room, &store()?),
         Task::Sync { url, rooms, token_file, patience } => {
             let patience = std::time::Duration::from_secs(patience);
-            sync::sync(&required(data)?, &url, &rooms, token_file.as_deref(), patience)
+            sync::sync(&store()?, &url, &rooms, token_file.as_deref(), patience)
         }
         Task::Pharmacy { task: PharmacyTask::Rebuild { server: Some(url) } } => {
             pharmacy::rebuild_in_server(&url)
         }
         Task::Pharmacy { task: PharmacyTask::Rebuild { server: None } } => {
-            pharmacy::rebuild_in_store(&required(data)?)
+            pharmacy::rebuild_in_store(&store()?)
         }
+        Task::Audit { task } => audit_task(task, &store()?.data),
         Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
-        Task::Export { room, server: None } => export::from_store(&room, &required(data)?),
+        Task::Export { room, server: None } => export::from_store(&room, &store()?),
+    }
+}
+
+fn audit_task(task: AuditTask, data: &Path) -> anyhow::Result<ExitCode> {
+    match task {
+        AuditTask::Verify { keys, checkpoints } => audit::verify(data, &keys, &checkpoints),
+        AuditTask::Checkpoint => audit::checkpoint(data),
+        AuditTask::List { person, room, after, limit } => {
+            audit::list(data, &audit::Wanted { person, room, after, limit })
+        }
     }
 }
 
@@ -89,27 +121,32 @@ fn serve(config: ServerConfig, listen: SocketAddr) -> anyhow::Result<ExitCode> {
 }
 
 /// Opens a store and its rooms.
-fn open(data: &Path) -> anyhow::Result<Arc<Hub>> {
-    open_with(data, HubConfig::default())
+fn open(store: &Store) -> anyhow::Result<Arc<Hub>> {
+    open_with(store, HubConfig::default())
 }
 
-fn open_with(data: &Path, config: HubConfig) -> anyhow::Result<Arc<Hub>> {
-    let storage = match Sled::at(data) {
+fn open_with(store: &Store, config: HubConfig) -> anyhow::Result<Arc<Hub>> {
+    let storage = match Sled::at(&store.data) {
         Err(error @ StorageError::InUse { .. }) => {
             bail!("{error}; reach the rooms of a running server with --server URL");
         }
         opened => opened?,
     };
+    let config = HubConfig { audit_key: Some(store.audit_key.clone()), ..config };
     Ok(Hub::start(Arc::new(storage), config)?)
+}
+
+/// Opens a store that is there, to read it.
+fn opened(data: &Path) -> anyhow::Result<Sled> {
+    if !data.is_dir() {
+        bail!("there is no store at {}", data.display());
+    }
+    match Sled::at(data) {
+        Err(error @ StorageError::InUse { .. }) => bail!("{error}; read a copy of it"),
+        opened => Ok(opened?),
+    }
 }
 
 fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")
-}
-
-fn required(data: Option<PathBuf>) -> anyhow::Result<PathBuf> {
-    match data {
-        Some(data) => Ok(data),
-        None => bail!("say where the store is, with --data DIR or CHARTROOM_DATA"),
-    }
 }

@@ -1,9 +1,14 @@
 //! The command line, and what can be set with it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
-use chartroom_engine::{RoomSize, Rules, event::CriticalTable, limits};
+use chartroom_engine::{RoomName, RoomSize, Rules, event::CriticalTable, limits};
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
@@ -33,6 +38,10 @@ pub struct Options {
     /// Folder of the store
     #[arg(long, env = "CHARTROOM_DATA", value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
+    /// File with the key that signs the audit trail, made where it is not there; audit.key of the store
+    /// if none is given
+    #[arg(long, env = "CHARTROOM_AUDIT_KEY", value_name = "FILE", global = true)]
+    pub audit_key: Option<PathBuf>,
     /// Write logs as JSON, one object a line
     #[arg(long, env = "CHARTROOM_LOG_JSON", global = true)]
     pub log_json: bool,
@@ -84,6 +93,12 @@ pub enum Task {
         #[command(subcommand)]
         task: PharmacyTask,
     },
+    /// The audit trail: who did what
+    Audit {
+        /// What to do with it
+        #[command(subcommand)]
+        task: AuditTask,
+    },
     /// Write a room as a FHIR Bundle to standard output
     Export {
         /// The room's name, such as patient:123
@@ -91,6 +106,37 @@ pub enum Task {
         /// From a running server, such as http://127.0.0.1:8080
         #[arg(long, value_name = "URL")]
         server: Option<String>,
+    },
+}
+
+/// What can be done with the audit trail of a store that no server has open.
+#[derive(Debug, Subcommand)]
+pub enum AuditTask {
+    /// Find out whether anything was changed, removed, added or moved since it was written
+    Verify {
+        /// File with public keys that checkpoints may be signed with; audit.pub of the store if none is given
+        #[arg(long = "key", value_name = "FILE")]
+        keys: Vec<PathBuf>,
+        /// File with checkpoints that were kept elsewhere, one JSON object a line
+        #[arg(long = "checkpoint", value_name = "FILE")]
+        checkpoints: Vec<PathBuf>,
+    },
+    /// Print the last checkpoint as JSON, to be kept elsewhere
+    Checkpoint,
+    /// Print entries as JSON, one a line
+    List {
+        /// Those of this person, by id
+        #[arg(long, value_name = "ID")]
+        person: Option<String>,
+        /// Those about this room, such as patient:123
+        #[arg(long, value_name = "ROOM")]
+        room: Option<RoomName>,
+        /// Those with a higher number
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        after: u64,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
+        limit: usize,
     },
 }
 
@@ -349,6 +395,11 @@ fn public_url(text: &str) -> Result<Url, String> {
         return Ok(url);
     }
     Err("is an address such as https://chart.example".to_owned())
+}
+
+/// The file with the key that signs the audit trail of a store, where no other is named.
+pub(crate) fn audit_key(data: &Path) -> PathBuf {
+    data.join("audit.key")
 }
 
 /// What a server is run with.

@@ -28,6 +28,7 @@ mod writer;
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -49,6 +50,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
+    audit::{Audit, Scribe, SigningKey},
     auth::{AccessConfig, Gate},
     clock,
     limits::{Limit, Limits},
@@ -100,6 +102,9 @@ pub struct HubConfig {
     pub servers: Servers,
     /// Who may come in.
     pub access: AccessConfig,
+    /// The file with the key that signs the audit trail, which is made where it is not there; `None`
+    /// where a key of memory is enough.
+    pub audit_key: Option<PathBuf>,
 }
 
 impl Default for HubConfig {
@@ -113,6 +118,7 @@ impl Default for HubConfig {
             rules: Rules::shipped(),
             servers: Servers::default(),
             access: AccessConfig::default(),
+            audit_key: None,
         }
     }
 }
@@ -121,6 +127,7 @@ impl Default for HubConfig {
 pub struct Hub {
     storage: Arc<dyn Storage>,
     writer: Writer,
+    audit: Arc<Audit>,
     config: HubConfig,
     server_actor: ActorId,
     storage_id: String,
@@ -165,8 +172,14 @@ impl Hub {
         let quarantine = Quarantine::of(&*storage)?;
         let gate = Gate::of(&config.access, &*storage)?;
         let registry = Registry::of(config.servers.clone(), &storage_id, &*storage)?;
+        let key =
+            config.audit_key.as_deref().map_or_else(|| Ok(SigningKey::of_memory()), SigningKey::at);
+        let key = key.map_err(|error| StorageError::Environment(error.to_string()))?;
+        let audit = Audit::new(key);
+        let scribe = Scribe::open(&*storage, Arc::clone(&audit))?;
         Ok(Arc::new(Self {
-            writer: Writer::start(Arc::clone(&storage)),
+            writer: Writer::start(Arc::clone(&storage), scribe),
+            audit,
             storage,
             places: Places::new(&config.limits),
             config,
@@ -346,6 +359,11 @@ impl Hub {
     /// Who may come in.
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Where it is noted who did what.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The limits that were set.

@@ -5,6 +5,7 @@
 //! them, `wire` is what travels on the sockets, `router` is the table of URLs, and `handlers` holds
 //! one endpoint per file. [`run`] puts them together; [`cli`] is the command line.
 
+pub mod audit;
 mod auth;
 pub mod cli;
 pub mod clock;

@@ -5,8 +5,9 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use crate::{
+    audit::{Act, Entry},
     auth::{AccessConfig, HubRef},
-    config::ServerConfig,
+    config::{ServerConfig, audit_key},
     facility::Facility,
     fhir,
     hub::Hub,
@@ -66,6 +67,7 @@ pub async fn run(
             "the system allows fewer open files than sockets are wanted"
         );
     }
+    config.hub.audit_key.get_or_insert_with(|| audit_key(&config.data));
     let folder = config.data.clone();
     let storage = tokio::task::spawn_blocking(move || Sled::at(&folder)).await;
     let storage =
@@ -91,6 +93,8 @@ pub async fn run_with_storage(
     config.fhir.https = config.tls.is_some();
     config.fhir.public_url =
         config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+    let started = Entry::by_server(Act::Start).detail("version", env!("CARGO_PKG_VERSION"));
+    hub.audit().note(started.detail("address", address.to_string()));
     let webhooks = Arc::new(Webhooks::start(&hub, config.webhooks)?);
     if !hub.gate().signs_in() {
         tracing::warn!(
@@ -137,6 +141,7 @@ pub async fn run_with_storage(
         peers.stop().await;
         facility.stop().await;
         webhooks.stop().await;
+        hub.audit().note(Entry::by_server(Act::Stop));
         hub.close(false).await;
         hub.sockets_closed().await;
     };

@@ -102,6 +102,18 @@ pub trait Storage: Send + Sync + 'static {
     /// Gives one fact of a table.
     fn fact(&self, table: &str, key: &str) -> Result<Option<Vec<u8>>, StorageError>;
 
+    /// Gives facts of a table whose keys stand behind `after`, up to and including `through`: the first
+    /// `limit` of them. Shorter keys stand before longer ones, those of one length by their bytes.
+    ///
+    /// Reads no more than it gives, so a table of any length is read in pages.
+    fn facts_between(
+        &self,
+        table: &str,
+        after: &str,
+        through: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StorageError>;
+
     /// Gives the server's own actor id, which `make` mints at first use; durable before it is given.
     ///
     /// A write: it belongs on the thread that commits, or before that thread starts.

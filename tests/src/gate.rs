@@ -107,6 +107,16 @@ impl Storage for Gate {
         self.memory.fact(table, key)
     }
 
+    fn facts_between(
+        &self,
+        table: &str,
+        after: &str,
+        through: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.memory.facts_between(table, after, through, limit)
+    }
+
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
         self.memory.server_actor(make)
     }

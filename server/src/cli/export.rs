@@ -1,25 +1,25 @@
 //! `chartroom export`: one room as a FHIR Bundle on standard output.
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use anyhow::{Context, bail};
 use chartroom_engine::RoomName;
 
 use super::{
-    open, runtime,
+    Store, open, runtime,
     target::{Server, error_message},
 };
 
 /// Exports from the store in a folder.
-pub(super) fn from_store(room: &str, data: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn from_store(room: &str, store: &Store) -> anyhow::Result<ExitCode> {
     let name: RoomName = room.parse().context("this is no room name")?;
-    if !data.is_dir() {
-        bail!("there is no store at {}", data.display());
+    if !store.data.is_dir() {
+        bail!("there is no store at {}", store.data.display());
     }
     let runtime = runtime()?;
     let hub = {
         let _guard = runtime.enter();
-        open(data)?
+        open(store)?
     };
     let exported = runtime.block_on(async {
         let Some(record) = hub.stored(&name).await? else {

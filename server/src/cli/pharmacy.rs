@@ -1,11 +1,11 @@
 //! `chartroom pharmacy rebuild`: the queue anew from the patients' rooms.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::bail;
 
 use super::{
-    open, runtime,
+    Store, open, runtime,
     target::{Server, error_message},
 };
 use crate::facility::{
@@ -23,10 +23,10 @@ pub(super) fn rebuild_in_server(url: &str) -> anyhow::Result<ExitCode> {
 }
 
 /// Rebuilds the queue of a store that no server has open.
-pub(super) fn rebuild_in_store(data: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn rebuild_in_store(store: &Store) -> anyhow::Result<ExitCode> {
     let changes_max = FacilityConfig::default().changes_max;
     runtime()?.block_on(async {
-        let hub = open(data)?;
+        let hub = open(store)?;
         let rebuilt = Queue::new(&hub, changes_max).rebuild().await;
         hub.close(false).await;
         Ok(tell(rebuilt?))

@@ -1,23 +1,23 @@
 //! `chartroom refound`: a room's next epoch, with what stands now and none of its history.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use chartroom_engine::RoomName;
 use serde_json::Value;
 
 use super::{
-    open, runtime,
+    Store, open, runtime,
     target::{Server, error_message},
 };
 
 /// Founds a room of a store anew.
-pub(super) fn in_store(room: &str, data: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn in_store(room: &str, store: &Store) -> anyhow::Result<ExitCode> {
     let name: RoomName = room.parse().context("this is no room name")?;
     let runtime = runtime()?;
     let hub = {
         let _guard = runtime.enter();
-        open(data)?
+        open(store)?
     };
     let founded = runtime.block_on(async {
         if hub.stored(&name).await?.is_none() {

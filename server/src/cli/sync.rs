@@ -8,7 +8,7 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use tokio::{sync::watch, time::timeout};
 
-use super::{open_with, progress::Progress, runtime};
+use super::{Store, open_with, progress::Progress, runtime};
 use chartroom_engine::access::RoomPattern;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 
 /// Brings rooms in step; gives up when nothing moves for `patience`.
 pub(super) fn sync(
-    data: &Path,
+    store: &Store,
     url: &str,
     rooms: &[RoomPattern],
     token_file: Option<&Path>,
@@ -32,7 +32,7 @@ pub(super) fn sync(
     servers.add(url, token_file, rooms)?;
     let config = HubConfig { servers: servers.clone(), ..HubConfig::default() };
     runtime()?.block_on(async {
-        let hub = open_with(data, config)?;
+        let hub = open_with(store, config)?;
         let known = servers.known.into_iter().next().context("no server is named")?;
         let outcome = run(&hub, known, patience).await;
         hub.close(true).await;

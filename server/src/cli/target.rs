@@ -1,13 +1,13 @@
 //! Where an import writes: a store of this process, or a running server.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use chartroom_engine::{Author, Command, RoomName};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::{open, runtime};
+use super::{Store, open, runtime};
 use crate::hub::Hub;
 
 /// Who imports.
@@ -46,9 +46,9 @@ pub(super) enum Outcome {
 
 impl Target {
     /// Opens, or founds, the store in a folder.
-    pub fn store(data: &Path) -> anyhow::Result<Self> {
+    pub fn store(store: &Store) -> anyhow::Result<Self> {
         let runtime = runtime()?;
-        Ok(Self::Store { runtime, hub: open(data)? })
+        Ok(Self::Store { runtime, hub: open(store)? })
     }
 
     /// A running server by its address.

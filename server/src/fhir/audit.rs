@@ -1,117 +1,122 @@
-//! What is noted of acts that somebody may have to answer for, as FHIR's AuditEvent: who, what, when;
-//! no clinical text.
+//! The audit trail as FHIR has it: what FHIR requests note in it, and its entries as AuditEvents.
+
+mod event;
 
 use std::sync::Arc;
 
-use chartroom_engine::{RoomId, RoomName, time};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ask::Ask, error::FhirError, write::Prepared};
 use crate::{
-    clock,
+    audit::{self, Act, Door, Entry, Touched},
     hub::{Hub, RoomError},
-    storage::Fact,
 };
 
-/// The table of them.
-const TABLE: &str = "audit";
-/// The system of our own codes.
-const SYSTEM: &str = "urn:chartroom:audit";
+/// The table of AuditEvents that an earlier version wrote by themselves.
+const OLD_TABLE: &str = "audit";
+/// Entries that a search looks at, the newest.
+pub(super) const SEARCHED_MAX: u64 = 10_000;
+/// Digits of an entry's number in its AuditEvent's id; the ids of an earlier version have other signs.
+const ID_DIGITS: usize = 20;
 
-/// An act.
-#[derive(Debug, Clone)]
-pub(crate) struct Act<'a> {
-    /// One of our own codes, such as `edit-reverted`.
-    pub code: &'static str,
-    /// FHIR's `audit-event-action`.
-    pub action: &'static str,
-    /// What it is about: references, and names of elements in each.
-    pub about: Vec<(String, Vec<&'a str>)>,
-    /// The rooms in which it is marked.
-    pub rooms: Vec<RoomName>,
-    /// Whether it ended halfway.
-    pub failed: bool,
+/// What a search looks at.
+#[derive(Debug, Default)]
+pub(super) struct Newest {
+    /// AuditEvents, by id.
+    pub events: Vec<Arc<Value>>,
+    /// Whether these are all.
+    pub is_all: bool,
 }
 
 /// Notes that writes put back what others wrote, where they do.
 pub(crate) async fn reverts(ask: &Ask, writes: &[Prepared]) -> Result<(), FhirError> {
     let reverting = writes.iter().filter(|write| !write.reverts.is_empty());
-    let about: Vec<_> = reverting
-        .map(|write| {
-            let names = write.reverts.iter().map(String::as_str).collect();
-            (format!("{}/{}", write.resource_type, write.id), names)
-        })
-        .collect();
-    if about.is_empty() {
-        return Ok(());
-    }
-    let rooms = writes.first().map(|write| write.room.clone()).into_iter().collect();
-    let act = Act { code: "edit-reverted", action: "U", about, rooms, failed: false };
-    note(ask, act).await.map(drop)
+    let touched = reverting.map(|write| Touched {
+        of: format!("{}/{}", write.resource_type, write.id),
+        action: None,
+        elements: write.reverts.to_vec(),
+    });
+    let mut entry = Entry::of(ask.caller.author(), Act::EditReverted);
+    entry.resources.extend(touched);
+    let Some(room) = writes.first().filter(|_| !entry.resources.is_empty()) else { return Ok(()) };
+    note(ask, entry.room(&room.room)).await.map(drop)
 }
 
-/// Notes an act, durably; gives the id of what was noted.
-pub(crate) async fn note(ask: &Ask, act: Act<'_>) -> Result<String, FhirError> {
-    let now_ms = clock::now_ms();
-    let id = format!("{now_ms:014}-{:016x}", rand::random::<u64>());
-    let room = act.rooms.first().cloned().unwrap_or_else(RoomName::directory);
-    let event = event(ask, &id, now_ms, act);
-    let fact = Fact {
-        table: TABLE.to_owned(),
-        key: id.clone(),
-        value: Some(serde_json::to_vec(&event).unwrap_or_default()),
-    };
-    ask.caller.hub().note(RoomId::first(room), vec![fact]).await?;
-    Ok(id)
+/// Notes an act, durably; gives the id of its AuditEvent.
+pub(crate) async fn note(ask: &Ask, entry: Entry) -> Result<String, FhirError> {
+    let entry = Entry { reason: ask.reason.clone(), ..entry.via(Door::Fhir) };
+    Ok(id(ask.caller.hub().audit().note_durably(entry).await?))
 }
 
 /// One of them.
 pub(crate) async fn read(hub: &Arc<Hub>, id: &str) -> Result<Option<Value>, RoomError> {
-    let found = hub.fact(TABLE, id.to_owned()).await?;
-    Ok(found.and_then(|event| serde_json::from_slice(&event).ok()))
+    let is_number = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(n) = id.parse().ok().filter(|_| is_number) else {
+        let found = hub.fact(OLD_TABLE, id.to_owned()).await?;
+        return Ok(found.and_then(|event| serde_json::from_slice(&event).ok()));
+    };
+    flush(hub).await;
+    let found = hub.read_storage(move |storage| audit::entry(storage, n)).await?;
+    Ok(found.as_ref().map(event::of))
 }
 
-/// All of them, the oldest first.
-pub(crate) async fn all(hub: &Arc<Hub>) -> Result<Vec<Arc<Value>>, RoomError> {
-    let events = hub.facts(TABLE).await?;
-    Ok(events.iter().filter_map(|(_, event)| serde_json::from_slice(event).ok()).collect())
+/// Those that a search looks at: of the trail the newest, and all that an earlier version wrote.
+pub(super) async fn newest(hub: &Arc<Hub>) -> Result<Newest, RoomError> {
+    flush(hub).await;
+    let newest = hub.read_storage(|storage| {
+        let last = audit::last_number(storage)?;
+        let after = last.saturating_sub(SEARCHED_MAX);
+        let entries = audit::entries_between(storage, after, last)?;
+        let old = storage.facts(OLD_TABLE)?;
+        let old = old.iter().filter_map(|(_, event)| serde_json::from_slice(event).ok());
+        let events = entries.iter().map(event::of).map(Arc::new).chain(old).collect();
+        Ok(Newest { events, is_all: after == 0 })
+    });
+    newest.await
 }
 
-fn event(ask: &Ask, id: &str, now_ms: u64, act: Act<'_>) -> Value {
-    let author = ask.caller.author();
-    let when = time::rfc3339(i64::try_from(now_ms).unwrap_or(i64::MAX));
-    let entities = act.about.into_iter().map(|(reference, names)| {
-        let detail = |name: &str| json!({ "type": "element", "valueString": name });
-        let details: Vec<Value> = names.into_iter().map(detail).collect();
-        let mut entity = json!({ "what": { "reference": reference } });
-        if let (Some(entity), false) = (entity.as_object_mut(), details.is_empty()) {
-            entity.insert("detail".to_owned(), Value::Array(details));
-        }
-        entity
-    });
-    let rooms = act
-        .rooms
-        .iter()
-        .map(|room| json!({ "name": room.as_str(), "type": { "system": SYSTEM, "code": "room" } }));
-    let mut event = json!({
-        "resourceType": "AuditEvent",
-        "id": id,
-        "meta": { "versionId": "1", "lastUpdated": when },
-        "type": { "system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest" },
-        "subtype": [{ "system": SYSTEM, "code": act.code }],
-        "action": act.action,
-        "recorded": when,
-        // FHIR R4, audit-event-outcome: success, serious failure.
-        "outcome": if act.failed { "8" } else { "0" },
-        "agent": [{
-            "who": { "identifier": { "value": author.id }, "display": author.name },
-            "requestor": true,
-        }],
-        "source": { "observer": { "display": "Chartroom" } },
-        "entity": entities.chain(rooms).collect::<Vec<_>>(),
-    });
-    if let (Some(reason), Some(event)) = (&ask.reason, event.as_object_mut()) {
-        event.insert("purposeOfEvent".to_owned(), json!([{ "text": reason }]));
+/// Has what was noted shown; while the store takes no writes, what is durable is.
+async fn flush(hub: &Hub) {
+    if !hub.writer_counts().failing {
+        // Should it fail now, the same holds.
+        let _ = hub.audit().flushed().await;
     }
-    event
+}
+
+fn id(n: u64) -> String {
+    format!("{n:0ID_DIGITS$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use chartroom_engine::{Author, RoomId, RoomName};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        hub::HubConfig,
+        storage::{Fact, Memory, RoomBatch, Storage},
+    };
+
+    #[tokio::test]
+    async fn what_an_earlier_version_noted_is_read_and_found_beside_the_trail() {
+        let memory = Arc::new(Memory::new());
+        let old = "01784920000000-00000000000000ab";
+        let event = json!({ "resourceType": "AuditEvent", "id": old });
+        let value = Some(serde_json::to_vec(&event).unwrap());
+        let fact = Fact { table: "audit".to_owned(), key: old.to_owned(), value };
+        let room = RoomId::first(RoomName::directory());
+        memory.commit(&[RoomBatch::of_facts(room, vec![fact])]).unwrap();
+        let hub = Hub::start(memory, HubConfig::default()).unwrap();
+        hub.audit().note(Entry::of(&Author::new("alice", "Alice"), Act::Read));
+        let Newest { events, is_all } = newest(&hub).await.unwrap();
+        let ids: Vec<&str> = events.iter().filter_map(|event| event["id"].as_str()).collect();
+        assert_eq!((ids.as_slice(), is_all), (["00000000000000000001", old].as_slice(), true));
+        assert_eq!(read(&hub, old).await.unwrap(), Some(event));
+        assert_eq!(read(&hub, ids[0]).await.unwrap().as_ref(), Some(&*events[0]));
+        for none in ["1", "00000000000000000002", "99999999999999999999", "x"] {
+            assert_eq!(read(&hub, none).await.unwrap(), None, "{none}");
+        }
+        hub.close(false).await;
+    }
 }

@@ -26,13 +26,18 @@ use uuid::Uuid;
 use super::{
     answer,
     ask::Ask,
-    audit::{self, Act},
+    audit,
     chart::{Chart, Found, without_history},
     error::FhirError,
     references::{prune, references, rename},
     write::{is_replaced, judge},
 };
-use crate::{clock, error::ApiError, import::CHUNK_BYTES_MAX};
+use crate::{
+    audit::{Act, Entry},
+    clock,
+    error::ApiError,
+    import::CHUNK_BYTES_MAX,
+};
 use parameters::Parameters;
 pub(crate) use relabel::relabel;
 use transfer::{Transfer, write};
@@ -91,9 +96,9 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
     let mut left = vec![reference.clone()];
     left.extend(from.as_deref().map(patient));
     let left: Vec<&str> = left.iter().map(String::as_str).collect();
-    let act = act("wrong-patient-corrected", &about, [&source, &target]);
+    let act = act(&ask, Act::WrongPatientCorrected, &about, [&source, &target]);
     let event = audit::note(&ask, act.clone()).await?;
-    let mark = Mark { ask: &ask, activity: act.code, event: &event };
+    let mark = Mark { ask: &ask, activity: act.act.code(), event: &event };
     let transfer = Transfer {
         source: &source,
         target: &target,
@@ -138,9 +143,10 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
         .iter()
         .map(|found| (found.resource_type.clone(), found.id.clone(), renamed(found, &patients)));
     free(&ask, &target, moving.collect()).await?;
-    let act = act("patients-merged", &[patient(&from), patient(&to)], [&source, &target]);
+    let about = [patient(&from), patient(&to)];
+    let act = act(&ask, Act::PatientsMerged, &about, [&source, &target]);
     let event = audit::note(&ask, act.clone()).await?;
-    let mark = Mark { ask: &ask, activity: act.code, event: &event };
+    let mark = Mark { ask: &ask, activity: act.act.code(), event: &event };
     let marks = (mark.of(&[&patient(&to)]), mark.of(&[&patient(&from)]));
     let merged = merge(&ask, (&source, &target), &others, &patients, links, marks).await;
     ended(&ask, act, merged).await?;
@@ -189,20 +195,16 @@ fn chunks(others: &[Found]) -> Vec<Vec<(String, String)>> {
 }
 
 /// An act on two charts.
-fn act<'a>(code: &'static str, about: &[String], rooms: [&RoomName; 2]) -> Act<'a> {
-    Act {
-        code,
-        action: "U",
-        about: about.iter().map(|reference| (reference.clone(), Vec::new())).collect(),
-        rooms: rooms.into_iter().cloned().collect(),
-        failed: false,
-    }
+fn act(ask: &Ask, act: Act, about: &[String], [source, target]: [&RoomName; 2]) -> Entry {
+    let mut entry = Entry::of(ask.caller.author(), act).room(source).room(target);
+    about.iter().for_each(|reference| entry.touch(reference.clone(), None));
+    entry
 }
 
 /// Notes an act that ended halfway.
-async fn ended(ask: &Ask, act: Act<'_>, result: Result<(), FhirError>) -> Result<(), FhirError> {
+async fn ended(ask: &Ask, act: Entry, result: Result<(), FhirError>) -> Result<(), FhirError> {
     if result.is_err() {
-        audit::note(ask, Act { failed: true, ..act }).await?;
+        audit::note(ask, act.failed("ended-halfway")).await?;
     }
     result
 }

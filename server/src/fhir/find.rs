@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::{
     answer,
     ask::{Ask, pairs},
+    audit::SEARCHED_MAX,
     bundle::{self, CURSOR, Page},
     chart::{Chart, Found},
     error::FhirError,
@@ -61,6 +62,10 @@ pub(crate) async fn search(mut ask: Ask) -> Result<Response, FhirError> {
         Page { count: query.count().max(1), cursor: ask.parameter(CURSOR).map(str::to_owned) };
     let counting = query.summary() == Summary::Count;
     let found = matches(&ask, &query, &page, counting).await?;
+    if found.cut {
+        let text = format!("only the newest {SEARCHED_MAX} entries were looked at");
+        warnings.push(Issue::warning("incomplete", text));
+    }
     if counting {
         let bundle = bundle::page(
             "searchset",
@@ -127,6 +132,8 @@ struct Matches {
     total: Option<usize>,
     /// Where the next page begins.
     next: Option<String>,
+    /// Whether there may be more that was not looked at.
+    cut: bool,
 }
 
 async fn matches(
@@ -136,6 +143,7 @@ async fn matches(
     counting: bool,
 ) -> Result<Matches, FhirError> {
     let scope = scope(ask, query).await?;
+    let cut_short = scope.is_cut();
     let all =
         counting || query.is_sorted() || query.total() == Some(Total::Accurate) || scope.is_small();
     if !all {
@@ -155,21 +163,23 @@ async fn matches(
         }
     }
     if counting {
-        return Ok(Matches { total: Some(total), ..Matches::default() });
+        return Ok(Matches { total: Some(total), cut: cut_short, ..Matches::default() });
     }
     if query.is_sorted() {
         sort(query, &mut found);
         let start = page.cursor.as_deref().map_or(Ok(0), |cursor| start_of(cursor, &found))?;
         let (page, last) = cut(found.into_iter().skip(start).collect(), page.count);
         let next = last.map(|last| format!("{}~{last}", start + page.len()));
-        return Ok(Matches { page, total: Some(total), next });
+        let total = (!cut_short).then_some(total);
+        return Ok(Matches { page, total, next, cut: cut_short });
     }
     let cursor = page.cursor.as_deref().map(Cursor::parse).transpose()?;
     let behind = found.into_iter().filter(|(room, found)| {
         cursor.as_ref().is_none_or(|cursor| cursor.is_before(room, &found.id))
     });
     let (page, next) = cut(behind.take(page.count + 1).collect(), page.count);
-    Ok(Matches { page, total: Some(total), next })
+    let total = (!cut_short).then_some(total);
+    Ok(Matches { page, total, next, cut: cut_short })
 }
 
 /// Where a page of matches in an order begins: behind the last one of the page before, wherever that is
@@ -203,13 +213,13 @@ async fn some(
         }
         if began.elapsed() > LONG && rooms.peek().is_some() {
             let next = Some(format!("{room}~{BEHIND_ALL}"));
-            return Ok(Matches { page: found, total: None, next });
+            return Ok(Matches { page: found, next, ..Matches::default() });
         }
     }
     let whole = cursor.is_none() && found.len() <= page.count;
     let total = whole.then_some(found.len());
     let (page, next) = cut(found, page.count);
-    Ok(Matches { page, total, next })
+    Ok(Matches { page, total, next, cut: false })
 }
 
 /// As many as the page has, and where the next one begins if there are more.

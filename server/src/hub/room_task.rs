@@ -11,6 +11,7 @@ mod members;
 mod refound;
 mod stand_in;
 mod summary;
+mod written;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -36,6 +37,7 @@ use crate::{
 };
 use live::{Live, Persisting, Staged};
 use summary::{patient_behind, places_of};
+use written::entries_of;
 
 pub(crate) use mail::Mail;
 
@@ -285,6 +287,10 @@ impl RoomTask {
         self.hub.metrics.batches.inc();
         let (changes, heads) =
             (batch.changes.len() as u64, heads_digest(&live.room.document().heads()));
+        // Before the batch is handed over, so that they are durable no later.
+        for entry in entries_of(&self.id, &live.room, &batch) {
+            self.hub.audit.note(entry);
+        }
         let (summary, listed) = patient_behind(&self.id, &live.room, &batch).unzip();
         let patient = summary.is_some();
         live.persisting = Some(Persisting { number, bytes, seq, changes, heads, patient });

@@ -24,7 +24,10 @@ use std::{
 use chartroom_engine::{RoomId, RoomName};
 use parking_lot::Mutex;
 
-use crate::storage::{Fact, RoomBatch, Storage, StorageError};
+use crate::{
+    audit::{Scribe, is_of_the_trail},
+    storage::{Fact, RoomBatch, Storage, StorageError},
+};
 use done::Done;
 
 /// Requests that may wait. A room has at most one batch and one compaction in here, so only a hub
@@ -41,6 +44,8 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 const PACE: Duration = Duration::from_micros(500);
 /// The most that a commit waits for more batches to come.
 const PACE_MAX: Duration = Duration::from_millis(5);
+/// So long the audit trail's entries wait for a commit to go along with before they have one of their own.
+const NOTED_WITHIN: Duration = Duration::from_millis(200);
 /// Commits behind which a compaction that waits has its turn, however many more wait.
 const COMMITS_IN_A_ROW_MAX: u32 = 64;
 /// Shortest rest of a storage that failed: so often do its failures cost work and lines in the log.
@@ -53,7 +58,7 @@ const REST_FACTOR: u32 = 10;
 /// The way to the storage thread; clones share it.
 #[derive(Clone)]
 pub struct Writer {
-    requests: SyncSender<Request>,
+    requests: Arc<SyncSender<Request>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     counts: Arc<Mutex<WriterCounts>>,
 }
@@ -76,6 +81,8 @@ pub struct WriterCounts {
 enum Request {
     Commit(Box<RoomBatch>, Done),
     Shorten(RoomId, Shortening, Done),
+    /// Somebody waits for the audit trail.
+    Noted,
     Stop,
 }
 
@@ -88,11 +95,18 @@ enum Shortening {
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub fn start(storage: Arc<dyn Storage>) -> Self {
+    /// Starts the thread, which writes the audit trail too.
+    pub(crate) fn start(storage: Arc<dyn Storage>, scribe: Scribe) -> Self {
         let (requests, waiting) = sync_channel(WAITING_MAX);
+        let requests = Arc::new(requests);
         let counts = Arc::new(Mutex::new(WriterCounts::default()));
-        let desk = Desk::new(storage, waiting, Arc::clone(&counts));
+        // The thread has the trail, and ends when nobody has the queue.
+        let waking = Arc::downgrade(&requests);
+        scribe.audit().wakes(move || {
+            // Where the queue is full a commit comes anyway.
+            let _ = waking.upgrade().map(|requests| requests.try_send(Request::Noted));
+        });
+        let desk = Desk::new(storage, waiting, Arc::clone(&counts), scribe);
         let thread = thread::Builder::new()
             .name("storage".to_owned())
             .spawn(move || desk.run())
@@ -174,6 +188,7 @@ struct Desk {
     /// Until when a storage that failed is left alone.
     resting: Option<Instant>,
     counts: Arc<Mutex<WriterCounts>>,
+    scribe: Scribe,
 }
 
 impl Desk {
@@ -181,6 +196,7 @@ impl Desk {
         storage: Arc<dyn Storage>,
         waiting: Receiver<Request>,
         counts: Arc<Mutex<WriterCounts>>,
+        scribe: Scribe,
     ) -> Self {
         Self {
             storage,
@@ -192,6 +208,7 @@ impl Desk {
             paced: None,
             resting: None,
             counts,
+            scribe,
         }
     }
 
@@ -205,12 +222,21 @@ impl Desk {
             if idle && self.counts.lock().failing {
                 self.commits.push_back(probe());
             } else if idle {
-                let Ok(request) = self.waiting.recv() else { break };
-                self.take(request);
+                match self.waiting.recv_timeout(NOTED_WITHIN) {
+                    Ok(request) => self.take(request),
+                    Err(RecvTimeoutError::Timeout) if !self.scribe.is_due() => continue,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
             }
             self.take_waiting();
             self.serve();
             self.tend();
+        }
+        let last = self.scribe.draw_last();
+        self.commit_with(last, Vec::new());
+        if self.scribe.is_due() {
+            tracing::error!("the last entries of the audit trail could not be written");
         }
     }
 
@@ -221,6 +247,8 @@ impl Desk {
             if let Some((room, shortening, done)) = self.shortenings.pop_front() {
                 self.shorten(&room, &shortening, done);
             }
+            // While nobody else writes, the trail does for itself.
+            self.commit(Vec::new());
         } else {
             self.in_a_row += 1;
             self.gather();
@@ -270,6 +298,7 @@ impl Desk {
             Request::Shorten(room, shortening, done) => {
                 self.shortenings.push_back((room, shortening, done));
             }
+            Request::Noted => {}
             Request::Stop => self.stopping = true,
         }
     }
@@ -285,13 +314,23 @@ impl Desk {
         self.commits.drain(..count).collect()
     }
 
+    /// Commits batches, and what the audit trail has.
     fn commit(&mut self, group: Vec<(RoomBatch, Done)>) {
+        let noted = self.scribe.draw();
+        self.commit_with(noted, group);
+    }
+
+    fn commit_with(&mut self, noted: Option<RoomBatch>, group: Vec<(RoomBatch, Done)>) {
         let (mut batches, mut waiting): (Vec<RoomBatch>, Vec<Done>) = group.into_iter().unzip();
+        if let Some(noted) = noted {
+            batches.push(noted);
+            waiting.push(Done::new(drop));
+        }
         let (mut reopened, began) = (false, Instant::now());
         while !batches.is_empty() {
             let error = match self.try_commit(&batches) {
                 Ok(()) => {
-                    self.succeeded(batches.len());
+                    self.succeeded(&batches);
                     break;
                 }
                 Err(error) => error,
@@ -312,6 +351,9 @@ impl Desk {
             reopened = true;
             if let Err(error) = again {
                 self.failed(&error, began.elapsed());
+                if let Some(noted) = batches.into_iter().find(is_of_the_trail) {
+                    self.scribe.failed(noted, &error);
+                }
                 for done in waiting {
                     done.tell(Err(error.clone()));
                 }
@@ -323,10 +365,14 @@ impl Desk {
         }
     }
 
-    fn succeeded(&self, batches: usize) {
+    fn succeeded(&mut self, batches: &[RoomBatch]) {
+        let noted = batches.last().is_some_and(is_of_the_trail);
+        if noted {
+            self.scribe.written();
+        }
         let mut counts = self.counts.lock();
         counts.commits += 1;
-        counts.batches += batches as u64;
+        counts.batches += (batches.len() - usize::from(noted)) as u64;
         if std::mem::take(&mut counts.failing) {
             tracing::warn!("the store takes writes again");
         }
@@ -416,8 +462,8 @@ fn dismiss(
 ) -> (Vec<RoomBatch>, Vec<Done>) {
     let (mut kept, mut kept_waiting) = (Vec::new(), Vec::new());
     for (batch, done) in batches.into_iter().zip(waiting) {
-        // A batch that founds the next epoch may be refused for that one's sake.
-        if batch.room.name == room.name {
+        // A batch that founds the next epoch may be refused for that one's sake; the trail's never is.
+        if batch.room.name == room.name && !is_of_the_trail(&batch) {
             done.tell(Err(error.clone()));
         } else {
             kept.push(batch);

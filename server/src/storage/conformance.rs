@@ -55,6 +55,7 @@ macro_rules! conformance_tests {
             reading: many_rooms_are_listed_in_pages;
             reading: a_room_is_found_by_its_document;
             lasting: facts_are_written_with_their_batch;
+            lasting: facts_are_read_in_pages;
             lasting: facts_alone_found_no_room;
             lasting: facts_of_a_refused_commit_are_not_written;
             lasting: a_sealed_epoch_takes_nothing_more_and_is_read;

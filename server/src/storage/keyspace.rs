@@ -245,6 +245,16 @@ impl<T: Tree> Storage for Keyspace<T> {
         self.read_fact(table, key)
     }
 
+    fn facts_between(
+        &self,
+        table: &str,
+        after: &str,
+        through: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.read_facts_between(table, (after, through), limit)
+    }
+
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
         self.check_open()?;
         if let Some(bytes) = records::read(&self.tree, &keys::SERVER_ACTOR)? {

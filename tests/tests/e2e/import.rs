@@ -100,7 +100,7 @@ async fn a_bad_entry_is_left_out_and_the_rest_imported() {
 
 async fn import(files: &[PathBuf], data: Option<PathBuf>, server: Option<String>) -> ExitCode {
     let command = Task::Import { files: files.to_vec(), server };
-    let options = Options { data, log_json: false, command };
+    let options = Options { data, audit_key: None, log_json: false, command };
     tokio::task::spawn_blocking(move || cli::execute(options)).await.unwrap().unwrap()
 }
 

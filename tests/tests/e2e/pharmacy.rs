@@ -470,7 +470,8 @@ async fn a_queue_with_a_long_history_is_founded_anew_and_goes_on() {
 
 /// Runs a command of the binary over a store.
 async fn execute(store: &Path, command: Task) {
-    let options = Options { data: Some(store.to_owned()), log_json: false, command };
+    let options =
+        Options { data: Some(store.to_owned()), audit_key: None, log_json: false, command };
     let done = tokio::task::spawn_blocking(move || cli::execute(options).unwrap()).await.unwrap();
     assert_eq!(done, ExitCode::SUCCESS);
 }

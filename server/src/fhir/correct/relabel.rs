@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Transfer, act, ended, free, parameters::Parameters};
 use crate::{
+    audit::Act,
     error::ApiError,
     fhir::{
         answer,
@@ -62,7 +63,7 @@ pub(crate) async fn relabel(mut ask: Ask) -> Result<Response, FhirError> {
     }
     free(&ask, &target, vec![(found.resource_type.clone(), found.id.clone(), resource)]).await?;
     let reference = format!("{}/{}", ask.resource_type, ask.id);
-    let act = act("relabelled", &[reference], [&source, &target]);
+    let act = act(&ask, Act::Relabelled, &[reference], [&source, &target]);
     audit::note(&ask, act.clone()).await?;
     let transfer = Transfer { source: &source, target: &target, import: false, marks: Vec::new() };
     let keys = vec![(found.resource_type.clone(), found.id.clone())];

@@ -8,7 +8,11 @@ use serde_json::Value;
 
 use super::FEW_ROOMS;
 use crate::{
-    fhir::{ask::Ask, audit, error::FhirError},
+    fhir::{
+        ask::Ask,
+        audit::{self, Newest},
+        error::FhirError,
+    },
     hub::is_listed,
 };
 
@@ -19,7 +23,7 @@ pub(super) enum Scope {
     /// These, of which none is worth keeping a copy.
     Many(BTreeSet<RoomName>),
     /// None: the resources are made from what the server knows.
-    Made(Vec<Arc<Value>>),
+    Made(Newest),
 }
 
 impl Scope {
@@ -46,11 +50,19 @@ impl Scope {
         rooms.into_iter()
     }
 
+    /// Whether there may be more than is looked at.
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Self::Rooms(_) | Self::Many(_) => false,
+            Self::Made(made) => !made.is_all,
+        }
+    }
+
     /// What is in no room.
     pub fn made(&self) -> Option<&[Arc<Value>]> {
         match self {
             Self::Rooms(_) | Self::Many(_) => None,
-            Self::Made(made) => Some(made),
+            Self::Made(made) => Some(&made.events),
         }
     }
 }
@@ -60,7 +72,7 @@ pub(super) async fn scope(ask: &Ask, query: &Query) -> Result<Scope, FhirError> 
     let hub = ask.caller.hub();
     let name = query.resource_type();
     if name == "AuditEvent" {
-        return Ok(Scope::Made(audit::all(hub).await?));
+        return Ok(Scope::Made(audit::newest(hub).await?));
     }
     ask.fhir.places_known(hub).await?;
     if name == "Patient" {

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{Flow, Live, Mail, RoomTask, StorageAnswer};
 use crate::{
+    audit::{Act, Entry},
     clock,
     hub::{Mirror, RoomError, handle::Edits, neighbours::ServerEnd},
 };
@@ -130,6 +131,9 @@ impl RoomTask {
                 };
                 if let Err(error) = result {
                     let document = self.id.document_id();
+                    // The trail has them as written, since they may be.
+                    let entry = Entry::by_server(Act::Write).room(&self.id.name);
+                    self.hub.audit.note(entry.failed("not-stored"));
                     tracing::error!(%document, room_alone = error.room().is_some(), "a batch was not stored");
                     return Flow::Reload;
                 }

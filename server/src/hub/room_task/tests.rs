@@ -6,10 +6,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{Author, Command, RoomId};
+use chartroom_engine::{Action, Author, Command, RoomId};
 use serde_json::json;
 
 use crate::{
+    audit::{Act, entries_between},
     hub::{Hub, HubConfig, RoomError, RoomHandle},
     storage::{Memory, Storage},
 };
@@ -62,6 +63,40 @@ async fn until_loaded(hub: &Hub, rooms: i64) {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), loaded).await.expect("rooms are unloaded");
+}
+
+#[tokio::test]
+async fn each_change_that_is_stored_is_in_the_audit_trail_with_it() {
+    let storage = Arc::new(Memory::new());
+    let hub = Hub::start(storage.clone(), HubConfig::default()).unwrap();
+    let id = written(&hub, "p1").await;
+    let room = hub.open(&id).unwrap();
+    let resources = (0..100).map(|n| {
+        json!({
+            "resourceType": "Condition",
+            "id": format!("c{n}"),
+            "subject": { "reference": "Patient/p1" },
+            "code": { "text": "angina" },
+        })
+    });
+    let import = Command::Import { resources: resources.collect() };
+    let edit = room.command(Author::new("import", "Import"), vec![import]).await.unwrap().remove(0);
+    let hash = edit.unwrap().hash.unwrap().to_string();
+
+    let found = entries_between(&*storage, 0, 100).unwrap();
+    assert_eq!(found.len(), 2, "the room's founding is nobody's act");
+    let (first, second) = (&found[0], &found[1]);
+    assert_eq!(
+        (first.act, first.rooms.as_slice()),
+        (Act::Write, ["patient:p1".to_owned()].as_slice())
+    );
+    assert_eq!(first.who, Some(Author::new("alice", "Alice")));
+    let (of, action) = (first.resources[0].of.as_str(), first.resources[0].action);
+    assert_eq!((of, action, first.import), ("Patient/p1", Some(Action::Created), false));
+    assert_eq!((second.resources.len(), second.more, second.import), (100, 0, true));
+    assert_eq!(second.changes, [hash]);
+    assert!(!serde_json::to_string(&found).unwrap().contains("angina"), "no clinical text");
+    hub.close(false).await;
 }
 
 #[tokio::test]

@@ -3,17 +3,31 @@
 use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use super::*;
-use crate::storage::{
-    Fault, Memory,
-    conformance::{batch, loaded, room},
+use crate::{
+    audit::{Audit, SigningKey},
+    storage::{
+        Fault, Memory,
+        conformance::{batch, loaded, room},
+    },
 };
 
 type Outcome = Result<(), StorageError>;
 
 fn started() -> (Arc<Memory>, Writer) {
     let memory = Arc::new(Memory::new());
-    let writer = Writer::start(Arc::clone(&memory) as Arc<dyn Storage>);
+    let writer = Writer::start(Arc::clone(&memory) as Arc<dyn Storage>, scribe(&*memory));
     (memory, writer)
+}
+
+/// For a trail in which nothing is noted.
+fn scribe(storage: &dyn Storage) -> Scribe {
+    Scribe::open(storage, Audit::new(SigningKey::of_memory())).unwrap()
+}
+
+fn idle_desk(waiting: mpsc::Receiver<Request>) -> Desk {
+    let memory = Arc::new(Memory::new());
+    let scribe = scribe(&*memory);
+    Desk::new(memory, waiting, Arc::default(), scribe)
 }
 
 /// Asks for a commit; the answer comes through the receiver.
@@ -73,7 +87,7 @@ fn a_commit_behind_one_of_several_rooms_gathers_what_comes_meanwhile() {
         let batch = batch(&room(&format!("patient:{n}")), 1..=1);
         Request::Commit(Box::new(batch), Done::new(drop))
     };
-    let mut desk = Desk::new(Arc::new(Memory::new()), waiting, Arc::default());
+    let mut desk = idle_desk(waiting);
     // One that is alone begins at once, and the next does.
     desk.take(request(0));
     requests.send(request(1)).unwrap();
@@ -100,7 +114,7 @@ fn a_commit_behind_one_of_several_rooms_gathers_what_comes_meanwhile() {
 #[test]
 fn a_compaction_has_its_turn_among_commits_without_end() {
     let (_requests, waiting) = sync_channel(1);
-    let mut desk = Desk::new(Arc::new(Memory::new()), waiting, Arc::default());
+    let mut desk = idle_desk(waiting);
     let (told, ended) = mpsc::sync_channel(1);
     let compaction = Shortening::TrimEvents { through: 0 };
     let done = Done::new(move |_| told.send(()).unwrap());

@@ -65,6 +65,34 @@ pub(crate) fn facts_are_written_with_their_batch<S: Subject>() {
     assert_eq!(facts(subject.restart().storage()), [pair("patient:1", b"9")]);
 }
 
+pub(crate) fn facts_are_read_in_pages<S: Subject>() {
+    let subject = S::new();
+    let directory = room("facility:directory");
+    let numbers = (1..=9).chain([10, 250]).map(|n: u32| n.to_string());
+    let written: Vec<Fact> = numbers.map(|key| fact(&key, Some(key.as_bytes()))).collect();
+    subject.storage().commit(&[RoomBatch::of_facts(directory.clone(), written)]).unwrap();
+    let other = Fact { table: "cursor-pharmacies".to_owned(), ..fact("5", Some(b"other")) };
+    subject.storage().commit(&[RoomBatch::of_facts(directory.clone(), vec![other])]).unwrap();
+    let subject = subject.restart();
+    let page = |after: &str, through: &str, limit| -> Vec<String> {
+        let found =
+            subject.storage().facts_between("cursor-pharmacy", after, through, limit).unwrap();
+        assert!(found.iter().all(|(key, value)| key.as_bytes() == value));
+        found.into_iter().map(|(key, _)| key).collect()
+    };
+    assert_eq!(page("", "999", 3), ["1", "2", "3"]);
+    assert_eq!(page("3", "6", 100), ["4", "5", "6"]);
+    assert_eq!(page("8", "999", 100), ["9", "10", "250"]);
+    assert_eq!(page("8", "99", 2), ["9", "10"]);
+    let none: [&str; 0] = [];
+    assert_eq!(page("250", "999", 100), none);
+    assert_eq!(page("6", "3", 100), none);
+    assert_eq!(page("", "999", 0), none);
+    let gone = vec![fact("1", None), fact("2", None)];
+    subject.storage().commit(&[RoomBatch::of_facts(directory, gone)]).unwrap();
+    assert_eq!(page("", "999", 2), ["3", "4"]);
+}
+
 pub(crate) fn facts_alone_found_no_room<S: Subject>() {
     let subject = S::new();
     let alice = room("patient:1");

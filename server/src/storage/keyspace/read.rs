@@ -62,6 +62,41 @@ impl<T: Tree> Keyspace<T> {
         Ok(facts.into_iter().collect())
     }
 
+    pub(super) fn read_facts_between(
+        &self,
+        table: &str,
+        (after, through): (&str, &str),
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        if limit == 0 || place(through) <= place(after) {
+            return Ok(Vec::new());
+        }
+        let gate = self.gate.lock();
+        let in_doubt = gate.in_doubt.facts.iter().filter(|((of, key), _)| {
+            of == table && place(after) < place(key) && place(key) <= place(through)
+        });
+        let in_doubt: BTreeMap<&str, _> =
+            in_doubt.map(|((_, key), before)| (key.as_str(), before)).collect();
+        let mut facts = BTreeMap::new();
+        for (key, before) in &in_doubt {
+            if let Some(record) = before {
+                facts.insert((key.len(), (*key).to_owned()), record.clone());
+            }
+        }
+        let fact = |key: &str| Stem::Fact(table.to_owned(), key.to_owned());
+        let (mut found, span) = (0, (fact(after).span().1, fact(through).span().1));
+        records::scan(&self.tree, span, |stem, record| {
+            if let Stem::Fact(_, key) = stem
+                && !in_doubt.contains_key(key.as_str())
+            {
+                facts.insert((key.len(), key), record);
+                found += 1;
+            }
+            Ok(if found < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(facts.into_iter().take(limit).map(|((_, key), record)| (key, record)).collect())
+    }
+
     pub(super) fn read_fact(
         &self,
         table: &str,
@@ -297,6 +332,11 @@ impl<T: Tree> Keyspace<T> {
         })?;
         if expected <= last { Err(unreadable(&stem(expected), "is missing")) } else { Ok(()) }
     }
+}
+
+/// Where a fact's key stands among those of its table.
+fn place(key: &str) -> (usize, &str) {
+    (key.len(), key)
 }
 
 fn listed(id: RoomId, entry: Entry) -> RoomRecord {

@@ -147,7 +147,8 @@ fn facts_are_shown_when_they_are_durable() {
         memory.tree().fail_writes([fault]);
         assert!(memory.commit(&noted(b"2")).is_err());
         let value = || memory.facts("cursor").unwrap().remove(0).1;
-        assert_eq!(value(), b"1", "{fault:?}");
+        let paged = || memory.facts_between("cursor", "", "patient:9", 9).unwrap().remove(0).1;
+        assert_eq!((value(), paged()), (b"1".to_vec(), b"1".to_vec()), "{fault:?}");
         memory.reopen().unwrap();
         assert_eq!(value(), if survives { b"2" } else { b"1" }, "{fault:?}");
     }

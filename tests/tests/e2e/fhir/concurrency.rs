@@ -260,7 +260,7 @@ async fn a_blind_update_that_takes_back_anothers_work_is_told_and_noted() {
     let reply = alice.put(&mine).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
     assert!(warns_of(&reply, "Observation.valueInteger"), "{}", reply.text);
-    let audit = alice.pages("AuditEvent").await.unwrap();
+    let audit = alice.pages("AuditEvent?subtype=edit-reverted").await.unwrap();
     let events: Vec<&Value> = audit.iter().map(|entry| &entry["resource"]).collect();
     assert_eq!(events.len(), 1, "{events:#?}");
     assert_eq!(events[0]["subtype"][0]["code"], "edit-reverted");

@@ -55,7 +55,8 @@ async fn a_resource_goes_into_the_right_chart() {
     );
     assert!(alice.pages("Observation?patient=p1").await.unwrap().is_empty());
 
-    let audit = alice.pages("AuditEvent").await.unwrap();
+    let corrected = "AuditEvent?subtype=wrong-patient-corrected";
+    let audit = alice.pages(corrected).await.unwrap();
     assert_eq!(audit.len(), 1, "{audit:#?}");
     let event = &audit[0]["resource"];
     for patient in ["Patient/p1", "Patient/p2"] {
@@ -65,7 +66,8 @@ async fn a_resource_goes_into_the_right_chart() {
     }
     assert_eq!(event["agent"][0]["who"]["identifier"]["value"], "alice");
     for patient in ["p1", "p2"] {
-        assert_eq!(alice.pages(&format!("AuditEvent?patient={patient}")).await.unwrap().len(), 1);
+        let found = alice.pages(&format!("{corrected}&patient={patient}")).await.unwrap();
+        assert_eq!(found.len(), 1);
     }
     let source = format!("AuditEvent/{}", event["id"].as_str().unwrap());
     for (room, other) in [("patient:p1", "p2"), ("patient:p2", "p1")] {
@@ -233,7 +235,8 @@ async fn wrong_parameters_of_a_correction_change_nothing() {
     let reply =
         alice.send_json("POST", CORRECT, &[], &json!({ "resourceType": "Patient" })).await.unwrap();
     assert_eq!(reply.status, 400, "{}", reply.text);
-    assert!(alice.pages("AuditEvent").await.unwrap().is_empty(), "nothing was done");
+    let corrected = "AuditEvent?subtype=wrong-patient-corrected";
+    assert!(alice.pages(corrected).await.unwrap().is_empty(), "nothing was done");
     server.stop().await.unwrap();
 }
 
@@ -280,7 +283,7 @@ async fn two_charts_of_one_person_become_one() {
     let all = alice.pages("Observation?patient=p2&_count=40").await.unwrap();
     assert_eq!(all.len(), 152);
     assert!(alice.pages("Observation?patient=p1").await.unwrap().is_empty());
-    let audit = alice.pages("AuditEvent").await.unwrap();
+    let audit = alice.pages("AuditEvent?subtype=patients-merged").await.unwrap();
     let event = &audit.last().unwrap()["resource"];
     for patient in ["Patient/p1", "Patient/p2"] {
         let named =
@@ -350,7 +353,8 @@ async fn a_merge_that_would_mix_up_resources_changes_nothing() {
         check_outcome(case, &reply);
         assert_eq!(levels(&server).await, before, "{case}");
     }
-    assert!(alice.pages("AuditEvent").await.unwrap().is_empty(), "nothing was done");
+    let merged = "AuditEvent?subtype=patients-merged";
+    assert!(alice.pages(merged).await.unwrap().is_empty(), "nothing was done");
     server.stop().await.unwrap();
 }
 

@@ -243,6 +243,7 @@ async fn files_of_lines_are_imported_by_the_command_line() {
 
 async fn run(files: &[PathBuf], store: &std::path::Path) -> ExitCode {
     let command = Task::Import { files: files.to_vec(), server: None };
-    let options = Options { data: Some(store.to_owned()), log_json: false, command };
+    let options =
+        Options { data: Some(store.to_owned()), audit_key: None, log_json: false, command };
     tokio::task::spawn_blocking(move || cli::execute(options)).await.unwrap().unwrap()
 }

@@ -80,6 +80,16 @@ impl Storage for Forgetful {
         self.inner.fact(table, key)
     }
 
+    fn facts_between(
+        &self,
+        table: &str,
+        after: &str,
+        through: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StorageError> {
+        self.inner.facts_between(table, after, through, limit)
+    }
+
     fn server_actor(&self, make: &dyn Fn() -> ActorId) -> Result<ActorId, StorageError> {
         self.inner.server_actor(make)
     }

@@ -18,13 +18,16 @@ pub(crate) mod standing;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, State},
+    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
     http::{
-        HeaderMap,
+        HeaderMap, StatusCode,
         header::{AUTHORIZATION, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL},
         request::Parts,
     },
@@ -38,12 +41,15 @@ use chartroom_engine::{
     limits::PERSON_BYTES_MAX,
 };
 
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
 use crate::{
+    audit::{Act, Door, Entry},
     clock,
-    error::ApiError,
+    error::{ApiError, Code},
     hub::{Follower, Hub, RoomError, RoomHandle},
+    sign_in::SignInError,
 };
 pub use gate::{AccessConfig, SignedIn};
 pub(crate) use gate::{Gate, Revoked};
@@ -51,6 +57,8 @@ pub use roles::{Roles, read_roles};
 
 /// The header that names the person, `id;name`, UTF-8, where there is no sign-in.
 const PERSON_HEADER: &str = "x-chartroom-person";
+/// The purpose of what is seen through broken glass (HL7 v3 ActReason).
+pub(crate) const BROKEN_GLASS: &str = "BTG";
 /// How a token is named where a browser can set no header.
 pub(crate) const PROTOCOL_BEARER: &str = "bearer.";
 
@@ -65,8 +73,23 @@ pub struct Caller {
     signed: SignedIn,
     /// From where.
     from: Option<SocketAddr>,
+    door: Door,
+    seen: Arc<Seen>,
     hub: HubRef,
 }
+
+/// What a caller has seen through a request, for the audit trail.
+#[derive(Debug, Default)]
+struct Seen {
+    rooms: Mutex<BTreeSet<RoomName>>,
+    /// Whom it was about, where it was about somebody's rights.
+    person: Mutex<Option<String>>,
+    /// Whether glass had to be broken for it.
+    glass: AtomicBool,
+}
+
+/// Rooms that an entry names; a search of everything names no more.
+const SEEN_ROOMS_MAX: usize = 20;
 
 /// The hub, kept out of reach of everything but a [`Caller`].
 #[derive(Clone)]
@@ -80,8 +103,54 @@ impl std::fmt::Debug for HubRef {
 
 impl Caller {
     /// Somebody who came in.
-    pub(crate) fn new(hub: Arc<Hub>, signed: SignedIn, from: Option<SocketAddr>) -> Self {
-        Self { signed, from, hub: HubRef(hub) }
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        signed: SignedIn,
+        from: Option<SocketAddr>,
+        door: Door,
+    ) -> Self {
+        Self { signed, from, door, seen: Arc::default(), hub: HubRef(hub) }
+    }
+
+    /// The same at another door, or for another part of a request.
+    pub(crate) fn anew(&self, door: Door) -> Self {
+        Self { door, seen: Arc::default(), ..self.clone() }
+    }
+
+    /// An entry of the audit trail about the caller.
+    pub(crate) fn entry(&self, act: Act) -> Entry {
+        let entry = Entry::of(self.author(), act).via(self.door);
+        match self.from {
+            Some(from) => entry.from(from.ip()),
+            None => entry,
+        }
+    }
+
+    /// The same, with the rooms that the caller has seen, and what for.
+    pub(crate) fn entry_of_seen(&self, act: Act) -> Entry {
+        let entry = self.entry(act);
+        let entry = self.seen.rooms.lock().iter().fold(entry, Entry::room);
+        let person = self.seen.person.lock().clone();
+        let entry = person.into_iter().fold(entry, |entry, id| entry.detail("person", id));
+        match self.has_broken_glass() {
+            true => entry.purpose(BROKEN_GLASS, None),
+            false => entry,
+        }
+    }
+
+    /// Notes whose rights a request is about.
+    pub(crate) fn has_seen_person(&self, id: &str) {
+        *self.seen.person.lock() = Some(id.to_owned());
+    }
+
+    /// Whether the caller has seen something for which glass had to be broken.
+    pub(crate) fn has_broken_glass(&self) -> bool {
+        self.seen.glass.load(Ordering::Relaxed)
+    }
+
+    /// Notes that somebody was refused, or let into a room.
+    pub(crate) fn note(&self, entry: Entry) {
+        self.hub().audit().note(entry);
     }
 
     /// Somebody who has not signed in and may do nothing, where there is sign-in.
@@ -92,7 +161,7 @@ impl Caller {
             let (roles, patient) = (BTreeSet::new(), None);
             signed.person = Arc::new(Person { author, roles, scopes, patient });
         }
-        Self { signed, from: None, hub: hub.clone() }
+        Self::new(Arc::clone(&hub.0), signed, None, Door::Http)
     }
 
     /// In whose name the caller writes.
@@ -111,8 +180,19 @@ impl Caller {
     }
 
     /// What the caller may do in a room; `None` where they are not to know of it.
+    ///
+    /// An error where nothing can be noted of it in the audit trail.
     pub async fn may_enter(&self, room: &RoomName) -> Result<Option<Access>, RoomError> {
-        self.hub().access(&self.signed.person, room).await
+        self.hub().audit().check().map_err(|_| RoomError::Storage)?;
+        let access = self.hub().access(&self.signed.person, room).await?;
+        if let Some(access) = &access {
+            let mut rooms = self.seen.rooms.lock();
+            if rooms.len() < SEEN_ROOMS_MAX {
+                rooms.insert(room.clone());
+            }
+            self.seen.glass.fetch_or(access.glass_until_ms.is_some(), Ordering::Relaxed);
+        }
+        Ok(access)
     }
 
     /// The same; where that is nothing, the room does not exist.
@@ -237,12 +317,60 @@ impl FromRequestParts<HubRef> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, hub: &HubRef) -> Result<Self, ApiError> {
+        if let Some(known) = parts.extensions.get::<Self>() {
+            return Ok(known.clone());
+        }
         let entrant = Entrant::of(parts, hub);
         let signed = match hub.0.gate().signs_in() {
-            true => hub.0.gate().sign_in(entrant.token.as_deref()).await?,
+            true => entrant.sign_in().await.inspect_err(|error| entrant.note_refusal(*error))?,
             false => SignedIn::claimed(person(&parts.headers)?),
         };
-        Ok(Self { signed, from: entrant.from, hub: hub.clone() })
+        Ok(Self::new(Arc::clone(&hub.0), signed, entrant.from, Door::Http))
+    }
+}
+
+/// Has the caller of a request signed in, and notes in the audit trail what they did and how it ended.
+pub(crate) async fn noted(
+    State((hub, act)): State<(HubRef, Option<Act>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(act) = act else { return next.run(request).await };
+    let (mut parts, body) = request.into_parts();
+    let caller = match Caller::from_request_parts(&mut parts, &hub).await {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let path = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let door = format!("{} {}", parts.method, path.unwrap_or_default());
+    let named = named(parts.uri.path());
+    parts.extensions.insert(caller.clone());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let code = response.extensions().get::<Code>().map(|code| code.0);
+    // Each change that was written has an entry of its own, and glass was noted before it broke.
+    let is_write = act == Act::Write && !caller.has_broken_glass();
+    let is_told = code.is_none() && (is_write || act == Act::BreakGlass);
+    if !is_told {
+        if let Some(room) = named {
+            caller.seen.rooms.lock().insert(room);
+        }
+        caller.note(ended(caller.entry_of_seen(act).detail("door", door), code, response.status()));
+    }
+    response
+}
+
+/// The room in an address below `/rooms`.
+fn named(path: &str) -> Option<RoomName> {
+    let segment = path.strip_prefix("/rooms/")?.split('/').next()?;
+    percent_decode_str(segment).decode_utf8().ok()?.parse().ok()
+}
+
+/// An entry with how a request ended.
+pub(crate) fn ended(entry: Entry, code: Option<&'static str>, status: StatusCode) -> Entry {
+    match code {
+        None if status.is_success() => entry,
+        code if status.is_server_error() => entry.failed(code.unwrap_or("failed")),
+        code => entry.refused(code.unwrap_or("refused")),
     }
 }
 
@@ -261,6 +389,22 @@ impl Entrant {
         let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|from| from.0);
         let claimed = person(&parts.headers).ok();
         Self { hub: Arc::clone(&hub.0), token: token(parts), from, claimed }
+    }
+}
+
+impl Entrant {
+    /// Whom the token speaks for.
+    pub async fn sign_in(&self) -> Result<SignedIn, SignInError> {
+        self.hub.gate().sign_in(self.token.as_deref()).await
+    }
+
+    /// Notes that a token did not do; who brings none has tried nothing.
+    pub fn note_refusal(&self, error: SignInError) {
+        if error != SignInError::Missing {
+            let entry = Entry::by_server(Act::SignIn).via(Door::Http).refused(error.code());
+            let entry = self.from.into_iter().fold(entry, |entry, from| entry.from(from.ip()));
+            self.hub.audit().note(entry);
+        }
     }
 }
 

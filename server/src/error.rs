@@ -233,6 +233,7 @@ impl IntoResponse for ApiError {
         }
         insert(&mut body, "error", error);
         let mut response = (self.status(), Json(body)).into_response();
+        response.extensions_mut().insert(Code(self.code()));
         if self.status() == StatusCode::UNAUTHORIZED {
             // RFC 6750, section 3.
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -243,6 +244,10 @@ impl IntoResponse for ApiError {
         response
     }
 }
+
+/// Goes with an answer that is an error: its code, for the audit trail.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub &'static str);
 
 /// What an ability is called in an error.
 fn ability_name(ability: Ability) -> &'static str {

@@ -50,7 +50,8 @@ use tokio::time::{Instant, sleep};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    auth::{Caller, HubRef},
+    audit::{Act, Door as Entrance},
+    auth::{Caller, HubRef, ended},
     error::ApiError,
     hub::{Hub, RoomError},
     router::{Door, Needs},
@@ -269,8 +270,24 @@ async fn answered(
     done.unwrap_or_else(|_| Err(FhirError::failed()))
 }
 
+/// Carries out an interaction, and notes in the audit trail what of it the changes that it makes do not
+/// tell.
+async fn dispatch(interaction: Interaction, mut ask: Ask) -> Result<Response, FhirError> {
+    let Some(act) = audit::act(interaction) else { return allowed(interaction, ask).await };
+    ask.caller = ask.caller.anew(Entrance::Fhir);
+    let (caller, entry) = (ask.caller.clone(), audit::request(&ask));
+    let answer = allowed(interaction, ask).await;
+    let status = answer.as_ref().map_or_else(|error| error.status, Response::status);
+    let code = answer.as_ref().err().and_then(FhirError::code);
+    let is_told = act == Act::Write && code.is_none() && !caller.has_broken_glass();
+    if !is_told {
+        caller.note(ended(entry(caller.entry_of_seen(act)), code, status));
+    }
+    answer
+}
+
 /// Carries out an interaction that the caller's scopes allow somewhere; where, the rooms say.
-async fn dispatch(interaction: Interaction, ask: Ask) -> Result<Response, FhirError> {
+async fn allowed(interaction: Interaction, ask: Ask) -> Result<Response, FhirError> {
     if ask.resource_type == "AuditEvent" {
         interactions::only_reads(interaction)?;
         ask.caller.check(Ability::Audit)?;

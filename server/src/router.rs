@@ -12,7 +12,8 @@ use chartroom_engine::{access::Ability, limits::BODY_BYTES_MAX};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    auth::{HubRef, loopback_only},
+    audit::Act,
+    auth::{HubRef, loopback_only, noted},
     facility::pharmacy::Queue,
     fhir::{self, FhirConfig},
     handlers::{
@@ -56,16 +57,22 @@ pub struct Door {
     pub needs: Needs,
 }
 
-/// A door, and what is behind it.
-struct Row(Door, MethodRouter<HubRef>);
+/// A door, what is noted of those who come in by it, and what is behind it.
+struct Row(Door, Option<Act>, MethodRouter<HubRef>);
 
+/// A door of which nothing is noted: everybody may come in, or what comes in is noted by itself.
+fn open(path: &'static str, needs: Needs, behind: MethodRouter<HubRef>) -> Row {
+    Row(Door { method: "GET", path: path.into(), needs }, None, behind)
+}
+
+/// A door whose callers are signed in, each with an entry in the audit trail.
 fn row(
     method: &'static str,
     path: &'static str,
-    needs: Needs,
+    (needs, act): (Needs, Act),
     behind: MethodRouter<HubRef>,
 ) -> Row {
-    Row(Door { method, path: path.into(), needs }, behind)
+    Row(Door { method, path: path.into(), needs }, Some(act), behind)
 }
 
 /// Every door but those of FHIR and the web app.
@@ -74,58 +81,113 @@ fn rows() -> Vec<Row> {
     let small = |behind: MethodRouter<HubRef>| behind.layer(CompressionLayer::new());
     let commands = post(commands::apply).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     vec![
-        row("GET", "/rooms", Needs::SignIn, small(get(rooms::list))),
-        row("GET", "/rooms/{room}", Needs::Whole, small(get(room::show))),
-        row("GET", "/rooms/{room}/document", Needs::Whole, small(get(document::show))),
-        row("GET", "/rooms/{room}/conflicts", Needs::Whole, small(get(conflicts::list))),
-        row("GET", "/rooms/{room}/events", Needs::Some, small(get(events::list))),
-        row("GET", "/rooms/{room}/queue", Needs::Whole, small(get(pharmacy::queue))),
-        row("GET", "/rooms/{room}/active", Needs::Whole, small(get(alerts::active))),
-        row("POST", "/rooms/{room}/commands", Needs::Write, commands),
-        row("POST", "/rooms/{room}/refound", Needs::Role(Operate), post(refound::refound)),
-        row("POST", "/rooms/{room}/rebuild", Needs::Role(Operate), post(pharmacy::rebuild)),
-        row("GET", "/rooms/{room}/members", Needs::WholeOrRole(Admit), small(get(members::list))),
-        row("PUT", "/rooms/{room}/members/{person}", Needs::Role(Admit), put(members::admit)),
+        row("GET", "/rooms", (Needs::SignIn, Act::Search), small(get(rooms::list))),
+        row("GET", "/rooms/{room}", (Needs::Whole, Act::Read), small(get(room::show))),
+        row(
+            "GET",
+            "/rooms/{room}/document",
+            (Needs::Whole, Act::Export),
+            small(get(document::show)),
+        ),
+        row(
+            "GET",
+            "/rooms/{room}/conflicts",
+            (Needs::Whole, Act::Read),
+            small(get(conflicts::list)),
+        ),
+        row("GET", "/rooms/{room}/events", (Needs::Some, Act::Follow), small(get(events::list))),
+        row("GET", "/rooms/{room}/queue", (Needs::Whole, Act::Read), small(get(pharmacy::queue))),
+        row("GET", "/rooms/{room}/active", (Needs::Whole, Act::Read), small(get(alerts::active))),
+        row("POST", "/rooms/{room}/commands", (Needs::Write, Act::Write), commands),
+        row(
+            "POST",
+            "/rooms/{room}/refound",
+            (Needs::Role(Operate), Act::Operate),
+            post(refound::refound),
+        ),
+        row(
+            "POST",
+            "/rooms/{room}/rebuild",
+            (Needs::Role(Operate), Act::Operate),
+            post(pharmacy::rebuild),
+        ),
+        row(
+            "GET",
+            "/rooms/{room}/members",
+            (Needs::WholeOrRole(Admit), Act::Read),
+            small(get(members::list)),
+        ),
+        row(
+            "PUT",
+            "/rooms/{room}/members/{person}",
+            (Needs::Role(Admit), Act::Admit),
+            put(members::admit),
+        ),
         row(
             "DELETE",
             "/rooms/{room}/members/{person}",
-            Needs::Role(Admit),
+            (Needs::Role(Admit), Act::Dismiss),
             delete(members::dismiss),
         ),
-        row("POST", "/rooms/{room}/glass", Needs::Role(BreakGlass), post(glass::broken)),
-        row("DELETE", "/rooms/{room}/glass", Needs::SignIn, delete(glass::mended)),
-        row("GET", "/sign-in", Needs::SignIn, get(sign_in::show)),
-        row("POST", "/sign-in/revoke", Needs::Role(Operate), post(sign_in::revoke)),
-        row("GET", "/peers", Needs::Role(Operate), small(get(peers::list))),
-        row("GET", "/quarantine", Needs::Role(Operate), small(get(quarantine::list))),
-        row("DELETE", "/quarantine/{hash}", Needs::Role(Operate), delete(quarantine::discard)),
-        row("GET", "/webhooks", Needs::Role(Operate), get(webhooks::list)),
-        row("POST", "/webhooks/{target}/resume", Needs::Role(Operate), post(webhooks::resume)),
-        row("GET", "/webhooks/dead-letters", Needs::Role(Operate), get(webhooks::dead_letters)),
+        row(
+            "POST",
+            "/rooms/{room}/glass",
+            (Needs::Role(BreakGlass), Act::BreakGlass),
+            post(glass::broken),
+        ),
+        row("DELETE", "/rooms/{room}/glass", (Needs::SignIn, Act::Dismiss), delete(glass::mended)),
+        row("GET", "/sign-in", (Needs::SignIn, Act::Read), get(sign_in::show)),
+        row("POST", "/sign-in/revoke", (Needs::Role(Operate), Act::Revoke), post(sign_in::revoke)),
+        row("GET", "/peers", (Needs::Role(Operate), Act::Operate), small(get(peers::list))),
+        row(
+            "GET",
+            "/quarantine",
+            (Needs::Role(Operate), Act::Operate),
+            small(get(quarantine::list)),
+        ),
+        row(
+            "DELETE",
+            "/quarantine/{hash}",
+            (Needs::Role(Operate), Act::Operate),
+            delete(quarantine::discard),
+        ),
+        row("GET", "/webhooks", (Needs::Role(Operate), Act::Operate), get(webhooks::list)),
+        row(
+            "POST",
+            "/webhooks/{target}/resume",
+            (Needs::Role(Operate), Act::Operate),
+            post(webhooks::resume),
+        ),
+        row(
+            "GET",
+            "/webhooks/dead-letters",
+            (Needs::Role(Operate), Act::Operate),
+            get(webhooks::dead_letters),
+        ),
         row(
             "DELETE",
             "/webhooks/dead-letters/{id}",
-            Needs::Role(Operate),
+            (Needs::Role(Operate), Act::Operate),
             delete(webhooks::discard),
         ),
         row(
             "POST",
             "/webhooks/dead-letters/{id}/retry",
-            Needs::Role(Operate),
+            (Needs::Role(Operate), Act::Operate),
             post(webhooks::retry),
         ),
-        row("GET", "/metrics", Needs::Role(Operate), get(metrics::show)),
-        row("GET", "/healthz", Needs::Nothing, get(health::alive)),
-        row("GET", "/readyz", Needs::Nothing, get(health::ready)),
-        row("GET", "/sync", Needs::Socket, get(sync::upgrade)),
-        row("GET", "/api/ws", Needs::Socket, get(api_ws::upgrade)),
-        row("GET", "/ws", Needs::Socket, get(api_ws::upgrade)),
+        row("GET", "/metrics", (Needs::Role(Operate), Act::Operate), get(metrics::show)),
+        open("/healthz", Needs::Nothing, get(health::alive)),
+        open("/readyz", Needs::Nothing, get(health::ready)),
+        open("/sync", Needs::Socket, get(sync::upgrade)),
+        open("/api/ws", Needs::Socket, get(api_ws::upgrade)),
+        open("/ws", Needs::Socket, get(api_ws::upgrade)),
     ]
 }
 
 /// Every door that there is; the web app's files are open to everybody.
 pub fn doors() -> Vec<Door> {
-    let own = rows().into_iter().map(|Row(door, _)| door);
+    let own = rows().into_iter().map(|Row(door, ..)| door);
     own.chain(fhir::doors()).collect()
 }
 
@@ -137,9 +199,10 @@ pub(crate) fn build(
     fhir: FhirConfig,
     web_folder: &Path,
 ) -> Router {
-    let own = rows()
-        .into_iter()
-        .fold(Router::new(), |router, Row(door, behind)| router.route(&door.path, behind));
+    let own = rows().into_iter().fold(Router::new(), |router, Row(door, act, behind)| {
+        let noting = middleware::from_fn_with_state((hub.clone(), act), noted);
+        router.route(&door.path, behind.layer(noting))
+    });
     own.layer(Extension(queue))
         .layer(Extension(targets))
         .merge(fhir::router(fhir))

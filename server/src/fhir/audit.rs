@@ -2,11 +2,11 @@
 
 mod event;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
-use super::{ask::Ask, error::FhirError, write::Prepared};
+use super::{ask::Ask, error::FhirError, table::Interaction, write::Prepared};
 use crate::{
     audit::{self, Act, Door, Entry, Touched},
     hub::{Hub, RoomError},
@@ -26,6 +26,47 @@ pub(super) struct Newest {
     pub events: Vec<Arc<Value>>,
     /// Whether these are all.
     pub is_all: bool,
+}
+
+/// What an interaction does, as the trail calls it; `None` where nothing is seen, or its parts are noted.
+pub(super) fn act(interaction: Interaction) -> Option<Act> {
+    match interaction {
+        Interaction::Capabilities | Interaction::Bundle => None,
+        Interaction::Read => Some(Act::Read),
+        Interaction::Search => Some(Act::Search),
+        Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType => {
+            Some(Act::History)
+        }
+        Interaction::Everything => Some(Act::Export),
+        Interaction::Create
+        | Interaction::Update
+        | Interaction::Patch
+        | Interaction::Delete
+        | Interaction::CorrectPatient
+        | Interaction::MergePatients
+        | Interaction::Relabel
+        | Interaction::Import => Some(Act::Write),
+    }
+}
+
+/// What a request asks for, to be added to its entry: the resource, or the type and the names of the
+/// parameters.
+pub(super) fn request(ask: &Ask) -> impl FnOnce(Entry) -> Entry + Send + 'static {
+    let (resource_type, id) = (ask.resource_type, ask.id.clone());
+    let is_name =
+        |name: &&String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b));
+    let names = ask.query.iter().map(|(name, _)| name);
+    let names: BTreeSet<String> = names.filter(is_name).cloned().collect();
+    move |entry| {
+        let entry = match id.is_empty() {
+            true => entry.detail("type", resource_type),
+            false => entry.resource(resource_type, &id),
+        };
+        match names.is_empty() {
+            true => entry,
+            false => entry.detail("parameters", Vec::from_iter(names).join(" ")),
+        }
+    }
 }
 
 /// Notes that writes put back what others wrote, where they do.

@@ -97,6 +97,11 @@ impl FhirError {
         Self::not_supported(StatusCode::METHOD_NOT_ALLOWED, text).with(ALLOW, allow)
     }
 
+    /// FHIR's code of why, for the audit trail.
+    pub fn code(&self) -> Option<&'static str> {
+        self.issues.first().map(|issue| issue.code)
+    }
+
     /// The same, with a header.
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

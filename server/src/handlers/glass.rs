@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    auth::{Caller, parse_name, standing::Glass},
+    audit::Act,
+    auth::{BROKEN_GLASS, Caller, parse_name, standing::Glass},
     clock,
     error::ApiError,
     hub::Mirror,
@@ -48,8 +49,10 @@ pub(crate) async fn broken(
     let glass_ms = u64::try_from(caller.hub().gate().glass().as_millis()).unwrap_or(u64::MAX);
     let until_ms = since_ms.saturating_add(glass_ms);
     let glass = Glass { person: caller.author().clone(), reason, since_ms, until_ms };
-    // Audited whether or not there is such a room.
     caller.is_breakable(&name).await?;
+    let entry = caller.entry(Act::BreakGlass).room(&name);
+    let entry = entry.purpose(BROKEN_GLASS, Some(glass.reason.clone()));
+    caller.hub().audit().note_durably(entry).await?;
     let room = caller.hub().open_latest(&name).await?;
     let told = Mirror { events: vec![event(&name, &glass)], ..Mirror::default() };
     room.mirror(told).await?.map_err(|error| ApiError::Command {

@@ -62,6 +62,7 @@ pub(crate) async fn admit(
         by: caller.author().id.clone(),
         since_ms: clock::now_ms(),
     };
+    caller.has_seen_person(&member.person.id);
     caller.hub().admit(&name, &member).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -72,6 +73,7 @@ pub(crate) async fn dismiss(
     Path((name, person)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     caller.check(Ability::Admit)?;
+    caller.has_seen_person(&person);
     caller.hub().dismiss(&parse_name(&name)?, &person).await?;
     Ok(StatusCode::NO_CONTENT)
 }

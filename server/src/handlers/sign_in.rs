@@ -39,6 +39,9 @@ pub(crate) async fn revoke(
     body: Result<Json<Meant>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Json(meant) = body.map_err(|rejection| ApiError::Body(rejection.body_text()))?;
+    if let Meant::Person(id) = &meant {
+        caller.has_seen_person(id);
+    }
     let revoked = match meant {
         Meant::Person(id) => Revoked::Person(id),
         Meant::Token(id) => Revoked::Token(id),

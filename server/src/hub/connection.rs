@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chartroom_engine::{
     Author, DocumentId, RoomId, RoomName,
+    access::Access,
     limits::{CONNECTION_ROOMS_MAX, EPHEMERAL_BYTES_MAX, WIRE_BYTES_MAX},
 };
 use tokio::time::{Instant, sleep};
@@ -23,6 +24,7 @@ use super::{
     room_task::Mail,
 };
 use crate::{
+    audit::{Act, Door},
     auth::{
         self, Caller, Entrant, SignedIn,
         pass::{Ended, Pass},
@@ -202,7 +204,10 @@ impl Connection {
             version: PROTOCOL_VERSION.to_owned(),
         });
         let pass = Pass::new(Arc::clone(&self.hub), signed.clone());
-        let caller = Caller::new(Arc::clone(&self.hub), signed, self.entrant.from);
+        let caller = Caller::new(Arc::clone(&self.hub), signed, self.entrant.from, Door::Sync);
+        if server.is_none() {
+            caller.note(caller.entry(Act::SignIn).connection(link.peer_id.clone()));
+        }
         self.session = Some(Session {
             link,
             caller,
@@ -219,10 +224,12 @@ impl Connection {
     /// Who the peer is: by its token, or, where there is no sign-in, as it says.
     async fn sign_in(&self, claimed: Option<Author>) -> Result<SignedIn, Closing> {
         if self.hub.gate().signs_in() {
-            let signed = self.hub.gate().sign_in(self.entrant.token.as_deref()).await;
-            return signed.map_err(|error| match error == SignInError::Revoked {
-                true => Ended::Revoked.closing(),
-                false => Closing::signed_out(error.to_string()),
+            return self.entrant.sign_in().await.map_err(|error| {
+                self.entrant.note_refusal(error);
+                match error == SignInError::Revoked {
+                    true => Ended::Revoked.closing(),
+                    false => Closing::signed_out(error.to_string()),
+                }
             });
         }
         let author = claimed.unwrap_or_else(auth::anonymous);
@@ -350,7 +357,7 @@ impl Session {
         };
         // A document that is nobody's takes as long to refuse as one that is another's.
         let name = id.as_ref().map_or_else(RoomName::nowhere, |id| id.name.clone());
-        let access = match self.caller.whole(&name).await {
+        let access = match self.may_join(&name, id.is_some()).await {
             Ok(access) => Arc::new(access),
             Err(ApiError::Room(error)) => return Err(closing_for(&error)),
             Err(_) => return Ok(false),
@@ -372,6 +379,23 @@ impl Session {
             Err(RoomError::Unreadable { .. }) => Ok(false),
             Err(error) => Err(closing_for(&error)),
         }
+    }
+
+    /// What the peer may do in a room that it wants to be given; noted in the audit trail, where there
+    /// is such a room.
+    async fn may_join(&self, name: &RoomName, is_there: bool) -> Result<Access, ApiError> {
+        let caller = self.caller.anew(Door::Sync);
+        let access = caller.whole(name).await;
+        let entry = |act| caller.entry_of_seen(act).connection(self.link.peer_id.clone());
+        match &access {
+            Ok(_) if is_there => caller.note(entry(Act::Join)),
+            Ok(_) => {}
+            Err(error) => {
+                let named = if is_there { entry(Act::Join).room(name) } else { entry(Act::Join) };
+                caller.note(named.refused(error.code()));
+            }
+        }
+        access
     }
 
     async fn find_room(&mut self, hub: &Arc<Hub>, name: String) -> Result<(), Closing> {
@@ -402,7 +426,11 @@ impl Session {
     }
 
     async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, ApiError> {
-        self.caller.whole(&name).await?;
+        let found = self.caller.whole(&name).await;
+        if let Err(error) = found {
+            self.caller.note(self.caller.entry(Act::Join).room(&name).refused(error.code()));
+            return Err(error);
+        }
         let id = match hub.stored(&name).await? {
             Some(record) => record.id,
             None => {

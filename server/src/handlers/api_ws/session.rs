@@ -24,6 +24,7 @@ use tokio_stream::StreamMap;
 use uuid::Builder;
 
 use crate::{
+    audit::{Act, Door},
     auth::{
         Caller, Entrant, SignedIn, anonymous,
         pass::{Ended, Pass},
@@ -113,7 +114,9 @@ impl Session {
     }
 
     async fn sign_in(&mut self, token: Option<String>) {
-        let signed = match self.hub.gate().sign_in(token.as_deref()).await {
+        let entrant = Entrant { hub: Arc::clone(&self.hub), token, from: self.from, claimed: None };
+        let signed = entrant.sign_in().await.inspect_err(|error| entrant.note_refusal(*error));
+        let signed = match signed {
             Ok(signed) => signed,
             Err(SignInError::Expired) => return self.sign_out(Ended::Expired),
             Err(SignInError::Revoked) => return self.sign_out(Ended::Revoked),
@@ -135,7 +138,8 @@ impl Session {
         let role = signed.person.roles.first().map_or(ROLE, String::as_str);
         self.outbox().push(reply::welcome(&client_id, &signed.person.author, role));
         let pass = Pass::new(Arc::clone(&self.hub), signed.clone());
-        let caller = Caller::new(Arc::clone(&self.hub), signed, self.from);
+        let caller = Caller::new(Arc::clone(&self.hub), signed, self.from, Door::Json);
+        caller.note(caller.entry(Act::SignIn));
         self.caller = Some((caller, Arc::new(pass)));
     }
 
@@ -229,7 +233,16 @@ impl Session {
             let after = subscribe.after.get(&place.room).copied();
             // Without a number to begin behind, what is followed already will do.
             if after.is_some() || !self.rooms.contains_key(&place.room) {
-                let following = caller.follow(place.room.as_str(), after).await;
+                let following = caller.anew(Door::Json);
+                let following = following.follow(place.room.as_str(), after).await;
+                let entry = caller.entry(Act::Follow).room(&place.room);
+                caller.note(match &following {
+                    Ok((_, access)) if access.glass_until_ms.is_some() => {
+                        entry.purpose("BTG", None)
+                    }
+                    Ok(_) => entry,
+                    Err(error) => entry.refused(error.code()),
+                });
                 let (follower, access) =
                     following.map_err(|error| refusal(&error, place.field.clone()))?;
                 pass.enter(&place.room, access.glass_until_ms);

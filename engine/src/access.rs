@@ -258,7 +258,7 @@ impl Access {
     /// Whether an event may be heard: as its resource may be read. A deleted one shows nothing by which
     /// a narrow scope could tell.
     pub fn hears(&self, event: &Event) -> bool {
-        self.allows(Right::Read, &event.resource_type, &event.resource)
+        !event.is_withheld() && self.allows(Right::Read, &event.resource_type, &event.resource)
     }
 
     /// Whether everything in the room may be read, so that the room itself may be given.

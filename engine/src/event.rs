@@ -120,6 +120,35 @@ pub struct Event {
 }
 
 impl Event {
+    /// Takes out what it tells; its number, room and time stay. Nobody hears it as an event.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn withhold(&mut self) {
+        let (empty, bare) = (String::new(), Arc::default());
+        *self = Self {
+            event: empty.clone(),
+            event_type: empty.clone(),
+            resource_type: empty.clone(),
+            resource_id: empty,
+            action: Action::Updated,
+            resource: bare,
+            changed: Vec::new(),
+            author: None,
+            changes: Vec::new(),
+            details: Value::Null,
+            source: None,
+            via: None,
+            room: self.room.clone(),
+            patient_id: None,
+            ..*self
+        };
+    }
+
+    /// Whether what it told was taken out.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn is_withheld(&self) -> bool {
+        self.event.is_empty()
+    }
+
     /// The event as a facility room repeats it, with where it comes from.
     #[must_use]
     pub fn repeated(self) -> Self {

@@ -16,7 +16,7 @@ pub(crate) mod roles;
 pub(crate) mod standing;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -200,25 +200,39 @@ impl Caller {
         self.may_enter(room).await?.ok_or(ApiError::RoomNotFound)
     }
 
-    /// Whether the caller may know of a room and who is in it; `named` has the rooms to which they stand
-    /// in some way by name.
-    pub async fn may_know(
+    /// Of many rooms those of which the caller may know, with what they may do in each.
+    pub async fn open_to(
+        &self,
+        rooms: impl IntoIterator<Item = RoomName>,
+    ) -> Result<BTreeMap<RoomName, Access>, RoomError> {
+        let policy = self.hub().gate().policy();
+        let named = match policy.open {
+            true => BTreeSet::new(),
+            false => self.hub().rooms_of(&self.author().id).await?,
+        };
+        let mut open = BTreeMap::new();
+        for room in rooms {
+            if let Some(access) = self.access_among(&room, &named).await? {
+                open.insert(room, access);
+            }
+        }
+        Ok(open)
+    }
+
+    /// What the caller may do in a room; `named` has the rooms to which they stand in some way by name.
+    async fn access_among(
         &self,
         room: &RoomName,
         named: &BTreeSet<RoomName>,
-    ) -> Result<bool, ApiError> {
+    ) -> Result<Option<Access>, RoomError> {
         let (person, gate) = (&self.signed.person, self.hub().gate());
         let is_named = named.contains(room) || room.chart().is_some_and(|of| named.contains(&of));
-        let access = match is_named {
-            true => self.hub().access(person, room).await?,
-            // Most rooms of a list are others'; their standings need not be looked up.
-            false => {
-                let (own, chart, now_ms) =
-                    (Standing::default(), Standing::default(), clock::now_ms());
-                gate.policy().decide(person, room, own, chart, now_ms)
-            }
-        };
-        Ok(access.is_some_and(|access| access.may_allow(Right::Search, "Patient")))
+        if is_named {
+            return self.hub().access(person, room).await;
+        }
+        // Most rooms of a list are others'; their standings need not be looked up.
+        let (own, chart, now_ms) = (Standing::default(), Standing::default(), clock::now_ms());
+        Ok(gate.policy().decide(person, room, own, chart, now_ms))
     }
 
     /// The same, where the caller may read everything in the room.

@@ -150,6 +150,8 @@ pub struct Hub {
     /// Patients as they were last listed, and how often any was written since the server started.
     patients: Mutex<places::Patients>,
     patients_written: AtomicU64,
+    /// The restricted compartments that are known.
+    compartments: Mutex<places::Compartments>,
     /// Whose turn it is to be saved: many at once would leave a small machine no time for edits.
     compacting: Semaphore,
     metrics: Metrics,
@@ -198,6 +200,7 @@ impl Hub {
             registry,
             patients: Mutex::default(),
             patients_written: AtomicU64::new(1),
+            compartments: Mutex::default(),
             compacting: Semaphore::new(1),
             metrics: Metrics::new(),
             gate,

@@ -21,26 +21,51 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
     let (page, since) = (Page::of(&ask)?, since(&ask)?);
     let types = types(&ask)?;
     let room = RoomName::patient(&ask.id).map_err(|_| FhirError::not_found())?;
-    let hub = ask.caller.hub();
-    if hub.stored(&room).await?.is_none() {
-        return Err(FhirError::not_found());
+    let here = part(&ask, &room, &page, (types.clone(), since)).await?;
+    let (mut found, mut total) = here.ok_or_else(FhirError::not_found)?;
+    for compartment in ask.caller.hub().compartments_of(&room).await? {
+        let here = part(&ask, &compartment, &page, (types.clone(), since)).await?;
+        let (others, count) = here.unwrap_or_default();
+        found.extend(others);
+        total += count;
     }
+    found.sort_by_cached_key(|found| (rank(&found.resource_type), found.id.clone()));
+    let more = found.len() > page.count;
+    found.truncate(page.count);
+    let last = found.last().filter(|_| more);
+    let next = last.map(|found| format!("{}/{}", found.resource_type, found.id));
+    let referred = referred_to(&ask, &room, &found, types.as_ref()).await?;
+    let entry = |found: &Found, mode| bundle::entry(&ask, found, &found.resource, mode);
+    let mut entries: Vec<Value> = found.iter().map(|found| entry(found, "match")).collect();
+    entries.extend(referred.iter().map(|found| entry(found, "include")));
+    entries.extend(bundle::outcome_entry(&answer::disputes(&found)));
+    let bundle = bundle::page("searchset", &ask, &page, Some(total), next, entries);
+    Ok(answer::json(StatusCode::OK, &bundle))
+}
+
+/// What one room has of a page, with one resource more than that where there is one, and how many it has
+/// in all; `None` where it is a chart without its patient.
+async fn part(
+    ask: &Ask,
+    room: &RoomName,
+    page: &Page,
+    (types, since): (Option<BTreeSet<String>>, Option<i64>),
+) -> Result<Option<(Vec<Found>, usize)>, FhirError> {
     let (cursor, count, id) = (page.cursor.clone(), page.count, ask.id.clone());
-    let wanted = types.clone();
+    let is_chart = room.is_chart();
     let look = move |chart: &mut Chart| {
-        if chart.current("Patient", &id).is_none_or(|found| found.deleted) {
+        if is_chart && chart.current("Patient", &id).is_none_or(|found| found.deleted) {
             return None;
         }
         let cursor = cursor.as_deref().map(|cursor| cursor.split_once('/').unwrap_or((cursor, "")));
         let mut names = chart.types();
         // What clients may have put there is none of the audit.
         names.retain(|name| name != "AuditEvent");
+        names.retain(|name| types.as_ref().is_none_or(|types| types.contains(name)));
         // The patient first.
         names.sort_by_key(|name| rank(name));
         let (mut found, mut total): (Vec<Found>, usize) = (Vec::new(), 0);
-        for name in
-            names.iter().filter(|name| wanted.as_ref().is_none_or(|w| w.contains(name.as_str())))
-        {
+        for name in &names {
             let all = chart.collection(name).into_iter();
             let all: Vec<Found> =
                 all.filter(|found| since.is_none_or(|ms| found.updated_ms >= ms)).collect();
@@ -55,19 +80,7 @@ pub(crate) async fn everything(ask: Ask) -> Result<Response, FhirError> {
         }
         Some((found, total))
     };
-    let looked = ask.fhir.charts.look_at(&ask.caller, &room, look).await?.flatten();
-    let (mut found, total) = looked.ok_or_else(FhirError::not_found)?;
-    let more = found.len() > page.count;
-    found.truncate(page.count);
-    let last = found.last().filter(|_| more);
-    let next = last.map(|found| format!("{}/{}", found.resource_type, found.id));
-    let referred = referred_to(&ask, &room, &found, types.as_ref()).await?;
-    let entry = |found: &Found, mode| bundle::entry(&ask, found, &found.resource, mode);
-    let mut entries: Vec<Value> = found.iter().map(|found| entry(found, "match")).collect();
-    entries.extend(referred.iter().map(|found| entry(found, "include")));
-    entries.extend(bundle::outcome_entry(&answer::disputes(&found)));
-    let bundle = bundle::page("searchset", &ask, &page, Some(total), next, entries);
-    Ok(answer::json(StatusCode::OK, &bundle))
+    Ok(ask.fhir.charts.look_at(&ask.caller, room, look).await?.flatten())
 }
 
 /// The order of the types: the patient first, then by name.

@@ -75,11 +75,10 @@ fn place_of_page(cursor: &str) -> Result<(usize, usize), FhirError> {
 pub(crate) async fn of_type(ask: Ask) -> Result<Response, FhirError> {
     let (page, since) = (Page::of(&ask)?, since(&ask)?);
     let before = page.cursor.as_deref().map(Cursor::parse).transpose()?;
+    let listed = ask.caller.hub().list().await?.into_iter().map(|record| record.id.name);
     let mut rooms = Vec::new();
-    for record in ask.caller.hub().list().await? {
-        if is_listed(&record.id.name) {
-            rooms.push(Back::start(&ask, record.id.name, before.as_ref()).await?);
-        }
+    for (room, _) in ask.caller.open_to(listed.filter(is_listed)).await? {
+        rooms.push(Back::start(&ask, room, before.as_ref()).await?);
     }
     let (versions, more) = newest(&ask, rooms, page.count, since).await?;
     let next = versions.last().filter(|_| more).map(Cursor::of).map(|cursor| cursor.to_string());

@@ -203,6 +203,9 @@ async fn room_for(
         match standing.map(|standing| room_of(&standing)) {
             // It says of no patient that it is theirs, and is in a chart.
             Some(Ok(said)) if said == wanted => return Ok((place.clone(), None)),
+            Some(_) if place.chart().is_some() && place.chart() == wanted.chart() => {
+                return Err(relabels(ask.resource_type));
+            }
             Some(_) => return Err(moves(ask.resource_type)),
             None => {}
         }
@@ -265,6 +268,14 @@ pub(crate) fn is_replaced(patient: &Value) -> bool {
     let links = patient.get("link").and_then(Value::as_array).into_iter().flatten();
     let mut kinds = links.filter_map(|link| link.get("type").and_then(Value::as_str));
     kinds.any(|kind| kind == "replaced-by")
+}
+
+fn relabels(resource_type: &str) -> FhirError {
+    FhirError::rule(format!(
+        "the security labels say in which room the resource is, and an update does not move it; \
+         {resource_type}/[id]/$relabel does"
+    ))
+    .at(&format!("{resource_type}.meta.security"))
 }
 
 fn moves(resource_type: &str) -> FhirError {
@@ -382,8 +393,13 @@ impl Prepared {
                 let from = from.ok_or_else(FhirError::gone)?;
                 let resource = without_history(&patch.apply(from)?);
                 self.issues = judge(ask, &resource)?;
-                if misplaced(&resource).is_some() || room_of(&resource).ok() != room_of(from).ok() {
-                    return Err(moves(ask.resource_type));
+                let (to, from) = (room_of(&resource).ok(), room_of(from).ok());
+                if misplaced(&resource).is_some() || to != from {
+                    let chart = |room: Option<RoomName>| room.and_then(|room| room.chart());
+                    return Err(match chart(to) == chart(from) {
+                        true => relabels(ask.resource_type),
+                        false => moves(ask.resource_type),
+                    });
                 }
                 self.command = Some(Command::Put { resource });
             }

@@ -29,12 +29,15 @@ const STRAYS: &str = "stray";
 const MOVES: &str = "moved";
 /// Whether all of them are there.
 const LISTED: &str = "places-listed";
+/// The restricted compartments that something was written to, by name.
+const COMPARTMENTS: &str = "compartment";
 /// Facts that are written in one step.
 const STEP_FACTS: usize = 1000;
 
-/// Whether a room's resources are found by their ids: charts', and those of no patient.
+/// Whether a room's resources are found by their ids: charts' and their compartments', and those of no
+/// patient.
 pub(crate) fn is_listed(room: &RoomName) -> bool {
-    room.is_chart() || *room == RoomName::directory()
+    room.patient_id().is_some() || *room == RoomName::directory()
 }
 
 /// Where a resource is; `None` for a patient, whose id is the room's key.
@@ -57,13 +60,30 @@ pub(super) fn stray(room: &RoomName, resource_type: &str) -> Option<Fact> {
     )
 }
 
+/// That there is a restricted compartment.
+pub(super) fn compartment(room: &RoomName) -> Option<Fact> {
+    (!room.labels().is_empty()).then(|| Fact {
+        table: COMPARTMENTS.to_owned(),
+        key: room.as_str().to_owned(),
+        value: Some(Vec::new()),
+    })
+}
+
 /// The patient of a chart as it stands.
 pub(super) fn patient(room: &RoomName, patient: Option<&Value>) -> Option<Fact> {
     Some(Fact {
         table: PATIENTS.to_owned(),
-        key: room.patient_id()?.to_owned(),
+        key: room.patient_id().filter(|_| room.is_chart())?.to_owned(),
         value: patient.and_then(|patient| serde_json::to_vec(patient).ok()),
     })
+}
+
+/// The restricted compartments that are known.
+#[derive(Debug, Default)]
+pub(super) struct Compartments {
+    names: BTreeSet<RoomName>,
+    /// Whether those that the store knows are among them.
+    are_read: bool,
 }
 
 /// All patients, and which writes they are of.
@@ -88,6 +108,27 @@ impl Hub {
         }
         let place = self.fact(PLACES, format!("{resource_type}/{id}")).await?;
         Ok(place.and_then(|room| String::from_utf8(room).ok()?.parse().ok()))
+    }
+
+    /// The restricted compartments of a chart that something was written to.
+    pub(crate) async fn compartments_of(
+        &self,
+        chart: &RoomName,
+    ) -> Result<Vec<RoomName>, RoomError> {
+        if !self.compartments.lock().are_read {
+            let facts = self.facts(COMPARTMENTS).await?;
+            let mut known = self.compartments.lock();
+            known.names.extend(facts.into_iter().filter_map(|(name, _)| name.parse().ok()));
+            known.are_read = true;
+        }
+        let known = self.compartments.lock();
+        let of_chart = known.names.iter().filter(|room| room.chart().as_ref() == Some(chart));
+        Ok(of_chart.cloned().collect())
+    }
+
+    /// Notes that something was written to a restricted compartment.
+    pub(super) fn has_compartment(&self, room: &RoomName) {
+        self.compartments.lock().names.insert(room.clone());
     }
 
     /// The charts in which clients keep resources of a type that is no patient's.
@@ -209,5 +250,6 @@ fn facts_of(id: &RoomId, document: &Document) -> Vec<Fact> {
     let written = versions.follow(document);
     let placed = written.iter().filter_map(|(name, of)| place(&id.name, name, of));
     let strays = written.iter().filter_map(|(name, _)| stray(&id.name, name));
-    placed.chain(strays).chain(patient(&id.name, standing.as_ref())).collect()
+    let own = compartment(&id.name).into_iter().chain(patient(&id.name, standing.as_ref()));
+    placed.chain(strays).chain(own).collect()
 }

@@ -56,7 +56,35 @@ impl Hub {
                 page.events.extend(read.await?);
             }
         }
+        self.withhold(&mut page.events).await?;
         Ok(page)
+    }
+
+    /// Takes out what events of a chart tell of resources that are in a restricted compartment of it now;
+    /// their numbers stay.
+    async fn withhold(&self, events: &mut [Event]) -> Result<(), RoomError> {
+        let mut by_chart: BTreeMap<RoomName, Vec<RoomName>> = BTreeMap::new();
+        for event in events {
+            let room = event.source.as_ref().map_or(&event.room, |source| &source.room).clone();
+            if !room.is_chart() {
+                continue;
+            }
+            let compartments = match by_chart.get(&room) {
+                Some(known) => known,
+                None => {
+                    let known = self.compartments_of(&room).await?;
+                    by_chart.entry(room).or_insert(known)
+                }
+            };
+            if compartments.is_empty() {
+                continue;
+            }
+            let place = self.place_of(&event.resource_type, &event.resource_id).await?;
+            if place.is_some_and(|place| compartments.contains(&place)) {
+                event.withhold();
+            }
+        }
+        Ok(())
     }
 
     /// Puts each event's resource into it, as it stood when the event was logged.

@@ -132,7 +132,9 @@ async fn prescriptions_of_two_patients_pass_through_the_queue() {
 #[tokio::test]
 async fn nothing_of_a_restricted_compartment_is_shown() {
     let (_folder, server) = start().await;
-    put(&server, "p1~PSY", order("p1", "m", "Lithium")).await;
+    let mut lithium = order("p1", "m", "Lithium");
+    lithium["meta"] = json!({ "security": [{ "code": "PSY" }] });
+    put(&server, "p1~PSY", lithium).await;
     put(&server, "p1", order("p1", "mm", "Amoxicillin")).await;
     let (mut carol, queue) = pharmacist(&server).await;
     until(&mut carol, queue, json!([["mm"], [], [], []])).await;

@@ -101,10 +101,16 @@ async fn referring(
             let Some(asked) = asked else { continue };
             let everywhere =
                 **room == RoomName::directory() && patient_path(include.source).is_some();
-            let rooms = match everywhere || include.source == "Patient" && !room.is_chart() {
-                true => scope(ask, &asked).await?.rooms().collect(),
-                false => vec![(*room).clone()],
-            };
+            let rooms: Vec<RoomName> =
+                match everywhere || include.source == "Patient" && !room.is_chart() {
+                    true => scope(ask, &asked).await?.rooms().collect(),
+                    // A chart, with its restricted compartments.
+                    false => {
+                        let hub = ask.caller.hub();
+                        let own = hub.compartments_of(room).await?;
+                        std::iter::once((*room).clone()).chain(own).collect()
+                    }
+                };
             for room in rooms {
                 all.extend(in_room(ask, &asked, &Scope::of(&room), &room).await?);
                 if all.len() > INCLUDED_MAX || began.elapsed() > LONG {

@@ -67,8 +67,21 @@ impl Scope {
     }
 }
 
-/// The rooms in which a query's matches can be.
+/// The rooms in which a query's matches can be, as far as the caller may know of them.
 pub(super) async fn scope(ask: &Ask, query: &Query) -> Result<Scope, FhirError> {
+    Ok(match everywhere(ask, query).await? {
+        Scope::Rooms(rooms) => Scope::Rooms(open(ask, rooms).await?),
+        Scope::Many(rooms) => Scope::Many(open(ask, rooms).await?),
+        made @ Scope::Made(_) => made,
+    })
+}
+
+async fn open(ask: &Ask, rooms: BTreeSet<RoomName>) -> Result<BTreeSet<RoomName>, FhirError> {
+    Ok(ask.caller.open_to(rooms).await?.into_keys().collect())
+}
+
+/// The rooms in which a query's matches can be.
+async fn everywhere(ask: &Ask, query: &Query) -> Result<Scope, FhirError> {
     let hub = ask.caller.hub();
     let name = query.resource_type();
     if name == "AuditEvent" {
@@ -81,6 +94,9 @@ pub(super) async fn scope(ask: &Ask, query: &Query) -> Result<Scope, FhirError> 
     if let Some(patients) = query.patients() {
         let mut rooms: BTreeSet<RoomName> =
             patients.iter().filter_map(|id| RoomName::patient(id).ok()).collect();
+        for chart in rooms.clone() {
+            rooms.extend(hub.compartments_of(&chart).await?);
+        }
         // Who names several patients belongs to none of them.
         rooms.insert(RoomName::directory());
         return Ok(Scope::Rooms(rooms));

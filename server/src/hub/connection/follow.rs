@@ -102,7 +102,7 @@ impl Reader {
     async fn send(&self, events: &[Arc<Event>]) {
         let mut frame = Vec::new();
         let mut bytes = 0;
-        for event in events {
+        for event in events.iter().filter(|event| !event.is_withheld()) {
             let text = serde_json::to_string(&**event).expect("an event has text keys alone");
             if bytes + text.len() > FRAME_BYTES && bytes > 0 {
                 self.send_frame(std::mem::take(&mut frame)).await;
@@ -111,7 +111,9 @@ impl Reader {
             bytes += text.len();
             frame.push(text);
         }
-        self.send_frame(frame).await;
+        if !frame.is_empty() {
+            self.send_frame(frame).await;
+        }
     }
 
     async fn send_frame(&self, events: Vec<String>) {

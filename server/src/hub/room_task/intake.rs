@@ -139,6 +139,9 @@ impl RoomTask {
                 }
                 self.hub.metrics.commit_seconds.observe(at.elapsed().as_secs_f64());
                 live.log.appended(persisting.bytes, persisting.seq);
+                if !self.id.name.labels().is_empty() {
+                    self.hub.has_compartment(&self.id.name);
+                }
                 if persisting.patient {
                     self.hub.patients_written.fetch_add(1, Ordering::AcqRel);
                 }

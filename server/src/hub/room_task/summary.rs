@@ -21,8 +21,7 @@ pub(super) fn patient_behind(
     let patient_id = id.name.patient_id()?;
     batch.events.iter().find(|event| event.resource_type == "Patient")?;
     let patient = room.document().resource("Patient", patient_id);
-    let listed = places::is_listed(&id.name);
-    let fact = listed.then(|| places::patient(&id.name, patient.as_ref())).flatten();
+    let fact = places::patient(&id.name, patient.as_ref());
     Some((patient.as_ref().map(summary_of).unwrap_or_default(), fact))
 }
 
@@ -49,5 +48,5 @@ pub(super) fn places_of(id: &RoomId, batch: &Batch) -> Vec<Fact> {
         created.map(|event| (event.resource_type.as_str(), event.resource_id.as_str())).collect();
     let strays = created.iter().filter_map(|(name, _)| places::stray(&id.name, name));
     let placed = created.iter().filter_map(|(name, of)| places::place(&id.name, name, of));
-    placed.chain(strays).collect()
+    placed.chain(strays).chain(places::compartment(&id.name)).collect()
 }

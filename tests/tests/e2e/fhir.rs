@@ -1,6 +1,7 @@
 //! The FHIR face over real sockets: what it answers, what it refuses, and that nothing is half done.
 
 mod bad_input;
+mod compartments;
 mod concurrency;
 mod conditional;
 mod corrections;

@@ -212,6 +212,9 @@ pub const REQUEST_PLACES_MAX: usize = JSON_ROOMS_MAX;
 pub const REQUEST_NAME_BYTES_MAX: usize = 256;
 /// Largest body of a request over HTTP: several chunks of an import.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Sockets of one person who is signed in: windows on several screens, and those that a network has lost
+/// and nobody has closed.
+pub const PERSON_CONNECTIONS_MAX: usize = 64;
 /// Requests over HTTP of one address in a second. A ward's screens may share one; what stands behind
 /// a proxy on the same machine is not limited by it.
 pub const REQUESTS_PER_SECOND: u64 = 1_000;

@@ -38,7 +38,7 @@ use chartroom_engine::{
     Author, RoomId, RoomName,
     access::{Ability, Access, Denial, Level, Person, Right, Standing},
     document::People,
-    limits::PERSON_BYTES_MAX,
+    limits::{PERSON_BYTES_MAX, PERSON_CONNECTIONS_MAX},
 };
 
 use parking_lot::Mutex;
@@ -48,7 +48,8 @@ use crate::{
     audit::{Act, Door, Entry},
     clock,
     error::{ApiError, Code},
-    hub::{Follower, Hub, RoomError, RoomHandle},
+    hub::{Closing, Follower, Hub, RoomError, RoomHandle},
+    limits::Limit,
     sign_in::SignInError,
 };
 pub use gate::{AccessConfig, SignedIn};
@@ -339,6 +340,10 @@ impl FromRequestParts<HubRef> for Caller {
             true => entrant.sign_in().await.inspect_err(|error| entrant.note_refusal(*error))?,
             false => SignedIn::claimed(person(&parts.headers)?),
         };
+        if let Err(wait) = hub.0.gate().count(&signed) {
+            hub.0.exceeded(Limit::Requests);
+            return Err(ApiError::TooOften(wait));
+        }
         Ok(Self::new(Arc::clone(&hub.0), signed, entrant.from, Door::Http))
     }
 }
@@ -410,6 +415,15 @@ impl Entrant {
     /// Whom the token speaks for.
     pub async fn sign_in(&self) -> Result<SignedIn, SignInError> {
         self.hub.gate().sign_in(self.token.as_deref()).await
+    }
+
+    /// Refuses one more socket of somebody who has as many as one may.
+    pub fn check_crowd(&self, signed: &SignedIn) -> Result<(), Closing> {
+        if !self.hub.gate().is_crowded(signed) {
+            return Ok(());
+        }
+        let message = format!("a person has at most {PERSON_CONNECTIONS_MAX} sockets");
+        Err(Closing::over(Limit::PersonConnections, message))
     }
 
     /// Notes that a token did not do; who brings none has tried nothing.

@@ -172,7 +172,7 @@ impl Hub {
             storage.server_actor(&|| mint_actor(clock::now_ms(), rand::random::<[u8; 8]>()))?;
         let storage_id = storage_id(&server_actor);
         let quarantine = Quarantine::of(&*storage)?;
-        let gate = Gate::of(&config.access, &*storage)?;
+        let gate = Gate::of(&config.access, &config.limits, &*storage)?;
         let registry = Registry::of(config.servers.clone(), &storage_id, &*storage)?;
         let key =
             config.audit_key.as_deref().map_or_else(|| Ok(SigningKey::of_memory()), SigningKey::at);

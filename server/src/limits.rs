@@ -67,6 +67,8 @@ pub enum Limit {
     BodyBytes,
     /// Connections of plain HTTP of one address.
     AddressConnections,
+    /// Sockets of a person who is signed in.
+    PersonConnections,
     /// Requests over HTTP per second, of an address or a person.
     Requests,
 }
@@ -96,6 +98,7 @@ impl Limit {
             Self::Room => "room-full",
             Self::BodyBytes => "body-too-large",
             Self::AddressConnections => "too-many-of-address",
+            Self::PersonConnections => "too-many-of-person",
             Self::Requests => "requests-per-second",
         }
     }
@@ -108,6 +111,7 @@ impl Limit {
             | Self::ConnectionsUnjoined
             | Self::Queue
             | Self::AddressConnections
+            | Self::PersonConnections
             | Self::Requests => 1013,
             Self::JoinWait
             | Self::ConnectionRooms

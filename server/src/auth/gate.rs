@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chartroom_engine::{
     Author, RoomId, RoomName,
     access::{Access, Person, Policy, Standing},
+    limits::{PERSON_CONNECTIONS_MAX, REQUESTS_PER_SECOND},
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -14,6 +15,7 @@ use super::{pass::Passes, roles::Roles, standing::Remembered};
 use crate::{
     clock,
     hub::{Hub, RoomError},
+    limits::{Limits, Rates, RetryAfter, request_rate},
     sign_in::{Identity, SignIn, SignInError},
     storage::{Fact, Storage, StorageError},
 };
@@ -99,6 +101,8 @@ pub(crate) struct Gate {
     sign_in: Option<Arc<SignIn>>,
     policy: Policy,
     glass: Duration,
+    /// Requests of each person who is signed in.
+    rates: Rates<String>,
     revoked: Mutex<BTreeMap<String, u64>>,
     pub(super) remembered: Remembered,
     pub(super) passes: Passes,
@@ -106,7 +110,11 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// With the sign-ins that the store knows as taken back.
-    pub fn of(config: &AccessConfig, storage: &dyn Storage) -> Result<Self, StorageError> {
+    pub fn of(
+        config: &AccessConfig,
+        limits: &Limits,
+        storage: &dyn Storage,
+    ) -> Result<Self, StorageError> {
         let facts = storage.facts(REVOKED)?.into_iter();
         let revoked =
             facts.filter_map(|(key, at)| Some((key, u64::from_be_bytes(at.try_into().ok()?))));
@@ -114,6 +122,9 @@ impl Gate {
             sign_in: config.sign_in.clone(),
             policy: config.roles.policy.clone(),
             glass: config.roles.glass,
+            rates: Rates::new(request_rate(
+                limits.requests_per_second.unwrap_or(REQUESTS_PER_SECOND),
+            )),
             revoked: Mutex::new(revoked.collect()),
             remembered: Remembered::default(),
             passes: Passes::default(),
@@ -140,6 +151,19 @@ impl Gate {
         let Some(sign_in) = &self.sign_in else { return Err(SignInError::Missing) };
         let signed = SignedIn::of(sign_in.identify(token.ok_or(SignInError::Missing)?).await?);
         if self.is_revoked(&signed) { Err(SignInError::Revoked) } else { Ok(signed) }
+    }
+
+    /// Counts a request of somebody who is signed in.
+    pub fn count(&self, signed: &SignedIn) -> Result<(), RetryAfter> {
+        match self.signs_in() {
+            true => self.rates.take(signed.person.author.id.as_str(), 1),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a person has as many sockets as one may.
+    pub fn is_crowded(&self, signed: &SignedIn) -> bool {
+        self.signs_in() && self.passes.of(&signed.person.author.id) >= PERSON_CONNECTIONS_MAX
     }
 
     /// Whether a sign-in was taken back.

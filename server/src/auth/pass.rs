@@ -152,6 +152,12 @@ impl Live {
 }
 
 impl Passes {
+    /// How many connections a person has.
+    pub fn of(&self, person: &str) -> usize {
+        let passes = self.0.lock();
+        passes.values().filter(|live| live.signed.lock().person.author.id == person).count()
+    }
+
     /// Ends the connections of sign-ins that are meant.
     pub fn revoke(&self, is_meant: impl Fn(&SignedIn) -> bool) {
         for live in self.0.lock().values() {

@@ -224,13 +224,15 @@ impl Connection {
     /// Who the peer is: by its token, or, where there is no sign-in, as it says.
     async fn sign_in(&self, claimed: Option<Author>) -> Result<SignedIn, Closing> {
         if self.hub.gate().signs_in() {
-            return self.entrant.sign_in().await.map_err(|error| {
+            let signed = self.entrant.sign_in().await.map_err(|error| {
                 self.entrant.note_refusal(error);
                 match error == SignInError::Revoked {
                     true => Ended::Revoked.closing(),
                     false => Closing::signed_out(error.to_string()),
                 }
-            });
+            })?;
+            self.entrant.check_crowd(&signed)?;
+            return Ok(signed);
         }
         let author = claimed.unwrap_or_else(auth::anonymous);
         if auth::is_reserved(&author.id) {

@@ -123,7 +123,10 @@ impl Session {
             Err(_) => return self.refuse_stranger(),
         };
         match &self.caller {
-            None => self.welcome(signed),
+            None => match entrant.check_crowd(&signed) {
+                Ok(()) => self.welcome(signed),
+                Err(closing) => self.fail(closing),
+            },
             // What it subscribed to stands.
             Some((caller, pass)) if caller.signed().person == signed.person => {
                 pass.renew(signed);

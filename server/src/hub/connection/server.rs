@@ -70,7 +70,7 @@ pub(super) async fn admit(
     let (name, rights) = match (known, &metadata.server) {
         (Some(known), _) => (Arc::clone(&known.name), known.rights.clone()),
         (None, None) => return Ok(None),
-        (None, Some(name)) if registry.servers.wants_tokens() => {
+        (None, Some(name)) if registry.servers.wants_tokens() || hub.gate().signs_in() => {
             tracing::warn!(name, "a server was refused, which brings no token of the list");
             return Err(Closing::policy("this server takes no server without a token of its list"));
         }

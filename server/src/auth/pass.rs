@@ -167,11 +167,12 @@ impl Passes {
         }
     }
 
-    /// Ends a person's connections that have a room open.
+    /// Ends a person's connections that have a room open, or a compartment that is open through it.
     pub fn leave(&self, person: &str, room: &RoomName) {
+        let goes = |open: &RoomName| open == room || open.chart().as_ref() == Some(room);
         for live in self.0.lock().values() {
             let is_theirs = live.signed.lock().person.author.id == person;
-            if is_theirs && live.state.lock().rooms.contains(room) {
+            if is_theirs && live.state.lock().rooms.iter().any(goes) {
                 live.end(Ended::Access);
             }
         }

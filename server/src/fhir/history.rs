@@ -37,7 +37,8 @@ pub(crate) async fn of_instance(ask: Ask) -> Result<Response, FhirError> {
         };
         let (id, wanted) = (ask.id.clone(), (count + 1).saturating_sub(versions.len()));
         let look = move |chart: &mut Chart| {
-            let all = chart.count(name, &id);
+            // Who may not see it now is told of no version.
+            let all = chart.current(name, &id).map_or(0, |_| chart.count(name, &id));
             let numbers = (1..=all.min(below.saturating_sub(1))).rev().take(wanted);
             let found = chart.at(name, &id, &numbers.collect::<Vec<_>>());
             let told = found.into_iter().map(|found| (chart.account(&found.change), found));

@@ -182,7 +182,8 @@ impl Connection {
             None => {
                 let signed = self.sign_in(metadata.person).await?;
                 let (person, outbox) = (signed.person.author.id.clone(), Arc::clone(outbox));
-                let link = Link::new(sender, metadata.chartroom, outbox).of(person);
+                let link = Link::new(sender, metadata.chartroom, outbox)
+                    .of(person, self.entrant.from.map(|from| from.ip()));
                 (Arc::new(link), signed, None)
             }
         };
@@ -428,10 +429,13 @@ impl Session {
     }
 
     async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, ApiError> {
-        let found = self.caller.whole(&name).await;
-        if let Err(error) = found {
-            self.caller.note(self.caller.entry(Act::Join).room(&name).refused(error.code()));
-            return Err(error);
+        match self.caller.whole(&name).await {
+            // What is followed of it ends with the right to it.
+            Ok(access) => self.pass.enter(&name, access.glass_until_ms),
+            Err(error) => {
+                self.caller.note(self.caller.entry(Act::Join).room(&name).refused(error.code()));
+                return Err(error);
+            }
         }
         let id = match hub.stored(&name).await? {
             Some(record) => record.id,

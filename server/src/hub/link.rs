@@ -1,6 +1,7 @@
 //! The far end of one joined connection, as rooms see it.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -23,6 +24,8 @@ pub(crate) struct Link {
     pub peer_id: String,
     /// The id of the person behind it; empty where it is another server.
     pub person: String,
+    /// The address that it comes from.
+    pub from: Option<IpAddr>,
     /// Whether it understands Chartroom's extension messages.
     pub extensions: bool,
     /// Whether it takes long sync messages in parts.
@@ -45,13 +48,13 @@ impl Link {
         let (heads_wanted, patience) = (AtomicBool::new(false), Mutex::new(Patience::new()));
         let parts = extensions.is_some_and(|extensions| extensions.parts);
         let (extensions, server) = (extensions.is_some(), None);
-        let person = String::new();
-        Self { peer_id, person, extensions, parts, server, outbox, heads_wanted, patience }
+        let (person, from) = (String::new(), None);
+        Self { peer_id, person, from, extensions, parts, server, outbox, heads_wanted, patience }
     }
 
-    /// The same, of a person.
-    pub fn of(self, person: String) -> Self {
-        Self { person, ..self }
+    /// The same, of a person at an address.
+    pub fn of(self, person: String, from: Option<IpAddr>) -> Self {
+        Self { person, from, ..self }
     }
 
     /// Another server, at the far end of a link.

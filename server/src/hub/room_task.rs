@@ -288,7 +288,7 @@ impl RoomTask {
         let (changes, heads) =
             (batch.changes.len() as u64, heads_digest(&live.room.document().heads()));
         // Before the batch is handed over, so that they are durable no later.
-        for entry in entries_of(&self.id, &live.room, &batch) {
+        for entry in entries_of(&self.id, &live.room, &live.members, &batch) {
             self.hub.audit.note(entry);
         }
         let (summary, listed) = patient_behind(&self.id, &live.room, &batch).unzip();

@@ -10,6 +10,8 @@ use chartroom_engine::{
 };
 
 use crate::{
+    audit::{Door, Entry},
+    auth::BROKEN_GLASS,
     clock,
     hub::{
         Closing, Hub,
@@ -37,6 +39,8 @@ struct Member {
     link: Arc<Link>,
     answers: Arc<Answers>,
     sync: SyncHead,
+    /// Whether glass had to be broken for it.
+    glass: bool,
 }
 
 impl Drop for Members {
@@ -62,14 +66,24 @@ impl Members {
         us: &str,
         id: &RoomId,
         peer: Peer,
-        link: Arc<Link>,
+        (link, glass): (Arc<Link>, bool),
         answers: Arc<Answers>,
     ) {
         let sync = SyncHead::new(us, &link.peer_id, &id.document_id());
         if link.server.is_some() {
             self.servers.insert(peer, false);
         }
-        self.links.insert(peer, Member { link, answers, sync });
+        self.links.insert(peer, Member { link, answers, sync, glass });
+    }
+
+    /// Adds to the entry of a change how its author is in the room, where they are.
+    pub fn locate(&self, entry: Entry) -> Entry {
+        let id = entry.who.as_ref().map(|who| who.id.as_str()).unwrap_or_default();
+        let member = self.links.values().find(|member| member.link.person == id);
+        let Some(Member { link, glass, .. }) = member else { return entry };
+        let entry = entry.via(Door::Sync).connection(link.peer_id.clone());
+        let entry = link.from.into_iter().fold(entry, Entry::from);
+        if *glass { entry.purpose(BROKEN_GLASS, None) } else { entry }
     }
 
     /// A peer is gone. The link of a server that was not in step hears how the room stands: what was
@@ -198,7 +212,7 @@ impl Members {
         message: &Arc<[u8]>,
         answer: Option<Answer>,
     ) {
-        let Some(Member { link, answers, sync }) = self.links.get(&peer) else { return };
+        let Some(Member { link, answers, sync, .. }) = self.links.get(&peer) else { return };
         // Before the peer can answer.
         answers.expect(answer);
         let in_parts = link.parts && message.len() > SYNC_PART_BYTES;

@@ -79,7 +79,7 @@ impl RoomTask {
     pub(super) async fn send_away(&self, peer: Peer, link: Arc<Link>) {
         let latest = latest(&self.hub, &self.id).await;
         let mut members = Members::default();
-        members.enter(&self.hub.peer_id, &self.id, peer, link, Arc::default());
+        members.enter(&self.hub.peer_id, &self.id, peer, (link, false), Arc::default());
         members.send_away(&self.hub.peer_id, &self.id, &latest);
     }
 }

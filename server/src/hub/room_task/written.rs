@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chartroom_engine::{Batch, Event, Room, RoomId, document::People};
 
+use super::members::Members;
 use crate::audit::{Act, Entry};
 
 /// The entries of a batch.
-pub(super) fn entries_of(id: &RoomId, room: &Room, batch: &Batch) -> Vec<Entry> {
+pub(super) fn entries_of(id: &RoomId, room: &Room, members: &Members, batch: &Batch) -> Vec<Entry> {
     let mut events: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     // What a facility room repeats was noted in the room that it is from.
     for event in batch.events.iter().filter(|event| event.source.is_none()) {
@@ -21,14 +22,14 @@ pub(super) fn entries_of(id: &RoomId, room: &Room, batch: &Batch) -> Vec<Entry> 
     let entries = batch.changes.iter().filter_map(|change| {
         let hash = change.hash.to_string();
         let events = events.get(hash.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let account = room.document().account(&change.hash, room.people())?;
         let mut entry = Entry::by_server(Act::Write).room(&id.name);
-        match events.first() {
-            Some(event) => (entry.who, entry.import) = (event.author.clone(), event.import),
-            // One that touched no resource.
-            None => {
-                let account = room.document().account(&change.hash, room.people())?;
-                (entry.who, entry.import) = (account.author, account.import);
-            }
+        (entry.who, entry.import) = (account.author, account.import);
+        if let Some(event) = events.first() {
+            entry.import |= event.import;
+        }
+        if !account.by_server {
+            entry = members.locate(entry);
         }
         let mut touched = BTreeSet::new();
         for event in events {

@@ -18,7 +18,22 @@ const DATE: &str = "2026-11-29";
 
 /// `GET metadata`.
 pub(crate) fn statement(ask: &Ask) -> Response {
-    answer::json(StatusCode::OK, &capabilities(&ask.base))
+    let mut statement = capabilities(&ask.base);
+    if ask.caller.hub().gate().signs_in()
+        && let Some(Value::Object(rest)) = statement.pointer_mut("/rest/0")
+    {
+        rest.insert("security".to_owned(), security());
+    }
+    answer::json(StatusCode::OK, &statement)
+}
+
+/// How people sign in (SMART App Launch 2.2, conformance).
+fn security() -> Value {
+    let system = "http://terminology.hl7.org/CodeSystem/restful-security-service";
+    json!({
+        "service": [{ "coding": [{ "system": system, "code": "SMART-on-FHIR" }] }],
+        "description": "Bearer tokens of the operator's provider, with SMART scopes",
+    })
 }
 
 /// The statement of a server with this FHIR base.

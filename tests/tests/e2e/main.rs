@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod access_compartments;
 mod alerts;
 mod bad_input;
 mod durability;

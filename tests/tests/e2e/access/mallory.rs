@@ -85,8 +85,7 @@ async fn nobody_comes_in_as_another_server_by_saying_so() {
     let mallory = ward.token(&Claims::of("mallory"));
     for token in [None, Some(mallory.as_str())] {
         let mut wire = Wire::open(ward.server.address(), token, "peer-m").await.unwrap();
-        let metadata =
-            PeerMetadata { server: Some("evil".into()), ..plain() };
+        let metadata = PeerMetadata { server: Some("evil".into()), ..plain() };
         wire.join(metadata).await.unwrap();
         let is_in = wire.frames.iter().any(|frame| matches!(frame, Frame::Peer { .. }));
         let mut content = false;
@@ -108,10 +107,7 @@ async fn who_is_claimed_to_be_somebody_in_a_join_is_whom_the_token_names() {
     let ward = ward().await;
     let token = ward.token(&Claims::of("bob"));
     let mut wire = Wire::open(ward.server.address(), Some(&token), "peer-x").await.unwrap();
-    let metadata = PeerMetadata {
-        person: Some(Author::new("alice", "Alice")),
-        ..plain()
-    };
+    let metadata = PeerMetadata { person: Some(Author::new("alice", "Alice")), ..plain() };
     wire.join(metadata).await.unwrap();
     let mut bob = Client::sign_in(ward.server.address(), "bob", &token).await.unwrap();
     let room = bob.open(ROOM).await.unwrap();
@@ -132,8 +128,7 @@ async fn a_frame_in_another_peers_name_does_nothing() {
     let mut alice = ward.client("alice").await;
     let room = alice.open(ROOM).await.unwrap();
     let token = ward.token(&Claims::of("mallory"));
-    let mut mallory =
-        Wire::joined(ward.server.address(), Some(&token), "peer-m").await.unwrap();
+    let mut mallory = Wire::joined(ward.server.address(), Some(&token), "peer-m").await.unwrap();
     let (theirs, target) = alice.peer_ids();
     let sender = theirs.clone();
     mallory.send(&Frame::Leave { sender }).await.unwrap();
@@ -148,7 +143,10 @@ async fn a_frame_in_another_peers_name_does_nothing() {
     alice.put(room, allergy("a1", "p1", "latex")).await.unwrap();
     alice.until_saved(room).await.unwrap();
     assert_eq!(alice.closed, None);
-    assert_eq!(ward.document(ROOM).await["resources"]["AllergyIntolerance"].as_object().unwrap().len(), 1);
+    assert_eq!(
+        ward.document(ROOM).await["resources"]["AllergyIntolerance"].as_object().unwrap().len(),
+        1
+    );
     ward.server.stop().await.unwrap();
 }
 
@@ -193,8 +191,7 @@ async fn a_token_that_names_the_server_itself_signs_nobody_in() {
         let id = reply.body["person"]["id"].as_str().unwrap_or_default().to_owned();
         if reply.status == 200 {
             assert!(
-                id != People::SERVER
-                    && !id.starts_with(People::SOMEBODY_AT),
+                id != People::SERVER && !id.starts_with(People::SOMEBODY_AT),
                 "{person:?} is {id:?}"
             );
         }
@@ -280,7 +277,10 @@ async fn what_is_forbidden_among_what_is_allowed_is_left_out_alone() {
     assert!(!document.to_string().contains("WRONGPATIENT"), "{document}");
     alice.put(room, allergy("a1", "p1", "latex")).await.unwrap();
     alice.until_saved(room).await.unwrap();
-    mallory.until("it lives", |me| me.resource(room, "AllergyIntolerance", "a1").is_some()).await.unwrap();
+    mallory
+        .until("it lives", |me| me.resource(room, "AllergyIntolerance", "a1").is_some())
+        .await
+        .unwrap();
     ward.server.stop().await.unwrap();
 }
 
@@ -352,7 +352,11 @@ async fn a_message_in_the_servers_manner_names_its_true_author() {
     bob.until("taken", done).await.unwrap();
     assert_eq!(author_of(&ward, "m1").await["id"], "mallory");
     let history = ward.chief.get("/fhir/R4/AllergyIntolerance/m1/_history").await.unwrap();
-    assert!(history.text.contains("mallory") && !history.text.contains("alice"), "{}", history.text);
+    assert!(
+        history.text.contains("mallory") && !history.text.contains("alice"),
+        "{}",
+        history.text
+    );
     ward.server.stop().await.unwrap();
 }
 
@@ -407,11 +411,12 @@ async fn a_signed_note_stands_against_everybody() {
     let mut edited = note.clone();
     edited["title"] = "Note, edited".into();
     assert_eq!(bob.put(&edited).await.unwrap().status, 200);
-    let sign = |heads: &Value| {
-        json!({ "kind": "sign", "resourceType": "Composition", "id": "n1", "heads": heads })
-    };
+    let sign = |heads: &Value| json!({ "kind": "sign", "resourceType": "Composition", "id": "n1", "heads": heads });
     let refused = alice.post(&path, &sign(&stale)).await.unwrap();
-    assert_eq!((refused.status, &refused.body["error"]["code"]), (422, &json!("changed-since-viewed")));
+    assert_eq!(
+        (refused.status, &refused.body["error"]["code"]),
+        (422, &json!("changed-since-viewed"))
+    );
     let seen = ward.document(ROOM).await["heads"].clone();
     assert_eq!(alice.post(&path, &sign(&seen)).await.unwrap().status, 200);
     let signed = ward.document(ROOM).await["resources"]["Composition"]["n1"].clone();
@@ -459,14 +464,12 @@ async fn a_signed_note_stands_against_everybody() {
 async fn a_clients_own_event_is_nobodys_who_may_not_write_or_hear() {
     let ward = ward().await;
     let address = ward.server.address();
-    let mut listener =
-        Texts::open(address, Some(&ward.token(&Claims::of("alice")))).await.unwrap();
-    let subscribe = json!({ "type": "subscribe", "data": { "subscription_id": "s", "patient_ids": ["p1"] } });
+    let mut listener = Texts::open(address, Some(&ward.token(&Claims::of("alice")))).await.unwrap();
+    let subscribe =
+        json!({ "type": "subscribe", "data": { "subscription_id": "s", "patient_ids": ["p1"] } });
     listener.send(&subscribe).await.unwrap();
     listener.heard(0, "subscription").await.unwrap();
-    let placed = |text: &str| {
-        json!({ "type": "order.placed", "payload": { "patientId": "p1", "note": text } })
-    };
+    let placed = |text: &str| json!({ "type": "order.placed", "payload": { "patientId": "p1", "note": text } });
     for (person, code) in [("charlie", "READ_ONLY"), ("mallory", "ROOM_NOT_FOUND")] {
         let token = ward.token(&Claims::of(person));
         let mut speaker = Texts::open(address, Some(&token)).await.unwrap();
@@ -478,7 +481,10 @@ async fn a_clients_own_event_is_nobodys_who_may_not_write_or_hear() {
     let mut bob = Texts::open(address, Some(&token)).await.unwrap();
     bob.send(&placed("told")).await.unwrap();
     let told = listener.heard(0, "update").await.unwrap();
-    assert_eq!((&told["data"]["note"], &told["data"]["from"]["id"]), (&json!("told"), &json!("bob")));
+    assert_eq!(
+        (&told["data"]["note"], &told["data"]["from"]["id"]),
+        (&json!("told"), &json!("bob"))
+    );
     ward.server.stop().await.unwrap();
 }
 

@@ -164,8 +164,7 @@ async fn what_is_taken_back_stays_so_over_a_restart() {
     server.stop().await.unwrap();
     let mut config = chartroom_server::config::ServerConfig::new("unused");
     provider.configure(&mut config).unwrap();
-    let server =
-        chartroom_tests::server::Server::start_over_with(storage, config).await.unwrap();
+    let server = chartroom_tests::server::Server::start_over_with(storage, config).await.unwrap();
     let reply = Visitor::of(&server, Some(&token)).get("/sign-in").await.unwrap();
     assert_eq!(reply.status, 401, "{}", reply.text);
     server.stop().await.unwrap();
@@ -277,7 +276,8 @@ async fn who_only_asked_for_a_room_by_name_hears_nothing_of_it_once_dismissed() 
     };
     ward.dismiss(ROOM, "bob").await;
     let (sender, target) = (bob.peer_id.clone(), bob.server_id.clone());
-    let follow = chartroom_server::wire::frame::Frame::Follow { sender, target, document, id: 1, after: 0 };
+    let follow =
+        chartroom_server::wire::frame::Frame::Follow { sender, target, document, id: 1, after: 0 };
     // One that is closed takes no more.
     let _ = bob.send(&follow).await;
     let said = |me: &Wire| {
@@ -288,9 +288,10 @@ async fn who_only_asked_for_a_room_by_name_hears_nothing_of_it_once_dismissed() 
             })
     };
     bob.until("an answer", said).await.unwrap();
-    let events = bob.frames.iter().filter(|frame| {
-        frame.kind() == chartroom_server::wire::frame::FrameKind::Events
-    });
+    let events = bob
+        .frames
+        .iter()
+        .filter(|frame| frame.kind() == chartroom_server::wire::frame::FrameKind::Events);
     assert_eq!(events.count(), 0, "{:?}", bob.frames);
     ward.server.stop().await.unwrap();
 }
@@ -336,8 +337,9 @@ async fn who_is_dismissed_from_a_chart_is_out_of_its_compartments_at_once() {
     let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &commands).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
     let token = ward.token(&Claims::of("bob").roles(&["psychiatrist"]));
-    let mut bob =
-        chartroom_tests::client::Client::sign_in(ward.server.address(), "bob", &token).await.unwrap();
+    let mut bob = chartroom_tests::client::Client::sign_in(ward.server.address(), "bob", &token)
+        .await
+        .unwrap();
     let document = bob.open(room).await.unwrap();
     ward.dismiss(ROOM, "bob").await;
     let visitor = Visitor::of(&ward.server, Some(&token));
@@ -347,9 +349,8 @@ async fn who_is_dismissed_from_a_chart_is_out_of_its_compartments_at_once() {
     let commands = json!({ "kind": "put", "resource": late });
     let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &commands).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
-    let heard = |me: &chartroom_tests::client::Client| {
-        me.resource(document, "Observation", "s2").is_some()
-    };
+    let heard =
+        |me: &chartroom_tests::client::Client| me.resource(document, "Observation", "s2").is_some();
     bob.until("the end, or what was written since", |me| me.closed.is_some() || heard(me))
         .await
         .unwrap();

@@ -75,6 +75,18 @@ test("a text that the server does not take is not offered again, another one is"
   expect(stub.asked[1]!.protocols).toBe("chartroom,bearer.new");
 });
 
+test("a text that is given ahead of time is for the next connection", async () => {
+  stub = await answering();
+  const client = await connectAs("Alice", stub.url, { token: "old" });
+  await until(() => client.status === "online");
+  const seen = history(client);
+  client.signIn("new");
+  stub.hangUp(4001);
+  await until(() => stub!.connections === 2 && client.status === "online");
+  expect(stub.asked[1]!.protocols).toBe("chartroom,bearer.new");
+  expect(seen).toEqual(["offline", "online"]);
+});
+
 test("a sign-in that was taken back ends the attempts until somebody signs in", async () => {
   stub = await answering("welcome", "welcome");
   const client = await connectAs("Alice", stub.url, { token: () => "t" });

@@ -39,6 +39,8 @@ export class Connection {
   readonly #peerId = `chartroom-${crypto.randomUUID()}`;
   #serverId: string | undefined;
   #token: Token | undefined;
+  /** What the last attempt was made with. */
+  #tried: Token | undefined;
   #socket: WebSocketLike | undefined;
   /** Of the attempt that goes on; an answer to an older one comes too late. */
   #attempt = 0;
@@ -91,13 +93,15 @@ export class Connection {
     }
   }
 
-  /** Brings this token from now on, if one is given, and does not wait with the next attempt. */
+  /** Brings this token from now on, if one is given; without a connection, at once. */
   signIn(token?: Token): void {
     if (typeof token === "string") checkToken(token);
     this.#token = token ?? this.#token;
     this.#refreshed = false;
     this.#failures = 0;
-    if (this.status !== "closed" && this.#socket === undefined) this.#dial();
+    if (this.status === "online" || this.status === "closed") return;
+    this.#detach()?.close();
+    this.#dial();
   }
 
   /** Call about once a second: notices a server that fell silent. A browser hides its pings. */
@@ -143,8 +147,9 @@ export class Connection {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#lastError = undefined;
+    this.#tried = this.#token;
     const attempt = (this.#attempt += 1);
-    protocols(this.#token).then(
+    protocols(this.#tried).then(
       (offered) => attempt === this.#attempt && this.#open(offered),
       (error: ChartroomError) => attempt === this.#attempt && this.#lost(error),
     );
@@ -204,8 +209,9 @@ export class Connection {
     if (livedMs > SIGNED_IN_MS) this.#refreshed = false;
     this.error = reason;
     const isStale = reason.code === "authentication";
-    // A token that was refused would only be refused again.
-    if (reason.code === "token-revoked" || reason.code === "signed-out" || (isStale && typeof this.#token !== "function")) {
+    // A text that was refused would only be refused again.
+    const isSpent = isStale && typeof this.#token !== "function" && this.#token === this.#tried;
+    if (isSpent || reason.code === "token-revoked" || reason.code === "signed-out") {
       return this.#setStatus("signed-out");
     }
     if (isStale && !this.#refreshed) {

@@ -153,7 +153,7 @@ pub enum Task {
 }
 
 /// A running server that a task may go through.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ServerOptions {
     /// Through a running server, such as https://chart.example
     #[arg(long = "server", value_name = "URL")]
@@ -175,7 +175,7 @@ pub struct RequiredServer {
 }
 
 /// How to sign in at a server.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct TokenOptions {
     /// File with the token to sign in with at the server
     #[arg(long = "token-file", env = "CHARTROOM_TOKEN_FILE", value_name = "FILE")]

@@ -130,10 +130,11 @@ async fn edits_outlive_tokens_a_revocation_and_the_next_sign_in() {
     for edit in &edits {
         soon(edit.saved()).await.unwrap();
     }
-    let page = ask(&server, ALICE, "GET", &format!("/rooms/{ROOM}/events?limit=1000"), json!(null));
-    let page = page.await;
+    let path = format!("/rooms/{ROOM}/events?limit=1000");
+    let page = ask(&server, ALICE, "GET", &path, json!(null)).await;
     let events = page["events"].as_array().unwrap();
-    let ids = |pointer| events.iter().map(|e| e.pointer(pointer).unwrap()).map(Value::to_string);
+    let ids =
+        |pointer| events.iter().map(move |e| e.pointer(pointer).unwrap()).map(Value::to_string);
     assert_eq!(ids("/resource_id").collect::<BTreeSet<_>>().len(), edits.len());
     assert_eq!(ids("/author/id").collect::<BTreeSet<_>>(), ["\"alice\"".to_owned()].into());
     server.stop().await.unwrap();

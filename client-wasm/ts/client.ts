@@ -84,8 +84,8 @@ export class Client {
    * Comes back from `signed-out`, with `token` where one is given, else as the options say. While
    * there is a connection, `token` is for the next one.
    *
-   * Rooms and unsaved edits are as they were, so it has to be the same person: the server refuses
-   * edits that somebody else began. Make another client for another person.
+   * Rooms and unsaved edits are as they were, so it has to be the same person: edits would go out
+   * as somebody else's, or be refused. Make another client for another person.
    */
   signIn(token?: Token): void {
     this.#connection.signIn(token);

@@ -88,8 +88,8 @@ impl Client {
     /// Comes back from [`Status::SignedOut`], with a token that the target's source is asked for; does
     /// not wait either where the client is [offline](Status::Offline).
     ///
-    /// Rooms and unsaved edits are as they were, so it has to be the same person: the server refuses
-    /// edits that somebody else began.
+    /// Rooms and unsaved edits are as they were, so it has to be the same person: edits would go out
+    /// as somebody else's, or be refused.
     pub fn sign_in(&self) {
         self.signed_in.notify_waiters();
     }

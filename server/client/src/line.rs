@@ -365,3 +365,44 @@ impl Ear {
 fn broken(error: tungstenite::Error) -> LineError {
     LineError::Broken(Box::new(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(target: Target) -> Line {
+        Line {
+            target,
+            person: Author::new("alice", "Alice"),
+            me: String::new(),
+            heard: mpsc::channel(1).0,
+            signed_in: Arc::default(),
+            backoff: Backoff::new(),
+            refreshed: false,
+        }
+    }
+
+    fn closed(code: u16) -> LineError {
+        LineError::Closed { code, message: String::new() }
+    }
+
+    #[test]
+    fn a_fresh_token_is_tried_at_once_and_then_like_everything_else() {
+        let target = Target::new("ws://x").unwrap();
+        let mut renews = line(target.clone().with_token_source(|| async { Ok("t".to_owned()) }));
+        assert_eq!(renews.wait(&closed(SIGN_IN_ANEW)), Some(Duration::ZERO));
+        assert!(renews.wait(&closed(SIGN_IN_ANEW)) >= Some(Backoff::FIRST / 2));
+        renews.refreshed = false;
+        assert_eq!(renews.wait(&closed(SIGN_IN_ANEW)), Some(Duration::ZERO));
+        let mut fixed = line(target.with_token("t").unwrap());
+        assert!(fixed.wait(&closed(SIGN_IN_ANEW)) >= Some(Backoff::FIRST_LASTING / 2));
+    }
+
+    #[test]
+    fn a_sign_in_that_was_taken_back_is_not_tried_again() {
+        let mut line = line(Target::new("ws://x").unwrap());
+        assert_eq!(line.wait(&closed(TAKEN_BACK)), None);
+        let nobody = LineError::Dial(DialError::Token(TokenError::SignedOut));
+        assert_eq!(line.wait(&nobody), None);
+    }
+}

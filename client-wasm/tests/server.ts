@@ -1,6 +1,7 @@
 // A real server in a folder of its own, where its binary has been built.
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createHmac } from "node:crypto";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,12 +25,14 @@ export function withServer(name: string, body: () => void): void {
 
 export class Server {
   readonly #data = mkdtempSync(join(tmpdir(), "chartroom-"));
+  readonly #secret = "a secret of the tests, of forty-one bytes";
   #process: ChildProcess | undefined;
   #address = "127.0.0.1:0";
+  #options: string[] = [];
 
   /** Starts it, again on the port that it had. */
   async start(): Promise<this> {
-    const started = spawn(binary!, ["--data", this.#data, "serve", "--listen", this.#address], { stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawn(binary!, ["--data", this.#data, "serve", "--listen", this.#address, ...this.#options], { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = started;
     this.#address = await new Promise<string>((resolve, reject) => {
       let printed = "";
@@ -43,6 +46,37 @@ export class Server {
       started.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
     });
     return this;
+  }
+
+  /** With sign-in, for people of whom {@link Server.token} makes tokens. */
+  signsIn(): this {
+    const file = (name: string, content: unknown) => {
+      const path = `${this.#data}.${name}`;
+      writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+      return path;
+    };
+    const keys = [{ algorithm: "HS256", secretFile: file("secret", this.#secret) }];
+    const roles = { physician: { writes: ["patient:*"] }, nurse: { writes: ["facility:*"] }, operator: { may: ["admit", "operate"] } };
+    this.#options = ["--sign-in", file("sign-in", { keys, leewaySeconds: 0 }), "--roles", file("roles", { roles })];
+    return this;
+  }
+
+  /** A token for a person, good for some seconds from now. */
+  token(person: string, { role = "physician", seconds = 60 } = {}): string {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const now = Date.now() / 1000;
+    const claims = { sub: person.toLowerCase(), name: person, roles: [role], scope: "user/*.cruds", iat: now, exp: now + seconds };
+    const signed = `${part({ alg: "HS256" })}.${part(claims)}`;
+    return `${signed}.${createHmac("sha256", this.#secret).update(signed).digest("base64url")}`;
+  }
+
+  /** Asks over HTTP with a token; the answer's JSON, if it has any. */
+  async ask(token: string, path: string, method = "GET", body?: object): Promise<any> {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const answer = await fetch(this.http + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
   }
 
   get url(): string {
@@ -64,7 +98,7 @@ export class Server {
 
   async end(): Promise<void> {
     await this.kill();
-    rmSync(this.#data, { recursive: true, force: true });
+    for (const path of ["", ".secret", ".sign-in", ".roles"]) rmSync(this.#data + path, { recursive: true, force: true });
   }
 }
 
@@ -76,6 +110,12 @@ afterEach(async () => {
 
 export async function startServer(): Promise<Server> {
   const server = new Server();
+  open.push(server);
+  return server.start();
+}
+
+export async function startServerWithSignIn(): Promise<Server> {
+  const server = new Server().signsIn();
   open.push(server);
   return server.start();
 }

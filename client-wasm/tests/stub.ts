@@ -8,6 +8,8 @@ type Frame = { type: string; [field: string]: unknown };
 export class StubServer {
   readonly received: Frame[] = [];
   connections = 0;
+  /** Address and subprotocols of each connection. */
+  readonly asked: { url: string | undefined; protocols: string | undefined }[] = [];
   #server!: WebSocketServer;
   #sockets = new Set<WebSocket>();
 
@@ -15,8 +17,9 @@ export class StubServer {
 
   async start(): Promise<this> {
     this.#server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-    this.#server.on("connection", (socket) => {
+    this.#server.on("connection", (socket, { url, headers }) => {
       this.connections += 1;
+      this.asked.push({ url, protocols: headers["sec-websocket-protocol"] });
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
       socket.on("message", (data: Buffer) => {

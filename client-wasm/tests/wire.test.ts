@@ -107,17 +107,6 @@ test("a refused room rejects with the server's code, and the socket lives on", a
   expect(client.status).toBe("online");
 });
 
-test("credentials that are not accepted are not offered again", async () => {
-  stub = await new StubServer((frame, stub) => {
-    if (frame.type === "join") stub.hangUp(4001);
-  }).start();
-  const client = await connectAs("Mallory", stub.url);
-  await until(() => client.error !== null);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  expect(client).toMatchObject({ status: "offline", error: { code: "authentication" } });
-  expect(stub.connections).toBe(1);
-});
-
 test("numbered events are asked for again from the last one, and late answers are passed over", async () => {
   stub = await emptyServer();
   const client = await connectAs("Alice", stub.url);

@@ -4,7 +4,7 @@ import type { ServerFrame } from "./frames.js";
 import { Emitter } from "./emitter.js";
 import { Room } from "./room.js";
 import { RoomSession, type SessionLink } from "./session.js";
-import type { ConnectionStatus, ConnectOptions, Unsubscribe } from "./types.js";
+import type { ConnectionStatus, ConnectOptions, Token, Unsubscribe } from "./types.js";
 
 const TICK_MS = 1_000;
 
@@ -65,7 +65,7 @@ export class Client {
    */
   async open(name: string): Promise<Room> {
     const held = this.#hold(name);
-    if (this.status === "offline") return this.#room(name, held);
+    if (isAway(this.status)) return this.#room(name, held);
     try {
       await held.session.firstAnswer;
     } catch (error) {
@@ -78,6 +78,17 @@ export class Client {
   /** Subscribes to {@link Client.status}. */
   onStatus(listener: (status: ConnectionStatus) => void): Unsubscribe {
     return this.#emitter.on("status", listener);
+  }
+
+  /**
+   * Comes back from `signed-out`, with `token` where one is given, else as the options say. While
+   * there is a connection, `token` is for the next one.
+   *
+   * Rooms and unsaved edits are as they were, so it has to be the same person: edits would go out
+   * as somebody else's, or be refused. Make another client for another person.
+   */
+  signIn(token?: Token): void {
+    this.#connection.signIn(token);
   }
 
   /**
@@ -99,6 +110,8 @@ export class Client {
     if (!held) {
       held = { session: new RoomSession(name, this.#link), uses: 0 };
       this.#rooms.set(name, held);
+      this.#link.enter(held.session);
+    } else if (held.session.status.error) {
       this.#link.enter(held.session);
     }
     held.uses += 1;
@@ -128,7 +141,7 @@ export class Client {
   #statusChanged(status: ConnectionStatus): void {
     const sessions = this.#sessions();
     if (status === "online") sessions.forEach((session) => this.#link.enter(session));
-    if (status === "offline") sessions.forEach((session) => session.left());
+    if (isAway(status)) sessions.forEach((session) => session.left());
     this.#emitter.emit("status", status);
   }
 
@@ -171,6 +184,11 @@ export class Client {
     this.#connection.tick();
     for (const session of this.#sessions()) session.tick();
   }
+}
+
+/** Whether the server cannot be asked at present. */
+function isAway(status: ConnectionStatus): boolean {
+  return status === "offline" || status === "signed-out";
 }
 
 function closedError(): ChartroomError {

@@ -1,7 +1,8 @@
 import { DEFAULT_BACKOFF, waitMs } from "./backoff.js";
 import { ChartroomError } from "./errors.js";
 import { decodeFrame, encodeFrame, encodeJoin, encodeLeave, type ClientFrame, type ServerFrame } from "./frames.js";
-import type { Backoff, ConnectionStatus, ConnectOptions, WebSocketClass, WebSocketLike } from "./types.js";
+import { checkToken, protocols } from "./token.js";
+import type { Backoff, ConnectionStatus, ConnectOptions, Token, WebSocketClass, WebSocketLike } from "./types.js";
 
 /** What the connection tells the client that owns it. */
 export interface ConnectionListener {
@@ -17,11 +18,14 @@ const SILENCE_MS = 20_000;
 const PROBE_MS = 8_000;
 /** A connection that lived so long was a good one: the next wait starts small again. */
 const GOOD_MS = 5_000;
+/** A sign-in that was taken for so long is followed at once by the next. */
+const SIGNED_IN_MS = 1_000;
 /** How long a closing handshake may take. */
 const CLOSE_MS = 2_000;
 
 const CLOSE_NORMAL = 1000;
 const CLOSE_AUTHENTICATION = 4001;
+const CLOSE_REVOKED = 4003;
 
 /** One socket to the server, made anew whenever it breaks. */
 export class Connection {
@@ -34,9 +38,20 @@ export class Connection {
   /** The same over reconnects, so that the server drops the socket that this one replaces. */
   readonly #peerId = `chartroom-${crypto.randomUUID()}`;
   #serverId: string | undefined;
+  #token: Token | undefined;
+  /** What the last attempt was made with. */
+  #tried: Token | undefined;
   #socket: WebSocketLike | undefined;
+  /** Of the attempt that goes on; an answer to an older one comes too late. */
   #attempt = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Attempts that failed, one after another. */
+  #failures = 0;
+  /** Whether a fresh token was tried already. */
+  #refreshed = false;
+  /** Bounds the attempt that goes on. */
+  #patience: ReturnType<typeof setTimeout> | undefined;
+  /** Begins the next one. */
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #lastError: string | undefined;
   #onlineAt = 0;
   #heardAt = 0;
@@ -52,6 +67,8 @@ export class Connection {
     this.#WebSocket = chosen;
     this.#backoff = options.backoff ?? DEFAULT_BACKOFF;
     this.#url = address(options);
+    this.#token = options.token;
+    if (typeof this.#token === "string") checkToken(this.#token);
   }
 
   /** Makes the first attempt. */
@@ -70,11 +87,21 @@ export class Connection {
   nudge(): void {
     if (this.status === "online") {
       this.#probe();
-    } else if (this.#timer !== undefined && this.#socket === undefined) {
-      clearTimeout(this.#timer);
-      this.#attempt = 0;
+    } else if (this.#retry !== undefined) {
+      this.#failures = 0;
       this.#dial();
     }
+  }
+
+  /** Brings this token from now on, if one is given; without a connection, at once. */
+  signIn(token?: Token): void {
+    if (typeof token === "string") checkToken(token);
+    this.#token = token ?? this.#token;
+    this.#refreshed = false;
+    this.#failures = 0;
+    if (this.status === "online" || this.status === "closed") return;
+    this.#detach()?.close();
+    this.#dial();
   }
 
   /** Call about once a second: notices a server that fell silent. A browser hides its pings. */
@@ -90,14 +117,16 @@ export class Connection {
 
   /** Gives the socket up and makes another one. */
   drop(reason: ChartroomError): void {
-    this.#detach()?.close();
+    const socket = this.#detach();
+    if (!socket) return;
+    socket.close();
     this.#lost(reason);
   }
 
   /** Ends the connection for good; resolves when the socket is closed. */
   async close(): Promise<void> {
     if (this.status === "closed") return;
-    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
     const wasOnline = this.status === "online";
     this.#setStatus("closed");
     const socket = this.#detach();
@@ -115,10 +144,21 @@ export class Connection {
   }
 
   #dial(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.#lastError = undefined;
+    this.#tried = this.#token;
+    const attempt = (this.#attempt += 1);
+    protocols(this.#tried).then(
+      (offered) => attempt === this.#attempt && this.#open(offered),
+      (error: ChartroomError) => attempt === this.#attempt && this.#lost(error),
+    );
+  }
+
+  #open(offered: string[]): void {
     let socket: WebSocketLike;
     try {
-      socket = new this.#WebSocket(this.#url);
+      socket = new this.#WebSocket(this.#url, offered);
     } catch (cause) {
       return this.#lost(new ChartroomError("connection-failed", "the address cannot be connected to", { cause }));
     }
@@ -132,7 +172,7 @@ export class Connection {
     };
     // A close event follows, which says as much.
     socket.onerror = () => {};
-    this.#timer = setTimeout(() => this.drop(new ChartroomError("connection-failed", "the server did not answer")), JOIN_MS);
+    this.#patience = setTimeout(() => this.drop(new ChartroomError("connection-failed", "the server did not answer")), JOIN_MS);
   }
 
   #receive(data: unknown): void {
@@ -154,23 +194,32 @@ export class Connection {
     if (frame.version !== "1" || !frame.extensions) {
       return this.drop(new ChartroomError("protocol", "the server does not speak Chartroom's extensions"));
     }
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#patience);
     this.#serverId = frame.senderId;
     this.#onlineAt = Date.now();
     this.error = null;
     this.#setStatus("online");
   }
 
-  /** Plans the next attempt. */
+  /** Plans the next attempt, unless a person has to sign in first. */
   #lost(reason: ChartroomError): void {
     if (this.status === "closed") return;
-    if (this.status === "online" && Date.now() - this.#onlineAt > GOOD_MS) this.#attempt = 0;
+    const livedMs = this.status === "online" ? Date.now() - this.#onlineAt : 0;
+    if (livedMs > GOOD_MS) this.#failures = 0;
+    if (livedMs > SIGNED_IN_MS) this.#refreshed = false;
     this.error = reason;
-    // With credentials that were refused, another attempt would only be refused again.
-    if (reason.code !== "authentication") {
-      this.#timer = setTimeout(() => this.#dial(), waitMs(this.#attempt, this.#backoff));
-      this.#attempt += 1;
+    const isStale = reason.code === "authentication";
+    // A text that was refused would only be refused again.
+    const isSpent = isStale && typeof this.#token !== "function" && this.#token === this.#tried;
+    if (isSpent || reason.code === "token-revoked" || reason.code === "signed-out") {
+      return this.#setStatus("signed-out");
+    }
+    if (isStale && !this.#refreshed) {
+      this.#refreshed = true;
+      this.#retry = setTimeout(() => this.#dial(), 0);
+    } else {
+      this.#retry = setTimeout(() => this.#dial(), waitMs(this.#failures, this.#backoff));
+      this.#failures += 1;
     }
     this.#setStatus("offline");
   }
@@ -184,8 +233,8 @@ export class Connection {
 
   #detach(): WebSocketLike | undefined {
     const socket = this.#socket;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#patience);
+    this.#attempt += 1;
     this.#socket = undefined;
     this.#serverId = undefined;
     this.#probedAt = undefined;
@@ -200,11 +249,9 @@ export class Connection {
   }
 }
 
-function address({ url, token }: ConnectOptions): string {
+function address({ url }: ConnectOptions): string {
   try {
-    const parsed = new URL(url);
-    if (token !== undefined) parsed.searchParams.set("token", token);
-    return parsed.href;
+    return new URL(url).href;
   } catch (cause) {
     throw new ChartroomError("bad-url", "the server's address is no URL", { cause });
   }
@@ -214,6 +261,8 @@ function closeReason(code: number | undefined, message: string | undefined): Cha
   switch (code) {
     case CLOSE_AUTHENTICATION:
       return new ChartroomError("authentication", message ?? "the server did not accept the credentials");
+    case CLOSE_REVOKED:
+      return new ChartroomError("token-revoked", message ?? "the sign-in was taken back");
     case 1002:
       return new ChartroomError("protocol", message ?? "the server did not understand this client");
     case 1008:

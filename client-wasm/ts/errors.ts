@@ -4,7 +4,9 @@
  * Codes of commands come from the engine (`unknown-resource-type`, `not-found`, `bad-id`,
  * `bad-shape`, `wrong-patient`, `too-large`, `read-only`); codes of the connection are the server's
  * (`room-name-invalid`, `room-unreadable`) or begin with what is at fault here: `client-closed`,
- * `room-closed`, `bad-number`, `websocket-missing`, `authentication`, `protocol`, `engine-failed`.
+ * `room-closed`, `bad-number`, `websocket-missing`, `protocol`, `engine-failed`. Of sign-in:
+ * `authentication` (the server does not take the token, or not any longer), `token-revoked`,
+ * `token-unavailable` (the function that gives tokens failed), `bad-token`, `signed-out`.
  */
 export class ChartroomError extends Error {
   override readonly name = "ChartroomError";

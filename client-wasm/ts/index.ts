@@ -37,6 +37,7 @@ export type {
   Resource,
   RoomEvents,
   RoomStatus,
+  Token,
   Unsubscribe,
   WebSocketClass,
   WebSocketLike,

@@ -44,14 +44,22 @@ export interface WebSocketLike {
   onerror: ((event: never) => void) | null;
 }
 
+/**
+ * A bearer token, or what gives one: asked anew for every connection, and waited for.
+ *
+ * A function that fails is asked again later. One that throws a `ChartroomError` with code
+ * `signed-out` is not: a person has to sign in, and then somebody calls `client.signIn`.
+ */
+export type Token = string | (() => string | Promise<string>);
+
 /** How to reach a server, and as whom. */
 export interface ConnectOptions {
   /** The server's sync address, `ws://host/sync` or `wss://host/sync`. */
   url: string;
   /** Who is at this client, where the server has no sign-in; without it, an anonymous reader. */
   person?: Person;
-  /** The bearer token, where the server has sign-in. */
-  token?: string;
+  /** The bearer token, where the server has sign-in; a function where tokens expire. */
+  token?: Token;
   /** The WebSocket class; needed in Node 20, which has none of its own. */
   WebSocket?: WebSocketClass;
   /** Waits between attempts to connect: 250 ms to 15 s if not given. */
@@ -62,9 +70,10 @@ export interface ConnectOptions {
 
 /**
  * Where the connection stands: `connecting` at the first attempt, `online` once the server has
- * answered, `offline` between attempts, `closed` for good.
+ * answered, `offline` between attempts, `signed-out` with no further attempt until `client.signIn`
+ * is called, `closed` for good.
  */
-export type ConnectionStatus = "connecting" | "online" | "offline" | "closed";
+export type ConnectionStatus = "connecting" | "online" | "offline" | "signed-out" | "closed";
 
 /** Takes a subscription back; calling it twice is harmless. */
 export type Unsubscribe = () => void;
@@ -213,6 +222,8 @@ export interface RoomStatus {
   readonly unsaved: number;
   /** How much of a large room has arrived while it is first loaded, from 0 to 1; `null` otherwise. */
   readonly progress: number | null;
-  /** Why the server does not serve this room at present. */
+  /** Why the server does not serve this room at present: `room-not-found` where this person has no
+   * access, or no more. Edits stay unsaved; the server is asked again with every connection, and
+   * when the room is opened again. */
   readonly error: ChartroomError | null;
 }

@@ -1,5 +1,6 @@
 //! The command line's tasks. Results go to standard output, everything else to standard error.
 
+mod access;
 mod audit;
 mod export;
 mod import;
@@ -18,10 +19,14 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use target::Server;
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::{
-    config::{AuditTask, Options, PharmacyTask, ServerConfig, Task, audit_key},
+    config::{
+        AuditTask, Options, PharmacyTask, RequiredServer, ServerConfig, ServerOptions, Task,
+        audit_key,
+    },
     hub::{Hub, HubConfig},
     serve::{refuse_exposed, run_with_storage, scheme},
     shutdown::Shutdown,
@@ -56,31 +61,48 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
             config.hub.audit_key = Some(audit_key);
             serve(config, listen)
         }
-        Task::Import { files, server: Some(url) } => {
-            import::import(&files, &target::Target::server(&url)?)
-        }
-        Task::Import { files, server: None } => {
-            let target = target::Target::store(&store()?)?;
-            let code = import::import(&files, &target)?;
-            target.close();
-            Ok(code)
-        }
-        Task::Refound { room, server: Some(url) } => refound::on_server(&room, &url),
-        Task::Refound { room, server: None } => refound::in_store(&room, &store()?),
+        Task::Import { files, server } => match through(server)? {
+            Some(server) => import::import(&files, &target::Target::Server(server)),
+            None => {
+                let target = target::Target::store(&store()?)?;
+                let code = import::import(&files, &target)?;
+                target.close();
+                Ok(code)
+            }
+        },
+        Task::Refound { room, server } => match through(server)? {
+            Some(server) => refound::on_server(&room, &server),
+            None => refound::in_store(&room, &store()?),
+        },
         Task::Sync { url, rooms, token_file, patience } => {
             let patience = std::time::Duration::from_secs(patience);
             sync::sync(&store()?, &url, &rooms, token_file.as_deref(), patience)
         }
-        Task::Pharmacy { task: PharmacyTask::Rebuild { server: Some(url) } } => {
-            pharmacy::rebuild_in_server(&url)
+        Task::Pharmacy { task: PharmacyTask::Rebuild { server } } => match through(server)? {
+            Some(server) => pharmacy::rebuild_in_server(&server),
+            None => pharmacy::rebuild_in_store(&store()?),
+        },
+        Task::Members { room, server } => access::members(&at(&server)?, &room),
+        Task::Admit { room, person, read, name, server } => {
+            access::admit(&at(&server)?, &room, &person, read, name.as_deref())
         }
-        Task::Pharmacy { task: PharmacyTask::Rebuild { server: None } } => {
-            pharmacy::rebuild_in_store(&store()?)
-        }
+        Task::Dismiss { room, person, server } => access::dismiss(&at(&server)?, &room, &person),
+        Task::Revoke { meant, server } => access::revoke(&at(&server)?, &meant),
         Task::Audit { task } => audit_task(task, &store()?.data),
-        Task::Export { room, server: Some(url) } => export::from_server(&room, &url),
-        Task::Export { room, server: None } => export::from_store(&room, &store()?),
+        Task::Export { room, server } => match through(server)? {
+            Some(server) => export::from_server(&room, &server),
+            None => export::from_store(&room, &store()?),
+        },
     }
+}
+
+/// The server that a task goes through, where one is named.
+fn through(ServerOptions { url, token }: ServerOptions) -> anyhow::Result<Option<Server>> {
+    url.map(|url| Server::new(&url, token.file.as_deref())).transpose()
+}
+
+fn at(RequiredServer { url, token }: &RequiredServer) -> anyhow::Result<Server> {
+    Server::new(url, token.file.as_deref())
 }
 
 fn audit_task(task: AuditTask, data: &Path) -> anyhow::Result<ExitCode> {

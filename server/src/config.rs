@@ -61,17 +61,17 @@ pub enum Task {
         /// The files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Through a running server, such as http://127.0.0.1:8080
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
+        /// Through a running server instead of in a store
+        #[command(flatten)]
+        server: ServerOptions,
     },
     /// Found a room anew: what stands now without its history; the old epoch stays readable
     Refound {
         /// The room's name, such as patient:123
         room: String,
-        /// In a running server, such as http://127.0.0.1:8080
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
+        /// Through a running server instead of in a store
+        #[command(flatten)]
+        server: ServerOptions,
     },
     /// Bring rooms of the store in step with a server, both ways, once
     Sync {
@@ -93,6 +93,49 @@ pub enum Task {
         #[command(subcommand)]
         task: PharmacyTask,
     },
+    /// List who belongs to a room of a running server
+    Members {
+        /// The room's name, such as patient:123
+        room: RoomName,
+        /// Where
+        #[command(flatten)]
+        server: RequiredServer,
+    },
+    /// Let somebody into a room of a running server, such as a patient's care team
+    Admit {
+        /// The room's name, such as patient:123
+        room: RoomName,
+        /// The person's id, what sign-in calls the subject
+        person: String,
+        /// To read only
+        #[arg(long)]
+        read: bool,
+        /// The name that colleagues read; the id if none is given
+        #[arg(long)]
+        name: Option<String>,
+        /// Where
+        #[command(flatten)]
+        server: RequiredServer,
+    },
+    /// Take somebody's membership of a room away; connections that they have in the room end
+    Dismiss {
+        /// The room's name, such as patient:123
+        room: RoomName,
+        /// The person's id
+        person: String,
+        /// Where
+        #[command(flatten)]
+        server: RequiredServer,
+    },
+    /// Take sign-ins back: whoever has one is out at once
+    Revoke {
+        /// Whose
+        #[command(flatten)]
+        meant: Revoked,
+        /// Where
+        #[command(flatten)]
+        server: RequiredServer,
+    },
     /// The audit trail: who did what
     Audit {
         /// What to do with it
@@ -103,10 +146,52 @@ pub enum Task {
     Export {
         /// The room's name, such as patient:123
         room: String,
-        /// From a running server, such as http://127.0.0.1:8080
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
+        /// Through a running server instead of in a store
+        #[command(flatten)]
+        server: ServerOptions,
     },
+}
+
+/// A running server that a task may go through.
+#[derive(Debug, Default, Args)]
+pub struct ServerOptions {
+    /// Through a running server, such as https://chart.example
+    #[arg(long = "server", value_name = "URL")]
+    pub url: Option<String>,
+    /// How to sign in there
+    #[command(flatten)]
+    pub token: TokenOptions,
+}
+
+/// A running server that a task goes through.
+#[derive(Debug, Args)]
+pub struct RequiredServer {
+    /// The server, such as https://chart.example
+    #[arg(long = "server", value_name = "URL")]
+    pub url: String,
+    /// How to sign in there
+    #[command(flatten)]
+    pub token: TokenOptions,
+}
+
+/// How to sign in at a server.
+#[derive(Debug, Default, Args)]
+pub struct TokenOptions {
+    /// File with the token to sign in with at the server
+    #[arg(long = "token-file", env = "CHARTROOM_TOKEN_FILE", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Whose sign-ins are taken back.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Revoked {
+    /// All of this person, by id, that were issued until now
+    #[arg(long, value_name = "ID")]
+    pub person: Option<String>,
+    /// The one with this token, by its jti
+    #[arg(long, value_name = "JTI")]
+    pub token: Option<String>,
 }
 
 /// What can be done with the audit trail of a store that no server has open.
@@ -145,9 +230,9 @@ pub enum AuditTask {
 pub enum PharmacyTask {
     /// Make the queue anew from the patients' rooms; raises no events
     Rebuild {
-        /// In a running server, such as http://127.0.0.1:8080
-        #[arg(long, value_name = "URL")]
-        server: Option<String>,
+        /// Through a running server instead of in a store
+        #[command(flatten)]
+        server: ServerOptions,
     },
 }
 

@@ -23,6 +23,7 @@ const REQUESTS_MAX: usize = 64;
 pub struct Client {
     handle: Handle,
     status: watch::Receiver<Status>,
+    signed_in: Arc<Notify>,
     closing: oneshot::Sender<oneshot::Sender<()>>,
 }
 
@@ -35,6 +36,9 @@ pub enum Status {
     Online,
     /// It is not, for this reason; another attempt follows by itself.
     Offline(Arc<LineError>),
+    /// It is not, and no attempt follows until [`Client::sign_in`] is called: the sign-in was taken
+    /// back, or the source of tokens says that nobody is signed in.
+    SignedOut(Arc<LineError>),
 }
 
 /// Why a room was not opened.
@@ -73,11 +77,21 @@ impl Client {
         let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
         let (status, standing) = watch::channel(Status::Connecting);
         let drained = Arc::new(Notify::new());
-        let (heard, line) = line::open(target, person.clone());
+        let signed_in = Arc::new(Notify::new());
+        let (heard, line) = line::open(target, person.clone(), Arc::clone(&signed_in));
         let task = Task::new(person, waiting, heard, line, Arc::clone(&drained), status);
         let (closing, close) = oneshot::channel();
         tokio::spawn(task.run(close));
-        Self { handle: Handle { requests, drained }, status: standing, closing }
+        Self { handle: Handle { requests, drained }, status: standing, signed_in, closing }
+    }
+
+    /// Comes back from [`Status::SignedOut`], with a token that the target's source is asked for; does
+    /// not wait either where the client is [offline](Status::Offline).
+    ///
+    /// Rooms and unsaved edits are as they were, so it has to be the same person: edits would go out
+    /// as somebody else's, or be refused.
+    pub fn sign_in(&self) {
+        self.signed_in.notify_waiters();
     }
 
     /// Where the connection stands, now and from now on.

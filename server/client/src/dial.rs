@@ -1,7 +1,8 @@
 //! Opening a socket to a server's `/sync` and saying who is there.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
@@ -32,7 +33,25 @@ pub struct Target {
     uri: Uri,
     host: String,
     port: u16,
-    token: Option<HeaderValue>,
+    token: Option<Token>,
+}
+
+/// Where a token comes from.
+#[derive(Clone)]
+enum Token {
+    Fixed(HeaderValue),
+    Source(Arc<dyn Fn() -> BoxFuture<'static, Result<String, TokenError>> + Send + Sync>),
+}
+
+/// Why a source gives no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// There is none for now (environment): the source is asked again with the next attempt.
+    #[error("no token is to be had for now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is none until a person signs in (caller): no attempt follows.
+    #[error("nobody is signed in")]
+    SignedOut,
 }
 
 /// Why a text is no server's address, or no token (caller).
@@ -61,14 +80,25 @@ pub enum DialError {
     /// What answers speaks no WebSocket (peer).
     #[error("it does not speak WebSocket: {0}")]
     NoWebSocket(Box<tungstenite::Error>),
+    /// There is no token for it (caller, environment).
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the source of tokens gave is none (caller).
+    #[error(transparent)]
+    NoToken(TargetError),
 }
 
 impl DialError {
     /// Whether trying again soon may help.
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Unreachable(_) | Self::TimedOut | Self::Refused(429 | 500..) => Trouble::Passing,
-            Self::Refused(_) | Self::NoWebSocket(_) => Trouble::Lasting,
+            Self::Unreachable(_)
+            | Self::TimedOut
+            | Self::Refused(429 | 500..)
+            | Self::Token(TokenError::Unavailable(_)) => Trouble::Passing,
+            Self::Refused(_) | Self::NoWebSocket(_) | Self::Token(_) | Self::NoToken(_) => {
+                Trouble::Lasting
+            }
         }
     }
 }
@@ -96,10 +126,32 @@ impl Target {
 
     /// With a token, sent as `Authorization: Bearer`.
     pub fn with_token(self, token: &str) -> Result<Self, TargetError> {
-        let value = format!("Bearer {}", token.trim());
-        let mut value = HeaderValue::from_str(&value).map_err(|_| TargetError::Token)?;
-        value.set_sensitive(true);
-        Ok(Self { token: Some(value), ..self })
+        Ok(Self { token: Some(Token::Fixed(bearer(token)?)), ..self })
+    }
+
+    /// With a token that `source` gives, asked anew for every connection: one that has expired is of
+    /// no use again. It counts towards the time that opening a socket may take.
+    pub fn with_token_source<F>(self, source: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<String, TokenError>> + Send + 'static,
+    {
+        let source = Arc::new(move || -> BoxFuture<'static, _> { Box::pin(source()) });
+        Self { token: Some(Token::Source(source)), ..self }
+    }
+
+    /// Whether the next connection may bring another token than the last.
+    pub(crate) fn renews_token(&self) -> bool {
+        matches!(self.token, Some(Token::Source(_)))
+    }
+
+    async fn authorization(&self) -> Result<Option<HeaderValue>, DialError> {
+        Ok(match &self.token {
+            None => None,
+            Some(Token::Fixed(value)) => Some(value.clone()),
+            Some(Token::Source(source)) => {
+                Some(bearer(&source().await?).map_err(DialError::NoToken)?)
+            }
+        })
     }
 
     /// The address as a person reads it, without anything secret.
@@ -111,6 +163,13 @@ impl Target {
     pub fn is_encrypted(&self) -> bool {
         self.uri.scheme_str() == Some("wss")
     }
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, TargetError> {
+    let value = format!("Bearer {}", token.trim());
+    let mut value = HeaderValue::from_str(&value).map_err(|_| TargetError::Token)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Where it leads, without the token.
@@ -129,13 +188,14 @@ pub async fn dial(target: &Target) -> Result<Socket, DialError> {
 }
 
 async fn open(target: &Target) -> Result<Socket, DialError> {
+    let authorization = target.authorization().await?;
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
     let stream = stream.map_err(DialError::Unreachable)?;
     stream.set_nodelay(true).map_err(DialError::Unreachable)?;
     let no_web_socket = |error| DialError::NoWebSocket(Box::new(error));
     let mut request = target.uri.clone().into_client_request().map_err(no_web_socket)?;
-    if let Some(token) = &target.token {
-        request.headers_mut().insert(AUTHORIZATION, token.clone());
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, authorization);
     }
     // Somebody in this process may have chosen one before.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -184,6 +244,31 @@ mod tests {
         let target = Target::new("ws://x").unwrap().with_token("secret").unwrap();
         assert!(!format!("{target:?}").contains("secret"));
         assert!(Target::new("ws://x").unwrap().with_token("a\nb").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_source_is_asked_for_every_connection() {
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let target = Target::new("ws://x").unwrap().with_token_source(move || {
+            let n = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            std::future::ready(match n {
+                2 => Ok("a\nb".to_owned()),
+                3 => Err(TokenError::SignedOut),
+                4 => Err(TokenError::Unavailable("secret".into())),
+                n => Ok(format!("t{n}")),
+            })
+        });
+        for expected in ["Bearer t0", "Bearer t1"] {
+            assert_eq!(target.authorization().await.unwrap().unwrap(), expected);
+        }
+        for (text, trouble) in [
+            ("the token holds characters that no HTTP header can carry", Trouble::Lasting),
+            ("nobody is signed in", Trouble::Lasting),
+            ("no token is to be had for now", Trouble::Passing),
+        ] {
+            let error = target.authorization().await.unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.trouble()), (text, trouble));
+        }
     }
 
     #[tokio::test]

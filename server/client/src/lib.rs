@@ -66,7 +66,7 @@ pub use chartroom_engine::{
     document::{ConflictKind, ConflictValue},
 };
 pub use client::{Client, OpenError, Status};
-pub use dial::Target;
+pub use dial::{Target, TokenError};
 pub use edit::{Edit, SaveError};
 pub use events::{Events, FollowError};
 pub use line::{JOIN_WAIT, LineError, SILENCE_MAX};

@@ -10,7 +10,7 @@ use chartroom_engine::{Author, DocumentId};
 use futures_util::{SinkExt, Stream, StreamExt, stream::SplitSink};
 use tokio::{
     select,
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::{
     backoff::{Backoff, Trouble},
-    dial::{DialError, Socket, Target, dial},
+    dial::{DialError, Socket, Target, TokenError, dial},
     frame::{
         ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, SyncHead, decode,
         encode,
@@ -33,6 +33,12 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(20);
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// A connection that stood so long was a good one: the next wait starts small again.
 const GOOD: Duration = Duration::from_secs(5);
+/// A sign-in that was taken for so long is followed at once by the next.
+const SIGNED_IN: Duration = Duration::from_secs(1);
+/// The server closed: the sign-in is missing, no good, or has expired.
+const SIGN_IN_ANEW: u16 = 4001;
+/// The server closed: the sign-in was taken back.
+const TAKEN_BACK: u16 = 4003;
 /// Frames that wait between the socket and the client's task, either way.
 const FRAMES_MAX: usize = 8;
 
@@ -75,15 +81,24 @@ impl LineError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::Dial(error) => error.trouble(),
-            Self::NoChartroom | Self::Frame(_) | Self::Closed { code: 1002 | 1008 | 1009, .. } => {
-                Trouble::Lasting
-            }
+            Self::NoChartroom
+            | Self::Frame(_)
+            | Self::Closed { code: 1002 | 1008 | 1009 | TAKEN_BACK, .. } => Trouble::Lasting,
             Self::NotJoined
             | Self::Closed { .. }
             | Self::Broken(_)
             | Self::Silent
             | Self::GivenUp => Trouble::Passing,
         }
+    }
+
+    /// Whether no attempt is to follow until a person has signed in again.
+    pub(crate) fn signs_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Closed { code: TAKEN_BACK, .. }
+                | Self::Dial(DialError::Token(TokenError::SignedOut))
+        )
     }
 }
 
@@ -151,11 +166,18 @@ impl Wire {
 }
 
 /// Begins to dial. The line ends when its receiver is gone.
-pub(crate) fn open(target: Target, person: Author) -> (mpsc::Receiver<Heard>, JoinHandle<()>) {
+///
+/// `signed_in` wakes one that nobody is signed in for.
+pub(crate) fn open(
+    target: Target,
+    person: Author,
+    signed_in: Arc<Notify>,
+) -> (mpsc::Receiver<Heard>, JoinHandle<()>) {
     let (heard, receiver) = mpsc::channel(FRAMES_MAX);
     // The same over all connections, so that the server drops the socket that a new one replaces.
     let me = format!("chartroom-{:032x}", rand::random::<u128>());
-    let line = Line { target, person, me, heard, backoff: Backoff::new() };
+    let backoff = Backoff::new();
+    let line = Line { target, person, me, heard, signed_in, backoff, refreshed: false };
     (receiver, tokio::spawn(line.run()))
 }
 
@@ -164,7 +186,10 @@ struct Line {
     person: Author,
     me: String,
     heard: mpsc::Sender<Heard>,
+    signed_in: Arc<Notify>,
     backoff: Backoff,
+    /// Whether the last attempts were about a fresh token already.
+    refreshed: bool,
 }
 
 impl Line {
@@ -181,6 +206,7 @@ impl Line {
                     if since.elapsed() >= GOOD {
                         self.backoff.succeeded();
                     }
+                    self.refreshed &= since.elapsed() < SIGNED_IN;
                     error
                 }
                 Err(error) => error,
@@ -188,14 +214,36 @@ impl Line {
             if self.heard.is_closed() {
                 return;
             }
-            let wait = self.backoff.failed(error.trouble(), rand::random());
+            let wait = self.wait(&error);
             tracing::info!(server = self.target.address(), %error, ?wait, "no connection");
+            // Heard from here on: the program may sign in as soon as it knows.
+            let signed_in = Arc::clone(&self.signed_in);
+            let mut signed_in = pin!(signed_in.notified());
+            signed_in.as_mut().enable();
             // Nobody is there to hear it where the wait ends at once.
             let _ = self.heard.send(Heard::Down(Arc::new(error))).await;
             select! {
-                () = sleep(wait) => {}
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+                () = signed_in => self.refreshed = false,
                 () = self.heard.closed() => return,
             }
+        }
+    }
+
+    /// How long to wait behind an error; `None` where somebody has to sign in first.
+    fn wait(&mut self, error: &LineError) -> Option<Duration> {
+        if error.signs_out() {
+            return None;
+        }
+        let is_stale = matches!(error, LineError::Closed { code: SIGN_IN_ANEW, .. });
+        if !is_stale || !self.target.renews_token() {
+            let trouble = if is_stale { Trouble::Lasting } else { error.trouble() };
+            return Some(self.backoff.failed(trouble, rand::random()));
+        }
+        // With a fresh token at once; where that does not do either, as behind other errors.
+        match std::mem::replace(&mut self.refreshed, true) {
+            false => Some(Duration::ZERO),
+            true => Some(self.backoff.failed(error.trouble(), rand::random())),
         }
     }
 
@@ -316,4 +364,45 @@ impl Ear {
 
 fn broken(error: tungstenite::Error) -> LineError {
     LineError::Broken(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(target: Target) -> Line {
+        Line {
+            target,
+            person: Author::new("alice", "Alice"),
+            me: String::new(),
+            heard: mpsc::channel(1).0,
+            signed_in: Arc::default(),
+            backoff: Backoff::new(),
+            refreshed: false,
+        }
+    }
+
+    fn closed(code: u16) -> LineError {
+        LineError::Closed { code, message: String::new() }
+    }
+
+    #[test]
+    fn a_fresh_token_is_tried_at_once_and_then_like_everything_else() {
+        let target = Target::new("ws://x").unwrap();
+        let mut renews = line(target.clone().with_token_source(|| async { Ok("t".to_owned()) }));
+        assert_eq!(renews.wait(&closed(SIGN_IN_ANEW)), Some(Duration::ZERO));
+        assert!(renews.wait(&closed(SIGN_IN_ANEW)) >= Some(Backoff::FIRST / 2));
+        renews.refreshed = false;
+        assert_eq!(renews.wait(&closed(SIGN_IN_ANEW)), Some(Duration::ZERO));
+        let mut fixed = line(target.with_token("t").unwrap());
+        assert!(fixed.wait(&closed(SIGN_IN_ANEW)) >= Some(Backoff::FIRST_LASTING / 2));
+    }
+
+    #[test]
+    fn a_sign_in_that_was_taken_back_is_not_tried_again() {
+        let mut line = line(Target::new("ws://x").unwrap());
+        assert_eq!(line.wait(&closed(TAKEN_BACK)), None);
+        let nobody = LineError::Dial(DialError::Token(TokenError::SignedOut));
+        assert_eq!(line.wait(&nobody), None);
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     client::Handle,
     edit::Edit,
     events::{EVENTS_MAX, Events, FollowError},
-    task::{NotMade, Request, Standing},
+    task::{NotMade, Refusal, Request, Standing},
 };
 
 /// An open room: a replica that every read is answered from, and that edits are made in at once.
@@ -51,6 +51,12 @@ pub enum WaitError {
     /// The client was closed (caller).
     #[error("the client was closed")]
     Closed,
+}
+
+impl WaitError {
+    fn of(Refusal { code, message }: &Refusal) -> Self {
+        Self::Refused { code: code.clone(), message: message.clone() }
+    }
 }
 
 impl OpenRoom {
@@ -115,19 +121,20 @@ impl OpenRoom {
         }
     }
 
+    /// Why the server does not serve the room at present, such as `room-not-found` where the person
+    /// has no access any more. Edits wait; the server is asked again with the next connection, and
+    /// when the room is opened again.
+    pub fn refused(&self) -> Option<WaitError> {
+        self.standing.borrow().refused.as_ref().map(WaitError::of)
+    }
+
     /// Waits until the room [is in step](Self::is_in_step), which without a connection takes as long
     /// as that is away. May be dropped at any time.
     pub async fn until_in_step(&self) -> Result<(), WaitError> {
         let reached = |room: &Standing| room.is_in_step() || room.refused.is_some();
         let mut standing = self.standing.clone();
         let reached = standing.wait_for(reached).await.map_err(|_| WaitError::Closed)?;
-        match &reached.refused {
-            None => Ok(()),
-            Some(refusal) => Err(WaitError::Refused {
-                code: refusal.code.clone(),
-                message: refusal.message.clone(),
-            }),
-        }
+        reached.refused.as_ref().map_or(Ok(()), |refusal| Err(WaitError::of(refusal)))
     }
 
     /// Waits until the room is as wanted: `holds` is asked now, and whenever something has changed.

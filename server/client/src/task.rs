@@ -165,7 +165,8 @@ impl Task {
     async fn open(&mut self, name: RoomName, reply: oneshot::Sender<Opened>) {
         let is_new = !self.rooms.contains_key(&name);
         let session = self.rooms.entry(name.clone()).or_insert_with(|| {
-            let is_away = matches!(*self.status.borrow(), Status::Offline(_));
+            let is_away =
+                matches!(*self.status.borrow(), Status::Offline(_) | Status::SignedOut(_));
             Session::new(name.clone(), self.person.clone(), is_away)
         });
         let asks = is_new || session.forget_refusal();
@@ -185,7 +186,10 @@ impl Task {
             Heard::Down(reason) => {
                 self.wire = None;
                 self.rooms.values_mut().for_each(Session::left);
-                self.status.send_replace(Status::Offline(reason));
+                self.status.send_replace(match reason.signs_out() {
+                    true => Status::SignedOut(reason),
+                    false => Status::Offline(reason),
+                });
             }
             // What comes from a connection that was given up is not heard.
             Heard::Frame(frame) if self.wire.is_some() => self.hear_frame(frame).await,

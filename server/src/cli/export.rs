@@ -33,9 +33,8 @@ pub(super) fn from_store(room: &str, store: &Store) -> anyhow::Result<ExitCode> 
 }
 
 /// Exports from a running server.
-pub(super) fn from_server(room: &str, url: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn from_server(room: &str, server: &Server) -> anyhow::Result<ExitCode> {
     let name: RoomName = room.parse().context("this is no room name")?;
-    let server = Server::new(url)?;
     match server.get(&format!("/rooms/{name}/document?format=bundle"))? {
         (200, bundle) => print(&bundle),
         (404, _) => bail!("there is no room {name} on this server"),

@@ -14,8 +14,8 @@ use crate::facility::{
 };
 
 /// Rebuilds the queue of a running server.
-pub(super) fn rebuild_in_server(url: &str) -> anyhow::Result<ExitCode> {
-    let (status, body) = Server::new(url)?.post("/rooms/pharmacy:queue/rebuild", Vec::new())?;
+pub(super) fn rebuild_in_server(server: &Server) -> anyhow::Result<ExitCode> {
+    let (status, body) = server.post("/rooms/pharmacy:queue/rebuild", Vec::new())?;
     if status != 200 {
         bail!("the server answered {status}: {}", error_message(&body));
     }

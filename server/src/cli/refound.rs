@@ -30,9 +30,9 @@ pub(super) fn in_store(room: &str, store: &Store) -> anyhow::Result<ExitCode> {
 }
 
 /// Founds a room of a running server anew.
-pub(super) fn on_server(room: &str, url: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn on_server(room: &str, server: &Server) -> anyhow::Result<ExitCode> {
     let name: RoomName = room.parse().context("this is no room name")?;
-    let (status, body) = Server::new(url)?.post(&format!("/rooms/{name}/refound"), Vec::new())?;
+    let (status, body) = server.post(&format!("/rooms/{name}/refound"), Vec::new())?;
     if status != 200 {
         bail!("the server answered {status}: {}", error_message(&body));
     }

@@ -1,11 +1,16 @@
 //! Where an import writes: a store of this process, or a running server.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use chartroom_engine::{Author, Command, RoomName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use ureq::{
+    http::{HeaderValue, Request, header::AUTHORIZATION},
+    tls::{RootCerts, TlsConfig},
+};
 
 use super::{Store, open, runtime};
 use crate::hub::Hub;
@@ -33,6 +38,7 @@ pub(super) enum Target {
 pub(super) struct Server {
     agent: ureq::Agent,
     url: String,
+    authorization: Option<HeaderValue>,
 }
 
 /// What became of a chunk.
@@ -49,11 +55,6 @@ impl Target {
     pub fn store(store: &Store) -> anyhow::Result<Self> {
         let runtime = runtime()?;
         Ok(Self::Store { runtime, hub: open(store)? })
-    }
-
-    /// A running server by its address.
-    pub fn server(url: &str) -> anyhow::Result<Self> {
-        Server::new(url).map(Self::Server)
     }
 
     /// Writes resources into one room as one change; returns when it is durable.
@@ -84,37 +85,59 @@ async fn write(hub: &Arc<Hub>, name: &RoomName, command: Command) -> anyhow::Res
 }
 
 impl Server {
-    /// By its address.
-    pub fn new(url: &str) -> anyhow::Result<Self> {
-        if !url.starts_with("http://") {
-            bail!("the server's address begins with http://, as http://127.0.0.1:8080 does");
+    /// By its address, and a file with the token that it asks for. Whom https trusts is for the
+    /// system's certificate store to say.
+    pub fn new(url: &str, token_file: Option<&Path>) -> anyhow::Result<Self> {
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            bail!(
+                "the server's address begins with https:// or http://, as http://127.0.0.1:8080 does"
+            );
         }
+        // Somebody in this process may have chosen one before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(CALL_TIMEOUT))
+            .tls_config(tls)
             .build();
-        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned() })
+        let authorization = token_file.map(bearer).transpose()?;
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: config.into(), url, authorization })
     }
 
     /// Asks for a document; the status and the body.
     pub fn get(&self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-        let url = format!("{}{path}", self.url);
-        let mut response = self.agent.get(&url).call().with_context(|| self.unreachable())?;
-        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
-        Ok((response.status().as_u16(), body))
+        self.call("GET", path, Vec::new())
     }
 
     /// Hands in JSON; the status and the body.
     pub fn post(&self, path: &str, json: Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
-        let mut response = self
-            .agent
-            .post(format!("{}{path}", self.url))
-            .header("content-type", "application/json")
-            .header("x-chartroom-person", format!("{PERSON_ID};{PERSON_NAME}"))
-            .send(json)
-            .with_context(|| self.unreachable())?;
+        self.call("POST", path, json)
+    }
+
+    /// Hands in JSON, or nothing, in any way; the status and the body. Fails where the server wants
+    /// another sign-in, or none that may do this.
+    pub fn call(&self, method: &str, path: &str, json: Vec<u8>) -> anyhow::Result<(u16, Vec<u8>)> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("content-type", "application/json");
+        request = match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request.header("x-chartroom-person", format!("{PERSON_ID};{PERSON_NAME}")),
+        };
+        let answer = self.agent.run(request.body(json)?);
+        let mut response = answer.with_context(|| self.unreachable())?;
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
-        Ok((response.status().as_u16(), body))
+        match response.status().as_u16() {
+            401 if self.authorization.is_none() => {
+                bail!("the server wants a sign-in: name a file with a token, with --token-file")
+            }
+            401 => bail!("the server does not take the token: {}", error_message(&body)),
+            403 => bail!("the server does not allow this: {}", error_message(&body)),
+            status => Ok((status, body)),
+        }
     }
 
     fn command(&self, room: &RoomName, command: &Command) -> anyhow::Result<Outcome> {
@@ -131,13 +154,30 @@ impl Server {
                 let own = body.pointer("/edits/0/error/message").and_then(Value::as_str);
                 Ok(Outcome::Refused { reason: own.unwrap_or(message).to_owned() })
             }
-            status => Err(anyhow!("the server answered {status}: {message}")),
+            status => bail!("the server answered {status}: {message}"),
         }
     }
 
     fn unreachable(&self) -> String {
         format!("the server at {} cannot be reached", self.url)
     }
+}
+
+/// A token from a file, as a header bears it; an error tells nothing of it.
+fn bearer(file: &Path) -> anyhow::Result<HeaderValue> {
+    let token = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.trim()));
+    let mut value = value.with_context(|| format!("{} holds no token", file.display()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// What stands for itself in a path: letters, digits and `-._~` (RFC 3986, section 2.3).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One segment of a path.
+pub(super) fn segment(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, PLAIN)
 }
 
 /// Public text of an error body.

@@ -42,7 +42,7 @@ pub(crate) async fn upgrade(
 async fn read(mut messages: Paced<'_>, mut session: Session) {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut alive = true;
+    let (mut alive, mut ending) = (true, false);
     let mut sign_in_wait = std::pin::pin!(sleep(Duration::from_millis(JOIN_WAIT_MS)));
     loop {
         let pass = session.pass();
@@ -55,9 +55,10 @@ async fn read(mut messages: Paced<'_>, mut session: Session) {
         tokio::select! {
             // An answer that is there counts, however late this task comes to read it.
             biased;
-            ended = ended => {
+            ended = ended, if !ending => {
                 session.sign_out(ended);
-                return std::future::pending().await;
+                // The client's close frame is still to be read.
+                ending = true;
             }
             message = messages.next() => {
                 alive = true;
@@ -81,9 +82,9 @@ async fn read(mut messages: Paced<'_>, mut session: Session) {
                 alive = messages.is_waiting();
                 session.outbox().ping();
             }
-            () = &mut sign_in_wait, if !session.is_signed_in() => {
+            () = &mut sign_in_wait, if !session.is_signed_in() && !ending => {
                 session.refuse_stranger();
-                return std::future::pending().await;
+                ending = true;
             }
             () = session.advance() => {}
         }

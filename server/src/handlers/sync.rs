@@ -45,15 +45,16 @@ async fn read(mut messages: Paced<'_>, mut connection: Connection, mut place: Pl
     let outbox = connection.outbox().clone();
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut alive = true;
+    let (mut alive, mut ending) = (true, false);
     let mut join_wait = std::pin::pin!(sleep(Duration::from_millis(JOIN_WAIT_MS)));
     loop {
         tokio::select! {
             // An answer that is there counts, however late this task comes to read it.
             biased;
-            closing = connection.ended() => {
+            closing = connection.ended(), if !ending => {
                 connection.fail(closing);
-                return std::future::pending().await;
+                // The peer's close frame is still to be read.
+                ending = true;
             }
             message = messages.next() => {
                 alive = true;

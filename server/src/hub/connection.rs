@@ -227,6 +227,9 @@ impl Connection {
         if self.hub.gate().signs_in() {
             let signed = self.entrant.sign_in().await.map_err(|error| {
                 self.entrant.note_refusal(error);
+                if error == SignInError::Unavailable {
+                    return Closing::try_again(error.to_string());
+                }
                 match error == SignInError::Revoked {
                     true => Ended::Revoked.closing(),
                     false => Closing::signed_out(error.to_string()),

@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod access;
 mod audit;
 mod command_line;
 mod doors;
@@ -23,7 +24,9 @@ use serde_json::{Value, json};
 /// The binary, with nothing of the environment that steers it.
 fn chartroom() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chartroom"));
-    for name in ["CHARTROOM_DATA", "CHARTROOM_LISTEN", "CHARTROOM_WEB", "RUST_LOG"] {
+    for name in
+        ["CHARTROOM_DATA", "CHARTROOM_LISTEN", "CHARTROOM_WEB", "CHARTROOM_TOKEN_FILE", "RUST_LOG"]
+    {
         command.env_remove(name);
     }
     command

@@ -10,7 +10,7 @@ use std::{
 
 use chartroom_server::{
     cli,
-    config::{Options, Task},
+    config::{Options, ServerOptions, Task},
 };
 use chartroom_tests::server::Server;
 use flate2::read::MultiGzDecoder;
@@ -99,7 +99,10 @@ async fn a_bad_entry_is_left_out_and_the_rest_imported() {
 }
 
 async fn import(files: &[PathBuf], data: Option<PathBuf>, server: Option<String>) -> ExitCode {
-    let command = Task::Import { files: files.to_vec(), server };
+    let command = Task::Import {
+        files: files.to_vec(),
+        server: ServerOptions { url: server, ..Default::default() },
+    };
     let options = Options { data, audit_key: None, log_json: false, command };
     tokio::task::spawn_blocking(move || cli::execute(options)).await.unwrap().unwrap()
 }

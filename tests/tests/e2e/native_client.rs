@@ -1,6 +1,7 @@
 //! The client library for Rust programs: rooms kept in step through whatever the line does.
 
 mod relay;
+mod sign_in;
 
 use std::{future::Future, pin::pin, sync::Arc};
 

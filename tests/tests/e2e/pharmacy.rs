@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use chartroom_engine::{DocumentId, pharmacy};
 use chartroom_server::{
     cli,
-    config::{Options, PharmacyTask, ServerConfig, Task},
+    config::{Options, PharmacyTask, ServerConfig, ServerOptions, Task},
     storage::Memory,
 };
 use chartroom_tests::{
@@ -426,13 +426,15 @@ async fn a_queue_that_was_never_written_is_made_by_command() {
     let file = folder.path().join("bundle.json");
     std::fs::write(&file, bundle.to_string()).unwrap();
     let store = folder.path().join("store");
-    execute(&store, Task::Import { files: vec![file], server: None }).await;
+    execute(&store, Task::Import { files: vec![file], server: ServerOptions::default() }).await;
     for _ in 0..2 {
-        let task = PharmacyTask::Rebuild { server: None };
+        let task = PharmacyTask::Rebuild { server: ServerOptions::default() };
         execute(&store, Task::Pharmacy { task }).await;
     }
     let server = Server::start(&store).await.unwrap();
-    let task = PharmacyTask::Rebuild { server: Some(server.http()) };
+    let task = PharmacyTask::Rebuild {
+        server: ServerOptions { url: Some(server.http()), ..Default::default() },
+    };
     execute(&store, Task::Pharmacy { task }).await;
     let (mut carol, queue) = pharmacist(&server).await;
     assert_eq!(columns(&carol, queue), json!([["m", "mm"], [], [], []]));

@@ -30,7 +30,6 @@ export function ChartPage({ patientId }: { patientId: string }) {
 function Chart({ open, patientId }: { open: OpenRoom; patientId: string }) {
   const patient = useResource(open.room, "Patient", patientId);
   const synced = useSynced(open.room);
-  const status = useConnectionStatus();
   useDocumentTitle(`${patientName(patient) || "Chart"} · Chartroom`);
   if (!patient) {
     if (synced) {
@@ -40,7 +39,7 @@ function Chart({ open, patientId }: { open: OpenRoom; patientId: string }) {
         </Message>
       );
     }
-    return status === "offline" ? <Unreachable /> : <Opening />;
+    return <Opening />;
   }
   return (
     <>
@@ -76,7 +75,7 @@ function Announcements({ open: { activity } }: { open: OpenRoom }) {
 
 function Opening() {
   const status = useConnectionStatus();
-  if (status === "offline") return <Unreachable />;
+  if (status === "offline" || status === "signed-out") return <Unreachable />;
   return (
     <Container component="main" size={1560} py="md" role="status" aria-label="Opening the chart">
       <Skeleton height={72} mb="md" />

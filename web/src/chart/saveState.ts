@@ -9,8 +9,9 @@ export interface SaveState {
 /** "Saved" is said only when the server has made every edit durable and the connection stands. */
 export function saveState(status: ConnectionStatus, synced: boolean, unsaved: number, refused: number): SaveState {
   const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
-  if (status === "offline" || status === "closed") {
-    const text = unsaved > 0 ? `Offline — ${edits} not yet saved` : "Offline — no unsaved edits";
+  if (status === "offline" || status === "signed-out" || status === "closed") {
+    const away = status === "signed-out" ? "Signed out" : "Offline";
+    const text = unsaved > 0 ? `${away} — ${edits} not yet saved` : `${away} — no unsaved edits`;
     return { tone: "warning", text };
   }
   if (status === "connecting") {

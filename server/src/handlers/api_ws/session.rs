@@ -120,6 +120,9 @@ impl Session {
             Ok(signed) => signed,
             Err(SignInError::Expired) => return self.sign_out(Ended::Expired),
             Err(SignInError::Revoked) => return self.sign_out(Ended::Revoked),
+            Err(error @ SignInError::Unavailable) => {
+                return self.outbox().close(Closing::try_again(error.to_string()));
+            }
             Err(_) => return self.refuse_stranger(),
         };
         match &self.caller {

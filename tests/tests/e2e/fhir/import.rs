@@ -4,7 +4,7 @@ use std::{fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
 
 use chartroom_server::{
     cli,
-    config::{Options, Task},
+    config::{Options, ServerOptions, Task},
 };
 use chartroom_tests::{
     fhir::{Fhir, Reply},
@@ -242,7 +242,7 @@ async fn files_of_lines_are_imported_by_the_command_line() {
 }
 
 async fn run(files: &[PathBuf], store: &std::path::Path) -> ExitCode {
-    let command = Task::Import { files: files.to_vec(), server: None };
+    let command = Task::Import { files: files.to_vec(), server: ServerOptions::default() };
     let options =
         Options { data: Some(store.to_owned()), audit_key: None, log_json: false, command };
     tokio::task::spawn_blocking(move || cli::execute(options)).await.unwrap().unwrap()

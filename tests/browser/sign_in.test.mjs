@@ -1,0 +1,87 @@
+// A browser's socket at a server with sign-in: how its token travels, and how it hears why it is closed.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Server, temporaryFolder } from "../support/server.mjs";
+import { browser } from "./pages.mjs";
+
+const SECRET = "a secret of the tests, of forty-one bytes";
+
+let folder, server, chromium, page;
+
+before(async () => {
+  folder = await temporaryFolder("browser-sign-in");
+  const file = async (name, text) => {
+    await writeFile(join(folder.path, name), text);
+    return join(folder.path, name);
+  };
+  await file("secret", SECRET);
+  const signIn = await file("sign-in.json", JSON.stringify({ keys: [{ algorithm: "HS256", secretFile: "secret" }], leewaySeconds: 0 }));
+  const roles = await file("roles.json", JSON.stringify({ roles: { operator: { may: ["operate"] } } }));
+  server = await Server.start(join(folder.path, "store"), { args: ["--sign-in", signIn, "--roles", roles] });
+  chromium = await browser();
+  page = await chromium.newPage();
+  await page.goto(`${server.http}/healthz`);
+});
+
+after(async () => {
+  await chromium?.close();
+  await server?.end();
+  await folder?.remove();
+});
+
+function token(person, seconds) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Date.now() / 1000;
+  const signed = `${part({ alg: "HS256" })}.${part({ sub: person, roles: ["operator"], iat: now, exp: now + seconds })}`;
+  return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+}
+
+/** `{type: "join", senderId: "page", supportedProtocolVersions: ["1"], peerMetadata: {}}` in CBOR. */
+const JOIN = [0xa4, ...text("type"), ...text("join"), ...text("senderId"), ...text("page"), ...text("supportedProtocolVersions"), 0x81, ...text("1"), ...text("peerMetadata"), 0xa0];
+
+function text(value) {
+  return [...(value.length < 24 ? [0x60 + value.length] : [0x78, value.length]), ...Buffer.from(value)];
+}
+
+/** Opens a socket in the page, joins, and waits for its end. */
+function socket(protocols) {
+  return page.evaluate(
+    ([url, protocols, joins]) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(url, protocols);
+        let [protocol, heard] = [undefined, 0];
+        window.heard = 0;
+        socket.onopen = () => {
+          protocol = socket.protocol;
+          socket.send(new Uint8Array(joins));
+        };
+        socket.onmessage = () => (window.heard = heard += 1);
+        socket.onclose = ({ code }) => resolve({ protocol, heard, code });
+      }),
+    [server.sync, protocols, JOIN],
+  );
+}
+
+test("a token goes as a subprotocol, is not sent back, and ends the socket when it expires", async () => {
+  assert.deepEqual(await socket(["chartroom", `bearer.${token("alice", 2)}`]), { protocol: "chartroom", heard: 2, code: 4001 });
+});
+
+test("a token that has expired, and none at all, are refused with a code that the page can read", async () => {
+  assert.deepEqual(await socket(["chartroom", `bearer.${token("alice", -1)}`]), { protocol: "chartroom", heard: 1, code: 4001 });
+  assert.deepEqual(await socket([]), { protocol: "", heard: 1, code: 4001 });
+});
+
+test("a sign-in that is taken back ends the socket, and no other brings it back", async () => {
+  const of = token("bob", 60);
+  const ended = socket(["chartroom", `bearer.${of}`]);
+  await page.waitForFunction(() => window.heard === 1);
+  const operator = token("olga", 60);
+  const revoke = () =>
+    fetch(`${server.http}/sign-in/revoke`, { method: "POST", headers: { authorization: `Bearer ${operator}`, "content-type": "application/json" }, body: JSON.stringify({ person: "bob" }) });
+  assert.equal((await revoke()).status, 204);
+  assert.deepEqual(await ended, { protocol: "chartroom", heard: 2, code: 4003 });
+  assert.deepEqual(await socket(["chartroom", `bearer.${of}`]), { protocol: "chartroom", heard: 1, code: 4003 });
+});

@@ -1,3 +1,4 @@
+import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { ChartroomError } from "./errors.js";
 import type { ServerFrame } from "./frames.js";
@@ -19,6 +20,7 @@ export class Client {
   readonly #connection: Connection;
   readonly #emitter = new Emitter<{ status: ConnectionStatus }>();
   readonly #rooms = new Map<string, Held>();
+  readonly #charts = new Set<Chart>();
   readonly #link: SessionLink;
   /** How often events were asked for; each asking has its number, so that late answers are told apart. */
   #follows = 0;
@@ -75,6 +77,27 @@ export class Client {
     return this.#room(name, held);
   }
 
+  /**
+   * Opens a patient's chart with those of its restricted compartments that the person may see, as one.
+   * Resolves and rejects as {@link Client.open} does for the chart's own room.
+   */
+  async openChart(name: string): Promise<Chart> {
+    const hold = (room: string) => this.#room(room, this.#hold(room));
+    const isOpen = this.#rooms.has(name);
+    const chart = new Chart(hold(name), hold, () => this.#charts.delete(chart));
+    this.#charts.add(chart);
+    const { session } = this.#rooms.get(name)!;
+    // A room that is open was asked for before the chart could hear of its compartments.
+    if (isOpen) this.#link.enter(session);
+    try {
+      if (!isAway(this.status)) await session.firstAnswer;
+    } catch (error) {
+      chart.close();
+      throw error;
+    }
+    return chart;
+  }
+
   /** Subscribes to {@link Client.status}. */
   onStatus(listener: (status: ConnectionStatus) => void): Unsubscribe {
     return this.#emitter.on("status", listener);
@@ -101,6 +124,7 @@ export class Client {
     const closed = this.#connection.close();
     for (const { session } of this.#rooms.values()) session.end(closedError());
     this.#rooms.clear();
+    this.#charts.clear();
     await closed;
   }
 
@@ -148,7 +172,7 @@ export class Client {
   #receive(frame: ServerFrame): void {
     switch (frame.type) {
       case "room":
-        return this.#rooms.get(frame.name)?.session.entered(frame.epoch, frame.documentId);
+        return this.#entered(frame.name, frame.epoch, frame.documentId, frame.compartments);
       case "room-refused":
         return this.#rooms.get(frame.name)?.session.refusedRoom(new ChartroomError(frame.code, frame.message));
       case "sync":
@@ -170,6 +194,11 @@ export class Client {
       case "other":
         return;
     }
+  }
+
+  #entered(name: string, epoch: number, documentId: string, compartments: readonly string[]): void {
+    this.#rooms.get(name)?.session.entered(epoch, documentId);
+    for (const chart of this.#charts) if (chart.name === name) chart.joins(compartments);
   }
 
   #session(documentId: string): RoomSession | undefined {

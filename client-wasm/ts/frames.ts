@@ -10,7 +10,7 @@ export type ServerFrame =
   | { type: "sync"; documentId: string; data: Uint8Array }
   | { type: "sync-part"; documentId: string; total: number; data: Uint8Array }
   | { type: "doc-unavailable"; documentId: string }
-  | { type: "room"; name: string; epoch: number; documentId: string }
+  | { type: "room"; name: string; epoch: number; documentId: string; compartments: string[] }
   | { type: "room-refused"; name: string; code: string; message: string }
   | { type: "authors"; documentId: string; authors: { actor: Uint8Array; id: string; name: string }[] }
   | { type: "refused"; documentId: string; hashes: Uint8Array[]; code: string; message: string }
@@ -72,7 +72,13 @@ export function decodeFrame(bytes: Uint8Array): ServerFrame {
     case "doc-unavailable":
       return { type: "doc-unavailable", documentId: documentId() };
     case "room":
-      return { type: "room", name: text(map, "name"), epoch: Number(map.epoch), documentId: documentId() };
+      return {
+        type: "room",
+        name: text(map, "name"),
+        epoch: Number(map.epoch),
+        documentId: documentId(),
+        compartments: list(map.compartments ?? []).map(String),
+      };
     case "room-refused":
       return { type: "room-refused", name: text(map, "name"), code: text(map, "code"), message: text(map, "message") };
     case "authors":

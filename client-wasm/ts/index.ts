@@ -14,6 +14,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   return new Client(options);
 }
 
+export type { Chart, ChartStatus } from "./chart.js";
 export type { Client } from "./client.js";
 export type { Room } from "./room.js";
 export { ChartroomError } from "./errors.js";

@@ -154,6 +154,8 @@ pub enum Frame {
         epoch: u32,
         /// Its document.
         document: DocumentId,
+        /// Names of the chart's restricted compartments that are open to this peer, unchecked.
+        compartments: Vec<String>,
     },
     /// Extension, server: there is no such room for this peer.
     RoomRefused {

@@ -111,7 +111,15 @@ impl Line {
         let (sender, target) = self.parties();
         let document = RoomId::first(ROOM.parse().unwrap()).document_id();
         let name = ROOM.to_owned();
-        self.say(Frame::RoomFound { sender, target, name, epoch: 1, document }).await;
+        self.say(Frame::RoomFound {
+            sender,
+            target,
+            name,
+            epoch: 1,
+            document,
+            compartments: Vec::new(),
+        })
+        .await;
         assert!(matches!(self.next().await, Frame::Sync { .. }));
         document
     }

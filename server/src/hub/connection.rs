@@ -423,6 +423,7 @@ impl Session {
                     name,
                     epoch: id.epoch,
                     document: id.document_id(),
+                    compartments: self.compartments(hub, &id.name).await?,
                 },
                 Err(error) => refused(name, error.code(), error.to_string()),
             },
@@ -454,6 +455,19 @@ impl Session {
             self.known.insert(document, room);
         }
         Ok(id)
+    }
+
+    /// The restricted compartments of a chart that the peer may be given, for it to join into one chart.
+    async fn compartments(&self, hub: &Hub, chart: &RoomName) -> Result<Vec<String>, Closing> {
+        let mut open = Vec::new();
+        for room in hub.compartments_of(chart).await.map_err(|error| closing_for(&error))? {
+            let access = hub.access(&self.caller.signed().person, &room).await;
+            let access = access.map_err(|error| closing_for(&error))?;
+            if access.is_some_and(|access| access.check_whole().is_ok()) {
+                open.push(room.to_string());
+            }
+        }
+        Ok(open)
     }
 
     /// Waits until the peer may open one more room that nothing was written to.

@@ -237,6 +237,10 @@ fn room(fields: &Fields<'_>) -> Result<Frame, FrameError> {
         name,
         epoch: epoch(fields)?,
         document: document(fields)?,
+        compartments: match fields.has("compartments") {
+            true => ids(fields, "compartments")?,
+            false => Vec::new(),
+        },
     })
 }
 

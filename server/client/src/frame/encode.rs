@@ -163,11 +163,15 @@ impl MapWriter {
                 self.addressed("room", sender, target)?;
                 self.text("name", name)
             }
-            Frame::RoomFound { sender, target, name, epoch, document } => {
+            Frame::RoomFound { sender, target, name, epoch, document, compartments } => {
                 self.addressed("room", sender, target)?;
                 self.text("name", name)?;
                 self.number("epoch", u64::from(*epoch))?;
-                self.document(document)
+                self.document(document)?;
+                match compartments.is_empty() {
+                    true => Ok(()),
+                    false => self.texts("compartments", compartments),
+                }
             }
             Frame::RoomRefused { sender, target, name, code, message } => {
                 self.addressed("room-refused", sender, target)?;

@@ -134,6 +134,7 @@ fn expected(name: &str) -> Frame {
             name: "patient:1".to_owned(),
             epoch: 1,
             document: document(),
+            compartments: Vec::new(),
         },
         "room-refused" => Frame::RoomRefused {
             sender: server(),
@@ -222,6 +223,14 @@ fn frames_between_servers_are_read_back() {
             versions: vec!["1".to_owned()],
         },
         Frame::Interest { sender: sender(), target: target(), rooms: vec!["patient:*".to_owned()] },
+        Frame::RoomFound {
+            sender: sender(),
+            target: target(),
+            name: "patient:1".to_owned(),
+            epoch: 2,
+            document: document(),
+            compartments: vec!["patient:1~PSY".to_owned()],
+        },
         Frame::Rooms {
             sender: sender(),
             target: target(),
@@ -350,6 +359,7 @@ fn numbers_out_of_range_are_refused() {
             name: "c:d".to_owned(),
             epoch: 1,
             document: document(),
+            compartments: Vec::new(),
         });
         let at = bytes.windows(6).position(|window| window == b"\x65epoch").unwrap();
         bytes.splice(at..at + 7, tail);

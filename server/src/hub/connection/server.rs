@@ -205,6 +205,7 @@ impl Session {
                     name: id.name.to_string(),
                     epoch: id.epoch,
                     document: id.document_id(),
+                    compartments: Vec::new(),
                 });
                 other.known.insert(id.document_id(), id);
                 Ok(())

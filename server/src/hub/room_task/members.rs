@@ -166,7 +166,8 @@ impl Members {
             let (sender, target) = (us.to_owned(), link.peer_id.clone());
             link.send(&if link.extensions {
                 let (name, epoch, document) = (now.name.to_string(), now.epoch, now.document_id());
-                Frame::RoomFound { sender, target, name, epoch, document }
+                let compartments = Vec::new();
+                Frame::RoomFound { sender, target, name, epoch, document, compartments }
             } else {
                 Frame::DocUnavailable { sender, target, document: sealed.document_id() }
             });

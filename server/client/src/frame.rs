@@ -306,6 +306,34 @@ pub enum Frame {
     },
 }
 
+/// Says what each frame is; one that is left out here does not compile.
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        /// What a frame is, whatever is in it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[allow(missing_docs, reason = "each is named as its frame")]
+        pub enum FrameKind { $($kind),* }
+
+        impl FrameKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+        }
+
+        impl Frame {
+            /// What it is.
+            pub fn kind(&self) -> FrameKind {
+                match self { $(Self::$kind { .. } => FrameKind::$kind),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Join Peer Error Leave Request Sync DocUnavailable Ephemeral RemoteSubscriptionChange
+    RemoteHeadsChanged Room RoomFound RoomRefused Authors Refused SyncPart LeaveRoom Follow Unfollow
+    Events FollowEnded Interest Rooms SyncDeflated Unknown
+}
+
 /// What a peer says about itself in [`Frame::Join`] and [`Frame::Peer`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerMetadata {

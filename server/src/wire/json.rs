@@ -10,6 +10,7 @@ pub(crate) mod reply;
 mod request;
 
 pub(crate) use filter::{Filter, Unknown, Wanted, widen};
+pub use request::RequestKind;
 pub(crate) use request::{Place, Publish, Request, RequestError, Subscribe};
 
 #[cfg(test)]

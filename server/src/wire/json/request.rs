@@ -31,6 +31,30 @@ pub(crate) enum Request {
     Publish(Publish),
 }
 
+/// Says what each frame is; one that is left out here does not compile.
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        /// What a client's text frame is, whatever is in it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[allow(missing_docs, reason = "each is named as its request")]
+        pub enum RequestKind { $($kind),* }
+
+        impl RequestKind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+        }
+
+        impl Request {
+            /// What it is.
+            pub fn kind(&self) -> RequestKind {
+                match self { $(Self::$kind { .. } => RequestKind::$kind),* }
+            }
+        }
+    };
+}
+
+kinds! { Subscribe Unsubscribe Ping Authenticate Publish }
+
 /// Which events a client wants.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Subscribe {

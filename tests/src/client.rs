@@ -39,6 +39,7 @@ pub struct Client {
     peer_id: String,
     person: Author,
     server_id: String,
+    token: Option<String>,
     socket: Socket,
     rooms: BTreeMap<DocumentId, Chart>,
     peers: u64,
@@ -74,25 +75,39 @@ impl Client {
         Self::over(open_socket(server).await?, person).await
     }
 
+    /// Connects a person who signs in.
+    pub async fn sign_in(server: SocketAddr, person: &str, token: &str) -> anyhow::Result<Self> {
+        let socket = open_socket_with(server, Some(token)).await?;
+        let mut client = Self::unjoined(socket, person);
+        client.token = Some(token.to_owned());
+        client.join().await?;
+        Ok(client)
+    }
+
     /// Joins over a socket that is open.
     pub async fn over(socket: Socket, person: &str) -> anyhow::Result<Self> {
-        let mut client = Self {
+        let mut client = Self::unjoined(socket, person);
+        client.join().await?;
+        Ok(client)
+    }
+
+    fn unjoined(socket: Socket, person: &str) -> Self {
+        Self {
             peer_id: format!("peer-{person}"),
             person: Author::new(person, capitalised(person)),
             server_id: String::new(),
+            token: None,
             socket,
             rooms: BTreeMap::new(),
             peers: 0,
             heard: Vec::new(),
             closed: None,
-        };
-        client.join().await?;
-        Ok(client)
+        }
     }
 
     /// Drops the socket, connects again and syncs every open room anew.
     pub async fn reconnect(&mut self, server: SocketAddr) -> anyhow::Result<()> {
-        self.socket = open_socket(server).await?;
+        self.socket = open_socket_with(server, self.token.as_deref()).await?;
         self.closed = None;
         self.join().await?;
         let open: Vec<(DocumentId, RoomId)> = self
@@ -122,7 +137,7 @@ impl Client {
         server: SocketAddr,
         document: DocumentId,
     ) -> anyhow::Result<()> {
-        self.socket = open_socket(server).await?;
+        self.socket = open_socket_with(server, self.token.as_deref()).await?;
         self.closed = None;
         self.heard.clear();
         self.join().await?;
@@ -447,12 +462,17 @@ impl Client {
 
 /// Opens a socket on `/sync` that has not joined.
 pub async fn open_socket(server: SocketAddr) -> anyhow::Result<Socket> {
-    upgrade(server, TcpStream::connect(server).await?).await
+    open_socket_with(server, None).await
+}
+
+/// The same, with a token.
+pub async fn open_socket_with(server: SocketAddr, token: Option<&str>) -> anyhow::Result<Socket> {
+    upgrade(server, TcpStream::connect(server).await?, token).await
 }
 
 /// Opens a socket whose end of the wire holds little, so that who does not read is soon felt.
 pub async fn open_narrow_socket(server: SocketAddr) -> anyhow::Result<Socket> {
-    upgrade(server, connect_narrow(server).await?).await
+    upgrade(server, connect_narrow(server).await?, None).await
 }
 
 /// The connection under such a socket.
@@ -462,9 +482,14 @@ pub(crate) async fn connect_narrow(server: SocketAddr) -> anyhow::Result<TcpStre
     Ok(socket.connect(server).await?)
 }
 
-async fn upgrade(server: SocketAddr, stream: TcpStream) -> anyhow::Result<Socket> {
+async fn upgrade(
+    server: SocketAddr,
+    stream: TcpStream,
+    token: Option<&str>,
+) -> anyhow::Result<Socket> {
     stream.set_nodelay(true)?;
-    let url = format!("ws://{server}/sync");
+    let query = token.map(|token| format!("?token={token}")).unwrap_or_default();
+    let url = format!("ws://{server}/sync{query}");
     let (socket, _) = client_async(url, MaybeTlsStream::Plain(stream)).await?;
     Ok(socket)
 }

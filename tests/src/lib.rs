@@ -12,6 +12,8 @@ pub mod fhir;
 pub mod forge;
 pub mod fuzz;
 pub mod gate;
+pub mod identity;
 pub mod json_client;
+pub mod raw;
 pub mod server;
 pub mod sim;

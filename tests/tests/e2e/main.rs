@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod access;
 mod alerts;
 mod bad_input;
 mod durability;

@@ -11,7 +11,7 @@ use chartroom_tests::{
 };
 use serde_json::{Value, json};
 
-use super::{Ward, allergy, document_of, sings};
+use super::{Ward, allergy, document_of, observation, sings};
 
 const ROOM: &str = "patient:p1";
 const GLASS: &str = "/rooms/patient:p1/glass";
@@ -166,5 +166,113 @@ async fn sealed_epochs_are_the_auditors() {
     wire.settled().await.unwrap();
     let sent = |frame: &Frame| matches!(frame, Frame::Sync { .. } | Frame::SyncPart { .. });
     assert!(!wire.frames.iter().any(sent), "{:?}", wire.frames);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_follows_by_glass_hears_nothing_beyond_its_end() {
+    let ward = Ward::open_with(|config| {
+        let (_, roles) = config.sign_in.as_mut().unwrap();
+        roles.glass = Duration::from_millis(1000);
+    })
+    .await;
+    ward.chart("p1").await;
+    let token = ward.token(&alice());
+    let visitor = ward.visitor(&alice());
+    assert_eq!(visitor.post(GLASS, &because("cardiac arrest")).await.unwrap().status, 200);
+    let address = ward.server.address();
+    // Another socket, which is in the room, shows when the glass has ended.
+    let mut clock = Wire::joined(address, Some(&token), "peer-1").await.unwrap();
+    clock.sync(document_of(ROOM), Message::default().encode()).await.unwrap();
+    let mut sync = Wire::joined(address, Some(&token), "peer-2").await.unwrap();
+    let Frame::RoomFound { document, .. } = sync.find(ROOM).await.unwrap() else { panic!() };
+    let (sender, target) = (sync.peer_id.clone(), sync.server_id.clone());
+    sync.send(&Frame::Follow { sender, target, document, id: 1, after: 1000 }).await.unwrap();
+    let (sender, target) = (sync.peer_id.clone(), sync.server_id.clone());
+    sync.send(&Frame::Follow { sender, target, document, id: 2, after: 0 }).await.unwrap();
+    clock.until_closed().await.unwrap();
+    let reply = ward.chief.put(&allergy("late", "p1", "AFTERWARDS")).await.unwrap();
+    assert_eq!(reply.status, 201);
+    let heard = |me: &Wire| me.bytes.windows(10).any(|part| part == b"AFTERWARDS");
+    sync.until("the end, or what was written since", |me| me.closed.is_some() || heard(me))
+        .await
+        .unwrap();
+    assert!(!heard(&sync));
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_relabelled_is_in_no_event_of_the_room_that_it_left() {
+    let ward = Ward::open().await;
+    ward.chart("p1").await;
+    ward.admit(ROOM, "bob", "write").await;
+    let secret = observation("s1", "p1", "laboratory", "RELABELLED");
+    assert_eq!(ward.chief.put(&secret).await.unwrap().status, 201);
+    let parameters = json!({ "resourceType": "Parameters", "parameter": [
+        { "name": "label", "valueCode": "PSY" }, { "name": "reason", "valueString": "asked for" },
+    ] });
+    let reply = ward.chief.post("/fhir/R4/Observation/s1/$relabel", &parameters).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let bob = ward.visitor(&Claims::of("bob"));
+    for path in [
+        "/rooms/patient:p1/events",
+        "/rooms/patient:p1/document",
+        "/fhir/R4/Observation?patient=p1",
+        "/fhir/R4/Observation/s1",
+        "/fhir/R4/Observation/s1/_history",
+        "/fhir/R4/Observation/_history",
+        "/fhir/R4/Provenance?patient=p1",
+        "/fhir/R4/Patient/p1/$everything",
+    ] {
+        let reply = bob.get(path).await.unwrap();
+        assert!(!reply.text.contains("RELABELLED"), "{path}: {}", reply.text);
+    }
+    let token = ward.token(&Claims::of("bob"));
+    let mut wire = Wire::joined(ward.server.address(), Some(&token), "peer-1").await.unwrap();
+    let Frame::RoomFound { document, .. } = wire.find(ROOM).await.unwrap() else { panic!() };
+    let (sender, target) = (wire.peer_id.clone(), wire.server_id.clone());
+    wire.send(&Frame::Follow { sender, target, document, id: 1, after: 0 }).await.unwrap();
+    let any = |frame: &Frame| matches!(frame, Frame::Events { .. } | Frame::FollowEnded { .. });
+    wire.until("events", |me| me.frames.iter().any(any)).await.unwrap();
+    wire.settled().await.unwrap();
+    assert!(!wire.bytes.windows(10).any(|part| part == b"RELABELLED"));
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn broken_glass_is_in_the_audit_trail_with_its_reason() {
+    let ward = Ward::open().await;
+    ward.chart("p1").await;
+    let alice = ward.visitor(&alice());
+    let reply = alice.post(GLASS, &because("cardiac arrest")).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let trail = ward.chief.get("/fhir/R4/AuditEvent?_count=1000").await.unwrap();
+    assert!(trail.text.contains("cardiac arrest"), "{}", trail.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn whom_somebody_admits_dismisses_or_signs_out_is_in_the_audit_trail() {
+    let ward = Ward::open().await;
+    ward.chart("p1").await;
+    let entries = async || {
+        let trail = ward.chief.get("/fhir/R4/AuditEvent?_summary=count").await.unwrap();
+        trail.body["total"].as_u64().unwrap()
+    };
+    let mut known = entries().await;
+    let mut silent = Vec::new();
+    for act in ["admit", "dismiss", "revoke"] {
+        match act {
+            "admit" => ward.admit(ROOM, "bob", "write").await,
+            "dismiss" => ward.dismiss(ROOM, "bob").await,
+            _ => ward.revoke(&json!({ "person": "bob" })).await,
+        }
+        let now = entries().await;
+        if now == known {
+            silent.push(act);
+        }
+        known = now;
+    }
+    assert!(silent.is_empty(), "{silent:?} leave no entry");
     ward.server.stop().await.unwrap();
 }

@@ -470,3 +470,64 @@ async fn a_compartment_of_ones_own_patient_is_as_one_that_is_not_there() {
     }
     ward.server.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_history_of_a_type_names_no_room_that_is_anothers() {
+    let ward = ward().await;
+    let mallory = ward.visitor(&Claims::of("mallory"));
+    // The newest are another's.
+    for n in 0..5 {
+        let other = observation(&format!("n{n}"), "p1", "laboratory", "x");
+        assert_eq!(ward.chief.put(&other).await.unwrap().status, 201);
+    }
+    for count in [1, 2, 3, 50] {
+        let reply =
+            mallory.get(&format!("/fhir/R4/Observation/_history?_count={count}")).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert!(!reply.text.contains("p1"), "{}", reply.text);
+    }
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_of_anothers_resource_is_as_free_as_any() {
+    let ward = ward().await;
+    let mallory = ward.visitor(&Claims::of("mallory"));
+    let mut answers = Vec::new();
+    for of in ["p1", "p9"] {
+        let id = format!("{of}-o");
+        let reply = mallory.put(&observation(&id, "p2", "laboratory", "x")).await.unwrap();
+        let read = mallory.get(&format!("/fhir/R4/Observation/{id}")).await.unwrap();
+        let found = mallory.get(&format!("/fhir/R4/Observation?_id={id}")).await.unwrap();
+        let again = mallory.put(&observation(&id, "p2", "laboratory", "y")).await.unwrap();
+        answers.push((reply.status, read.status, found.entries().len(), again.status));
+    }
+    assert_eq!(answers[0], answers[1]);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_entrys_uuid_becomes_its_id_or_not_whatever_others_have() {
+    let ward = ward().await;
+    let taken = "c0ffee00-0000-4000-8000-000000000001";
+    let free = "c0ffee00-0000-4000-8000-000000000002";
+    let reply = ward.chief.put(&observation(taken, "p1", "laboratory", "x")).await.unwrap();
+    assert_eq!(reply.status, 201);
+    let mallory = ward.visitor(&Claims::of("mallory"));
+    let mut kept = Vec::new();
+    for uuid in [taken, free] {
+        let entry = json!({
+            "fullUrl": format!("urn:uuid:{uuid}"), "resource": observation("", "p2", "laboratory", "x"),
+            "request": { "method": "POST", "url": "Observation" },
+        });
+        let mut entry = entry;
+        entry["resource"].as_object_mut().unwrap().remove("id");
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] });
+        let reply = mallory.post("/fhir/R4", &bundle).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let location = reply.entries()[0]["response"]["location"].as_str().unwrap().to_owned();
+        kept.push(location.contains(uuid));
+    }
+    assert_eq!(kept[0], kept[1], "that an id is taken is told");
+    ward.server.stop().await.unwrap();
+}

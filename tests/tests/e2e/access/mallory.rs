@@ -1,6 +1,8 @@
 //! Mallory at `/sync`: other people's names, actors and connections, and what she hides among what is
 //! hers.
 
+use std::time::Instant;
+
 use automerge::{ReadDoc, transaction::Transactable};
 use chartroom_engine::{ActorId, Author, Command, change::seal, document::People, mint_actor};
 use chartroom_server::{
@@ -8,7 +10,7 @@ use chartroom_server::{
     wire::frame::{Frame, PeerMetadata},
 };
 use chartroom_tests::{
-    client::Client,
+    client::{Client, PATIENCE},
     forge::Message,
     identity::{Claims, Visitor},
     raw::{Texts, Wire, plain},
@@ -505,4 +507,114 @@ async fn nothing_of_a_token_a_secret_or_a_patient_is_logged() {
     for token in bad.iter().chain([&good]) {
         assert!(!log.contains(token), "{log}");
     }
+}
+
+#[tokio::test]
+async fn nobody_comes_in_as_another_server_by_saying_so() {
+    let ward = ward().await;
+    let mallory = ward.token(&Claims::of("mallory"));
+    for token in [None, Some(mallory.as_str())] {
+        let mut wire = Wire::open(ward.server.address(), token, "peer-m").await.unwrap();
+        let metadata = PeerMetadata { server: Some("evil".into()), ..plain() };
+        wire.join(metadata).await.unwrap();
+        let is_in = wire.frames.iter().any(|frame| matches!(frame, Frame::Peer { .. }));
+        let mut content = false;
+        if is_in {
+            let (sender, target) = (wire.peer_id.clone(), String::new());
+            let room = Frame::Room { sender, target, name: ROOM.to_owned() };
+            wire.send(&room).await.unwrap();
+            let found = |frame: &Frame| matches!(frame, Frame::RoomFound { .. });
+            let _ = wire.until("found", |me| me.frames.iter().any(found)).await;
+            content = wire.frames.iter().any(found);
+        }
+        assert!(!is_in && !content, "token {}: {:?}", token.is_some(), wire.frames);
+    }
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_writes_in_another_persons_name_by_saying_to_be_a_server() {
+    let ward = ward().await;
+    let mut alice = ward.client("alice").await;
+    let document = alice.open(ROOM).await.unwrap();
+    let actor = new_actor();
+    let chunk = made(&alice, actor.clone(), put(allergy("m1", "p1", "FORGED")));
+    let mut wire = Wire::open(ward.server.address(), None, "peer-m").await.unwrap();
+    let metadata = PeerMetadata { server: Some("evil".into()), ..plain() };
+    wire.join(metadata).await.unwrap();
+    let (sender, target) = (wire.peer_id.clone(), String::new());
+    let authors = vec![(actor.to_bytes().to_vec(), Author::new("alice", "Alice"))];
+    // One that is closed takes no more.
+    let room =
+        Frame::Room { sender: sender.clone(), target: target.clone(), name: ROOM.to_owned() };
+    let _ = wire.send(&room).await;
+    let _ = wire.sync(document, Message::default().encode()).await;
+    let _ = wire.send(&Frame::Authors { sender, target, document, authors }).await;
+    let _ = wire.sync(document, Message::of(vec![chunk]).encode()).await;
+    // What Alice writes behind it shows what became of it.
+    wire.until("the end or an answer", |me| me.closed.is_some() || me.frames.len() > 3)
+        .await
+        .unwrap();
+    alice.put(document, allergy("a1", "p1", "latex")).await.unwrap();
+    alice.until_saved(document).await.unwrap();
+    let stored = ward.document(ROOM).await.to_string();
+    let author = author_of(&ward, "m1").await;
+    assert!(!stored.contains("FORGED"), "it stands there as {author}'s");
+    ward.server.stop().await.unwrap();
+}
+
+/// Waits until nobody is connected.
+async fn until_alone(ward: &Ward) {
+    let deadline = Instant::now() + PATIENCE;
+    while !ward.chief.get("/metrics").await.unwrap().text.contains("chartroom_connections 0") {
+        assert!(Instant::now() < deadline, "somebody stays connected");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_keeps_another_out_by_taking_their_peer_id() {
+    let ward = ward().await;
+    // She is away for a moment; members know her peer id from her presence.
+    let alice = ward.client("alice").await;
+    let (alices, _) = alice.peer_ids();
+    drop(alice);
+    until_alone(&ward).await;
+    let (address, token) = (ward.server.address(), ward.token(&Claims::of("mallory")));
+    let mallory = Wire::joined(address, Some(&token), &alices).await.unwrap();
+    let token = ward.token(&Claims::of("alice"));
+    let back = Client::sign_in(address, "alice", &token).await;
+    assert!(back.is_ok(), "{:?}", back.err());
+    drop(mallory);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn presence_of_somebody_who_is_away_is_nobody_elses_to_say() {
+    let ward = ward().await;
+    ward.admit(ROOM, "mallory", "write").await;
+    let alice = ward.client("alice").await;
+    let (alices, _) = alice.peer_ids();
+    drop(alice);
+    until_alone(&ward).await;
+    let mut bob = ward.client("bob").await;
+    let mut mallory = ward.client("mallory").await;
+    let room = bob.open(ROOM).await.unwrap();
+    mallory.open(ROOM).await.unwrap();
+    let (own, target) = mallory.peer_ids();
+    for sender in [alices, own.clone()] {
+        let (target, session, data) = (target.clone(), "s".to_owned(), vec![0xf6]);
+        let frame = Frame::Ephemeral { sender, target, document: room, count: 1, session, data };
+        mallory.send(&frame).await.unwrap();
+    }
+    let heard = |me: &Client| -> Vec<String> {
+        let all = me.heard.iter().filter_map(|frame| match frame {
+            Frame::Ephemeral { sender, .. } => Some(sender.clone()),
+            _ => None,
+        });
+        all.collect()
+    };
+    bob.until("presence", |me| heard(me).contains(&own)).await.unwrap();
+    assert_eq!(heard(&bob), [own]);
+    ward.server.stop().await.unwrap();
 }

@@ -352,3 +352,115 @@ async fn a_right_of_one_chart_is_none_in_another() {
     assert_eq!(reply.status, 403, "{}", reply.text);
     ward.server.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn no_provenance_comes_along_that_the_scopes_leave_out() {
+    let ward = ward().await;
+    let flags = bob(&ward, "user/Flag.rs");
+    let reply = flags.get("/fhir/R4/Flag?_revinclude=Provenance:target").await.unwrap();
+    let types = types(reply.entries());
+    assert!(!types.contains(&"Provenance"), "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_provenance_is_read_of_a_change_that_shows_nothing() {
+    let ward = ward().await;
+    let all = ward.chief.get("/fhir/R4/Provenance?target=AllergyIntolerance/a1").await.unwrap();
+    let id = all.entries()[0]["resource"]["id"].as_str().unwrap().to_owned();
+    let bob = bob(&ward, "user/Provenance.rs user/Flag.rs");
+    let reply = bob.get(&format!("/fhir/R4/Provenance/{id}")).await.unwrap();
+    assert_eq!(reply.status, 404, "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn provenance_names_no_resource_that_the_scopes_leave_out() {
+    let ward = ward().await;
+    for (scope, hidden) in [
+        ("user/Provenance.rs user/Flag.rs".to_owned(), ["Observation/", "AllergyIntolerance/"]),
+        (format!("user/Provenance.rs {LAB}"), ["Observation/vital1", "Flag/"]),
+    ] {
+        let bob = bob(&ward, &scope);
+        for path in ["Provenance", "Provenance?target=Observation/vital1", "Provenance?patient=p1"]
+        {
+            let reply = bob.get(&format!("/fhir/R4/{path}")).await.unwrap();
+            for hidden in hidden {
+                let names =
+                    reply.entries().iter().any(|e| e["resource"].to_string().contains(hidden));
+                assert!(!names, "{scope}: {path}: {}", reply.text);
+            }
+        }
+    }
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clients_own_event_is_not_told_to_who_may_not_read_what_it_is_about() {
+    let ward = ward().await;
+    let address = ward.server.address();
+    let narrow = ward.token(&Claims::of("bob").scope(LAB));
+    let mut bob = Texts::open(address, Some(&narrow)).await.unwrap();
+    let data = json!({ "subscription_id": "s", "patient_ids": ["p1"] });
+    bob.send(&json!({ "type": "subscribe", "data": data })).await.unwrap();
+    bob.heard(0, "subscription").await.unwrap();
+    let mut speaker =
+        Texts::open(address, Some(&ward.token(&Claims::of("chief").roles(&["chief"]))))
+            .await
+            .unwrap();
+    let payload = json!({
+        "patientId": "p1",
+        "resource": { "resourceType": "MedicationRequest", "id": "m1", "note": [{ "text": CANARY }] },
+    });
+    speaker.send(&json!({ "type": "order.placed", "payload": payload })).await.unwrap();
+    speaker.settled().await.unwrap();
+    // What comes behind it, and is Bob's to hear, shows that it would have come.
+    let lab = observation("lab3", "p1", "laboratory", "LABVALUE");
+    assert_eq!(ward.chief.put(&lab).await.unwrap().status, 201);
+    let is_lab = |frame: &Value| frame["data"]["resource_id"] == "lab3";
+    bob.until("the lab's", |me| me.frames.iter().any(is_lab)).await.unwrap();
+    assert!(!bob.frames.iter().any(|frame| sings(&frame.to_string())), "{:?}", bob.frames);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_patch_takes_no_resource_out_of_a_granular_scope() {
+    let ward = ward().await;
+    let bob = bob(&ward, &LAB.replace(".rs?", ".cruds?"));
+    let vital = json!([{ "coding": [{ "system": CATEGORY, "code": "vital-signs" }] }]);
+    let patch = json!({
+        "kind": "patch", "resourceType": "Observation", "id": "lab1", "elements": { "category": vital },
+    });
+    let reply = bob.post(&format!("/rooms/{ROOM}/commands"), &patch).await.unwrap();
+    assert_eq!(reply.status, 422, "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_history_tells_nothing_of_a_resource_that_a_granular_scope_leaves_out() {
+    let ward = ward().await;
+    let bob = bob(&ward, LAB);
+    let reply = bob.get("/fhir/R4/Observation/vital1/_history").await.unwrap();
+    assert_eq!(reply.status, 404, "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_over_what_a_scope_leaves_out_is_refused_as_forbidden_at_once() {
+    let ward = ward().await;
+    let bob = bob(&ward, &LAB.replace(".rs?", ".cruds?"));
+    let reply = bob.put(&observation("vital1", "p1", "laboratory", "forged")).await.unwrap();
+    assert_eq!(reply.status, 403, "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_provenance_of_one_chart_is_none_of_a_right_in_another() {
+    let ward = ward().await;
+    ward.chart("p2").await;
+    let claims = Claims::of("bob").scope("patient/*.cruds user/Flag.rs").patient("p2");
+    let bob = ward.visitor(&claims);
+    let reply = bob.get("/fhir/R4/Provenance?target=Flag/f1").await.unwrap();
+    assert!(!types(reply.entries()).contains(&"Provenance"), "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}

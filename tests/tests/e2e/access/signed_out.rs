@@ -307,3 +307,87 @@ async fn a_token_travels_in_a_header_a_subprotocol_or_the_query_of_a_socket() {
     }
     ward.server.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn who_only_asked_for_a_room_by_name_hears_nothing_of_it_once_dismissed() {
+    let ward = ward().await;
+    let token = ward.token(&Claims::of("bob"));
+    let mut bob = Wire::joined(ward.server.address(), Some(&token), "peer-1").await.unwrap();
+    let found = bob.find(ROOM).await.unwrap();
+    let Frame::RoomFound { document, .. } = found else { panic!("{found:?}") };
+    ward.dismiss(ROOM, "bob").await;
+    let (sender, target) = (bob.peer_id.clone(), bob.server_id.clone());
+    let follow = Frame::Follow { sender, target, document, id: 1, after: 0 };
+    // One that is closed takes no more.
+    let _ = bob.send(&follow).await;
+    let said = |me: &Wire| {
+        me.closed.is_some()
+            || me.frames.iter().any(|frame| {
+                use chartroom_server::wire::frame::FrameKind::{Events, FollowEnded};
+                [Events, FollowEnded].contains(&frame.kind())
+            })
+    };
+    bob.until("an answer", said).await.unwrap();
+    let events = bob
+        .frames
+        .iter()
+        .filter(|frame| frame.kind() == chartroom_server::wire::frame::FrameKind::Events);
+    assert_eq!(events.count(), 0, "{:?}", bob.frames);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_follows_a_room_without_being_in_it_is_out_when_dismissed() {
+    use chartroom_server::wire::frame::FrameKind;
+    let ward = ward().await;
+    let token = ward.token(&Claims::of("bob"));
+    let mut bob = Wire::joined(ward.server.address(), Some(&token), "peer-1").await.unwrap();
+    let found = bob.find(ROOM).await.unwrap();
+    let Frame::RoomFound { document, .. } = found else { panic!("{found:?}") };
+    let (sender, target) = (bob.peer_id.clone(), bob.server_id.clone());
+    bob.send(&Frame::Follow { sender, target, document, id: 1, after: 0 }).await.unwrap();
+    bob.until("events", |me| me.frames.iter().any(|f| f.kind() == FrameKind::Events))
+        .await
+        .unwrap();
+    ward.dismiss(ROOM, "bob").await;
+    let alice = ward.visitor(&Claims::of("alice"));
+    assert_eq!(alice.put(&allergy("late", "p1", "AFTERWARDS")).await.unwrap().status, 201);
+    let heard = |me: &Wire| {
+        me.frames.iter().any(|frame| match frame {
+            Frame::Events { events, .. } => events.iter().any(|text| text.contains("AFTERWARDS")),
+            _ => false,
+        })
+    };
+    bob.until("the end, or what was written since", |me| me.closed.is_some() || heard(me))
+        .await
+        .unwrap();
+    assert!(!heard(&bob));
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_dismissed_from_a_chart_is_out_of_its_compartments_at_once() {
+    let ward = ward().await;
+    let room = "patient:p1~PSY";
+    let secret = super::protected("s1", "p1");
+    let commands = json!({ "kind": "put", "resource": secret });
+    let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &commands).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let token = ward.token(&Claims::of("bob").roles(&["psychiatrist"]));
+    let mut bob = Client::sign_in(ward.server.address(), "bob", &token).await.unwrap();
+    let document = bob.open(room).await.unwrap();
+    ward.dismiss(ROOM, "bob").await;
+    let visitor = Visitor::of(&ward.server, Some(&token));
+    assert_eq!(visitor.get(&format!("/rooms/{room}")).await.unwrap().status, 404);
+    let mut late = secret.clone();
+    late["id"] = "s2".into();
+    let commands = json!({ "kind": "put", "resource": late });
+    let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &commands).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let heard = |me: &Client| me.resource(document, "Observation", "s2").is_some();
+    bob.until("the end, or what was written since", |me| me.closed.is_some() || heard(me))
+        .await
+        .unwrap();
+    assert!(!heard(&bob), "what was written since came");
+    ward.server.stop().await.unwrap();
+}

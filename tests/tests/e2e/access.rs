@@ -6,6 +6,7 @@ mod glass;
 mod hidden;
 mod mallory;
 mod matrix;
+mod notes;
 mod races;
 mod scopes;
 mod signed_out;

@@ -1,7 +1,9 @@
 //! What a sign-in's scopes leave out is at no door, whatever the room lets its person do.
 
+use chartroom_engine::Command;
 use chartroom_server::wire::frame::Frame;
 use chartroom_tests::{
+    client::Client,
     event_source::EventSource,
     identity::{Claims, Visitor},
     raw::{Texts, Wire},
@@ -305,6 +307,63 @@ async fn a_granular_scope_brings_back_nothing_that_it_does_not_say() {
     let undelete = json!({ "kind": "undelete", "resourceType": "Observation", "id": "vital1" });
     let reply = bob.post(&path, &undelete).await.unwrap();
     assert_eq!(reply.status, 422, "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_over_sync_is_held_to_its_authors_scopes() {
+    let ward = ward().await;
+    let token = ward.token(&Claims::of("bob").scope("user/*.rs user/Flag.cu"));
+    let mut bob = Client::sign_in(ward.server.address(), "bob", &token).await.unwrap();
+    let room = bob.open(ROOM).await.unwrap();
+    bob.put(room, flag("f2", "p1", "allowed")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    let before = ward.document(ROOM).await;
+    let delete = Command::Delete { resource_type: "Flag".to_owned(), id: "f2".to_owned() };
+    let put = |resource: Value| Command::Put { resource };
+    let forbidden = [
+        put(observation("o9", "p1", "laboratory", "x")),
+        put(observation("lab1", "p1", "laboratory", "x")),
+        delete,
+        Command::Batch {
+            commands: vec![put(flag("f3", "p1", "x")), put(allergy("a9", "p1", "x"))],
+        },
+    ];
+    for (command, count) in forbidden.into_iter().zip(1..) {
+        bob.edit(room, command).await.unwrap();
+        let refused = |me: &Client| {
+            let is_it = |frame: &&Frame| matches!(frame, Frame::Refused { code, .. } if code == "scope-missing");
+            me.heard.iter().filter(is_it).count() == count
+        };
+        bob.until("refused", refused).await.unwrap();
+    }
+    assert_eq!(ward.document(ROOM).await, before);
+    bob.put(room, flag("f4", "p1", "allowed")).await.unwrap();
+    bob.until_saved(room).await.unwrap();
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_merge_of_an_older_version_is_held_to_a_granular_scope() {
+    let ward = ward().await;
+    let newer = observation("lab1", "p1", "laboratory", "newer");
+    assert_eq!(ward.chief.put(&newer).await.unwrap().status, 200);
+    let bob = bob(&ward, &LAB.replace(".rs?", ".cruds?"));
+    let before = ward.document(ROOM).await;
+    let merge = [
+        ("if-match", "W/\"1\""),
+        ("prefer", "handling=merge"),
+        ("content-type", "application/fhir+json"),
+    ];
+    for (id, category) in
+        [("lab1", "vital-signs"), ("vital1", "laboratory"), ("vital1", "vital-signs")]
+    {
+        let forged = observation(id, "p1", category, "forged");
+        let path = format!("/fhir/R4/Observation/{id}");
+        let reply = bob.send_with("PUT", &path, &merge, Some(&forged)).await.unwrap();
+        assert!((400..500).contains(&reply.status), "{}", reply.text);
+    }
+    assert_eq!(ward.document(ROOM).await, before);
     ward.server.stop().await.unwrap();
 }
 

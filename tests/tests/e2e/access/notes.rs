@@ -140,3 +140,63 @@ async fn nobody_signs_who_may_not_write_the_note() {
     assert_eq!(stands, "preliminary");
     ward.server.stop().await.unwrap();
 }
+
+/// Parameters of an operation that moves something.
+fn moving(more: Value) -> Value {
+    let reason = json!({ "name": "reason", "valueString": "asked for" });
+    json!({ "resourceType": "Parameters", "parameter": [more, reason] })
+}
+
+/// A signed note in Alice's patient's chart.
+async fn signed(ward: &Ward) {
+    let alice = ward.visitor(&Claims::of("alice"));
+    assert_eq!(alice.put(&note("preliminary", "SIGNED")).await.unwrap().status, 201);
+    assert_eq!(alice.post(COMMANDS, &signature(ward).await).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_signed_note_of_the_wrong_patient_is_in_one_chart_alone_afterwards() {
+    let ward = ward().await;
+    ward.chart("p2").await;
+    signed(&ward).await;
+    let to = json!({ "name": "patient", "valueReference": { "reference": "Patient/p2" } });
+    let path = "/fhir/R4/Composition/n1/$correct-patient";
+    let reply = ward.chief.post(path, &moving(to)).await.unwrap();
+    let (from, to) = (ward.document(ROOM).await, ward.document("patient:p2").await);
+    let is_in = |document: &Value| document.to_string().contains("SIGNED");
+    assert!(is_in(&from) != is_in(&to), "{} {}", reply.status, reply.text);
+    assert_eq!(reply.status == 200, is_in(&to), "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_signed_note_that_is_relabelled_is_in_one_room_alone_afterwards() {
+    let ward = ward().await;
+    signed(&ward).await;
+    let label = json!({ "name": "label", "valueCode": "PSY" });
+    let reply = ward.chief.post("/fhir/R4/Composition/n1/$relabel", &moving(label)).await.unwrap();
+    let from = ward.document(ROOM).await;
+    let to = ward.chief.get("/rooms/patient:p1~PSY/document").await.unwrap();
+    let (from, to) = (from.to_string().contains("SIGNED"), to.text.contains("SIGNED"));
+    assert!(from != to, "{} {}", reply.status, reply.text);
+    assert_eq!(reply.status == 200, to, "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_chart_with_a_signed_note_is_merged_whole_or_not_at_all() {
+    let ward = ward().await;
+    ward.chart("p2").await;
+    signed(&ward).await;
+    let refers = |name: &str, to: &str| json!({ "name": name, "valueReference": { "reference": format!("Patient/{to}") } });
+    let parameters = json!({ "resourceType": "Parameters", "parameter": [
+        refers("source-patient", "p1"), refers("target-patient", "p2"),
+        { "name": "reason", "valueString": "asked for" },
+    ] });
+    let reply = ward.chief.post("/fhir/R4/Patient/$merge", &parameters).await.unwrap();
+    let (from, to) = (ward.document(ROOM).await, ward.document("patient:p2").await);
+    let is_in = |document: &Value| document.to_string().contains("SIGNED");
+    assert!(is_in(&from) != is_in(&to), "{} {}", reply.status, reply.text);
+    assert_eq!(reply.status == 200, is_in(&to), "{}", reply.text);
+    ward.server.stop().await.unwrap();
+}

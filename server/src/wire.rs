@@ -5,9 +5,9 @@
 
 pub use chartroom_client::frame;
 
-pub(crate) mod json;
-
 pub use json::RequestKind;
+
+pub(crate) mod json;
 
 /// What a text frame of JSON events asks for; `None` where it cannot be read.
 pub fn request_kind(text: &str) -> Option<RequestKind> {

@@ -12,6 +12,7 @@ pub mod fhir;
 pub mod forge;
 pub mod fuzz;
 pub mod gate;
+pub mod hold;
 pub mod identity;
 pub mod json_client;
 pub mod raw;

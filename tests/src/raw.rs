@@ -15,7 +15,10 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tokio_tungstenite::{MaybeTlsStream, client_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 
 use crate::client::{PATIENCE, Socket, open_socket_with};
 
@@ -167,6 +170,8 @@ pub fn plain() -> PeerMetadata {
 /// One socket of JSON events.
 pub struct Texts {
     socket: Socket,
+    /// The subprotocol that the server chose.
+    pub protocol: Option<String>,
     /// What came, in its order.
     pub frames: Vec<Value>,
     /// Code and reason of the close frame.
@@ -176,11 +181,31 @@ pub struct Texts {
 impl Texts {
     /// Opens a socket at `/api/ws`.
     pub async fn open(server: SocketAddr, token: Option<&str>) -> anyhow::Result<Self> {
+        Self::open_at(server, "/api/ws", token).await
+    }
+
+    /// Opens a socket at one of its addresses.
+    pub async fn open_at(
+        server: SocketAddr,
+        path: &str,
+        token: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(server).await?;
         let query = token.map(|token| format!("?token={token}")).unwrap_or_default();
-        let url = format!("ws://{server}/api/ws{query}");
+        let url = format!("ws://{server}{path}{query}");
         let (socket, _) = client_async(url, MaybeTlsStream::Plain(stream)).await?;
-        Ok(Self { socket, frames: Vec::new(), closed: None })
+        Ok(Self { socket, protocol: None, frames: Vec::new(), closed: None })
+    }
+
+    /// Opens a socket that offers subprotocols.
+    pub async fn offering(server: SocketAddr, path: &str, protocols: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(server).await?;
+        let mut request = format!("ws://{server}{path}").into_client_request()?;
+        request.headers_mut().insert("sec-websocket-protocol", protocols.parse()?);
+        let (socket, response) = client_async(request, MaybeTlsStream::Plain(stream)).await?;
+        let chosen = response.headers().get("sec-websocket-protocol");
+        let protocol = chosen.and_then(|chosen| chosen.to_str().ok()).map(str::to_owned);
+        Ok(Self { socket, protocol, frames: Vec::new(), closed: None })
     }
 
     /// Sends an object.

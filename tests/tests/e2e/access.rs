@@ -2,10 +2,12 @@
 //!
 //! Rooms are held in memory here, and people sign in with tokens of the test's own provider.
 
+mod compartments;
 mod glass;
 mod hidden;
 mod mallory;
 mod matrix;
+mod notes;
 mod races;
 mod scopes;
 mod signed_out;
@@ -170,6 +172,15 @@ fn flag(id: &str, of: &str, text: &str) -> Value {
         "resourceType": "Flag", "id": id, "status": "active", "code": { "text": text },
         "subject": { "reference": format!("Patient/{of}") },
     })
+}
+
+/// An observation with the canary, of a restricted compartment of a chart.
+fn protected(id: &str, of: &str) -> Value {
+    let mut resource = observation(id, of, "laboratory", CANARY);
+    resource["meta"] = json!({ "security": [{
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY",
+    }] });
+    resource
 }
 
 /// Whether a text has the canary in it.

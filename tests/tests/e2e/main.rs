@@ -8,7 +8,6 @@
 )]
 
 mod access;
-mod access_compartments;
 mod alerts;
 mod bad_input;
 mod durability;

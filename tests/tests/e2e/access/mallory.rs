@@ -1,6 +1,8 @@
 //! Mallory at `/sync`: other people's names, actors and connections, and what she hides among what is
 //! hers.
 
+use std::time::Instant;
+
 use automerge::{ReadDoc, transaction::Transactable};
 use chartroom_engine::{ActorId, Author, Command, change::seal, document::People, mint_actor};
 use chartroom_server::{
@@ -8,7 +10,7 @@ use chartroom_server::{
     wire::frame::{Frame, PeerMetadata},
 };
 use chartroom_tests::{
-    client::Client,
+    client::{Client, PATIENCE},
     forge::Message,
     identity::{Claims, Visitor},
     raw::{Texts, Wire, plain},
@@ -17,10 +19,10 @@ use serde_json::{Value, json};
 
 use super::{CANARY, Ward, allergy, document_of, observation, sings};
 
-const ROOM: &str = "patient:p1";
+pub(super) const ROOM: &str = "patient:p1";
 
 /// A ward with one chart, in which Alice and Bob write and Charlie reads.
-async fn ward() -> Ward {
+pub(super) async fn ward() -> Ward {
     let ward = Ward::open().await;
     ward.chart("p1").await;
     for (person, level) in [("alice", "write"), ("bob", "write"), ("charlie", "read")] {
@@ -30,19 +32,19 @@ async fn ward() -> Ward {
 }
 
 /// The change that a command makes of what a client has, under an actor.
-fn made(of: &Client, actor: ActorId, command: Command) -> Vec<u8> {
+pub(super) fn made(of: &Client, actor: ActorId, command: Command) -> Vec<u8> {
     let document = of.chart(document_of(ROOM)).room.document();
     let heads = document.heads();
     let [head] = heads.as_slice() else { panic!("the log has one end: {heads:?}") };
     document.change_behind(head, actor, &command, now_ms()).unwrap().unwrap()
 }
 
-fn new_actor() -> ActorId {
+pub(super) fn new_actor() -> ActorId {
     mint_actor(now_ms(), rand::random())
 }
 
 /// The same change with one byte of a text in it replaced, its checksum made right.
-fn bent(mut chunk: Vec<u8>, text: &str, nth: usize, by: &str) -> Vec<u8> {
+pub(super) fn bent(mut chunk: Vec<u8>, text: &str, nth: usize, by: &str) -> Vec<u8> {
     let found = (0..chunk.len().saturating_sub(text.len()))
         .filter(|at| &chunk[*at..*at + text.len()] == text.as_bytes())
         .nth(nth);
@@ -53,14 +55,14 @@ fn bent(mut chunk: Vec<u8>, text: &str, nth: usize, by: &str) -> Vec<u8> {
 }
 
 /// Sends changes in a client's name, of which its own replica knows nothing.
-async fn send(client: &mut Client, chunks: Vec<Vec<u8>>) {
+pub(super) async fn send(client: &mut Client, chunks: Vec<Vec<u8>>) {
     let (sender, target) = client.peer_ids();
     let data = Message::of(chunks).encode();
     let frame = Frame::Sync { sender, target, document: document_of(ROOM), data };
     client.send(&frame).await.unwrap();
 }
 
-fn refusals(client: &Client) -> Vec<(String, usize)> {
+pub(super) fn refusals(client: &Client) -> Vec<(String, usize)> {
     let refused = client.heard.iter().filter_map(|frame| match frame {
         Frame::Refused { code, hashes, .. } => Some((code.clone(), hashes.len())),
         _ => None,
@@ -68,38 +70,15 @@ fn refusals(client: &Client) -> Vec<(String, usize)> {
     refused.collect()
 }
 
-fn put(resource: Value) -> Command {
+pub(super) fn put(resource: Value) -> Command {
     Command::Put { resource }
 }
 
 /// The author of the change behind a resource, as the room's events say.
 async fn author_of(ward: &Ward, id: &str) -> Value {
     let events = ward.events(ROOM).await;
-    let event = events.iter().rfind(|event| event["resourceId"] == id);
+    let event = events.iter().rfind(|event| event["resource_id"] == id);
     event.map(|event| event["author"].clone()).unwrap_or_default()
-}
-
-#[tokio::test]
-async fn nobody_comes_in_as_another_server_by_saying_so() {
-    let ward = ward().await;
-    let mallory = ward.token(&Claims::of("mallory"));
-    for token in [None, Some(mallory.as_str())] {
-        let mut wire = Wire::open(ward.server.address(), token, "peer-m").await.unwrap();
-        let metadata = PeerMetadata { server: Some("evil".into()), ..plain() };
-        wire.join(metadata).await.unwrap();
-        let is_in = wire.frames.iter().any(|frame| matches!(frame, Frame::Peer { .. }));
-        let mut content = false;
-        if is_in {
-            let (sender, target) = (wire.peer_id.clone(), String::new());
-            let room = Frame::Room { sender, target, name: ROOM.to_owned() };
-            wire.send(&room).await.unwrap();
-            let found = |frame: &Frame| matches!(frame, Frame::RoomFound { .. });
-            let _ = wire.until("found", |me| me.frames.iter().any(found)).await;
-            content = wire.frames.iter().any(found);
-        }
-        assert!(!is_in && !content, "token {}: {:?}", token.is_some(), wire.frames);
-    }
-    ward.server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -396,71 +375,6 @@ async fn presence_in_another_persons_name_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn a_signed_note_stands_against_everybody() {
-    let ward = ward().await;
-    let note = json!({
-        "resourceType": "Composition", "id": "n1", "status": "preliminary", "title": "Note",
-        "type": { "text": "note" }, "date": "2024-05-06", "author": [{ "display": "Alice" }],
-        "subject": { "reference": "Patient/p1" },
-    });
-    let alice = ward.visitor(&Claims::of("alice"));
-    let bob = ward.visitor(&Claims::of("bob"));
-    assert_eq!(alice.put(&note).await.unwrap().status, 201);
-    let path = format!("/rooms/{ROOM}/commands");
-    let stale = ward.document(ROOM).await["heads"].clone();
-    let mut edited = note.clone();
-    edited["title"] = "Note, edited".into();
-    assert_eq!(bob.put(&edited).await.unwrap().status, 200);
-    let sign = |heads: &Value| json!({ "kind": "sign", "resourceType": "Composition", "id": "n1", "heads": heads });
-    let refused = alice.post(&path, &sign(&stale)).await.unwrap();
-    assert_eq!(
-        (refused.status, &refused.body["error"]["code"]),
-        (422, &json!("changed-since-viewed"))
-    );
-    let seen = ward.document(ROOM).await["heads"].clone();
-    assert_eq!(alice.post(&path, &sign(&seen)).await.unwrap().status, 200);
-    let signed = ward.document(ROOM).await["resources"]["Composition"]["n1"].clone();
-    assert_eq!(signed["status"], "final");
-    let mut frozen = signed.clone();
-    frozen["title"] = "Forged".into();
-    for who in [&alice, &bob, &ward.chief] {
-        let reply = who.put(&frozen).await.unwrap();
-        assert_eq!(reply.status, 422, "{}", reply.text);
-        let patch = json!({ "title": "Forged" });
-        let merge = [("content-type", "application/merge-patch+json")];
-        let body = Value::String(patch.to_string());
-        let target = "/fhir/R4/Composition/n1";
-        let reply = who.send_with("PATCH", target, &merge, Some(&body)).await.unwrap();
-        assert_eq!(reply.status, 422, "{}", reply.text);
-        let reply = who.send("DELETE", target, None).await.unwrap();
-        assert_eq!(reply.status, 422, "{}", reply.text);
-        for command in [
-            json!({ "kind": "put", "resource": frozen }),
-            json!({ "kind": "patch", "resourceType": "Composition", "id": "n1", "elements": patch }),
-            json!({ "kind": "delete", "resourceType": "Composition", "id": "n1" }),
-        ] {
-            let reply = who.post(&path, &command).await.unwrap();
-            assert_eq!(reply.status, 422, "{command}: {}", reply.text);
-        }
-    }
-    // By hand, since an honest client refuses to make it.
-    let mut client = ward.client("bob").await;
-    client.open(ROOM).await.unwrap();
-    let mut other = note.clone();
-    (other["id"], other["title"]) = ("n2".into(), "Forged".into());
-    let chunk = made(&client, new_actor(), put(other));
-    send(&mut client, vec![bent(chunk, "n2", 0, "n1")]).await;
-    client.until("refused", |me| !refusals(me).is_empty()).await.unwrap();
-    assert_eq!(refusals(&client)[0].0, "signed");
-    assert_eq!(ward.document(ROOM).await["resources"]["Composition"]["n1"], signed);
-    let mut amended = frozen.clone();
-    (amended["status"], amended["title"]) = ("amended".into(), "Note, amended".into());
-    let reply = bob.put(&amended).await.unwrap();
-    assert_eq!(reply.status, 200, "{}", reply.text);
-    ward.server.stop().await.unwrap();
-}
-
-#[tokio::test]
 async fn a_clients_own_event_is_nobodys_who_may_not_write_or_hear() {
     let ward = ward().await;
     let address = ward.server.address();
@@ -528,4 +442,114 @@ async fn nothing_of_a_token_a_secret_or_a_patient_is_logged() {
     for token in bad.iter().chain([&good]) {
         assert!(!log.contains(token), "{log}");
     }
+}
+
+#[tokio::test]
+async fn nobody_comes_in_as_another_server_by_saying_so() {
+    let ward = ward().await;
+    let mallory = ward.token(&Claims::of("mallory"));
+    for token in [None, Some(mallory.as_str())] {
+        let mut wire = Wire::open(ward.server.address(), token, "peer-m").await.unwrap();
+        let metadata = PeerMetadata { server: Some("evil".into()), ..plain() };
+        wire.join(metadata).await.unwrap();
+        let is_in = wire.frames.iter().any(|frame| matches!(frame, Frame::Peer { .. }));
+        let mut content = false;
+        if is_in {
+            let (sender, target) = (wire.peer_id.clone(), String::new());
+            let room = Frame::Room { sender, target, name: ROOM.to_owned() };
+            wire.send(&room).await.unwrap();
+            let found = |frame: &Frame| matches!(frame, Frame::RoomFound { .. });
+            let _ = wire.until("found", |me| me.frames.iter().any(found)).await;
+            content = wire.frames.iter().any(found);
+        }
+        assert!(!is_in && !content, "token {}: {:?}", token.is_some(), wire.frames);
+    }
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_writes_in_another_persons_name_by_saying_to_be_a_server() {
+    let ward = ward().await;
+    let mut alice = ward.client("alice").await;
+    let document = alice.open(ROOM).await.unwrap();
+    let actor = new_actor();
+    let chunk = made(&alice, actor.clone(), put(allergy("m1", "p1", "FORGED")));
+    let mut wire = Wire::open(ward.server.address(), None, "peer-m").await.unwrap();
+    let metadata = PeerMetadata { server: Some("evil".into()), ..plain() };
+    wire.join(metadata).await.unwrap();
+    let (sender, target) = (wire.peer_id.clone(), String::new());
+    let authors = vec![(actor.to_bytes().to_vec(), Author::new("alice", "Alice"))];
+    // One that is closed takes no more.
+    let room =
+        Frame::Room { sender: sender.clone(), target: target.clone(), name: ROOM.to_owned() };
+    let _ = wire.send(&room).await;
+    let _ = wire.sync(document, Message::default().encode()).await;
+    let _ = wire.send(&Frame::Authors { sender, target, document, authors }).await;
+    let _ = wire.sync(document, Message::of(vec![chunk]).encode()).await;
+    // What Alice writes behind it shows what became of it.
+    wire.until("the end or an answer", |me| me.closed.is_some() || me.frames.len() > 3)
+        .await
+        .unwrap();
+    alice.put(document, allergy("a1", "p1", "latex")).await.unwrap();
+    alice.until_saved(document).await.unwrap();
+    let stored = ward.document(ROOM).await.to_string();
+    let author = author_of(&ward, "m1").await;
+    assert!(!stored.contains("FORGED"), "it stands there as {author}'s");
+    ward.server.stop().await.unwrap();
+}
+
+/// Waits until nobody is connected.
+async fn until_alone(ward: &Ward) {
+    let deadline = Instant::now() + PATIENCE;
+    while !ward.chief.get("/metrics").await.unwrap().text.contains("chartroom_connections 0") {
+        assert!(Instant::now() < deadline, "somebody stays connected");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_keeps_another_out_by_taking_their_peer_id() {
+    let ward = ward().await;
+    // She is away for a moment; members know her peer id from her presence.
+    let alice = ward.client("alice").await;
+    let (alices, _) = alice.peer_ids();
+    drop(alice);
+    until_alone(&ward).await;
+    let (address, token) = (ward.server.address(), ward.token(&Claims::of("mallory")));
+    let mallory = Wire::joined(address, Some(&token), &alices).await.unwrap();
+    let token = ward.token(&Claims::of("alice"));
+    let back = Client::sign_in(address, "alice", &token).await;
+    assert!(back.is_ok(), "{:?}", back.err());
+    drop(mallory);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn presence_of_somebody_who_is_away_is_nobody_elses_to_say() {
+    let ward = ward().await;
+    ward.admit(ROOM, "mallory", "write").await;
+    let alice = ward.client("alice").await;
+    let (alices, _) = alice.peer_ids();
+    drop(alice);
+    until_alone(&ward).await;
+    let mut bob = ward.client("bob").await;
+    let mut mallory = ward.client("mallory").await;
+    let room = bob.open(ROOM).await.unwrap();
+    mallory.open(ROOM).await.unwrap();
+    let (own, target) = mallory.peer_ids();
+    for sender in [alices, own.clone()] {
+        let (target, session, data) = (target.clone(), "s".to_owned(), vec![0xf6]);
+        let frame = Frame::Ephemeral { sender, target, document: room, count: 1, session, data };
+        mallory.send(&frame).await.unwrap();
+    }
+    let heard = |me: &Client| -> Vec<String> {
+        let all = me.heard.iter().filter_map(|frame| match frame {
+            Frame::Ephemeral { sender, .. } => Some(sender.clone()),
+            _ => None,
+        });
+        all.collect()
+    };
+    bob.until("presence", |me| heard(me).contains(&own)).await.unwrap();
+    assert_eq!(heard(&bob), [own]);
+    ward.server.stop().await.unwrap();
 }

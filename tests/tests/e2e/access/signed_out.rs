@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use chartroom_server::wire::frame::Frame;
 use chartroom_tests::{
+    client::Client,
     event_source::EventSource,
     identity::{Claims, Visitor},
     raw::{Texts, Wire, plain},
@@ -266,18 +268,56 @@ async fn who_is_dismissed_is_out_of_the_room_at_once_and_keeps_the_others() {
 }
 
 #[tokio::test]
+async fn who_may_only_read_from_now_on_writes_nothing_more() {
+    let ward = ward().await;
+    let mut bob = ward.client("bob").await;
+    let room = bob.open(ROOM).await.unwrap();
+    ward.admit(ROOM, "bob", "read").await;
+    assert_eq!(bob.until_closed().await.unwrap().0, 1013);
+    let before = ward.document(ROOM).await;
+    bob.reconnect(ward.server.address()).await.unwrap();
+    bob.put(room, allergy("b1", "p1", "x")).await.unwrap();
+    let refused = |me: &Client| {
+        me.heard
+            .iter()
+            .any(|frame| matches!(frame, Frame::Refused { code, .. } if code == "read-only"))
+    };
+    bob.until("refused", refused).await.unwrap();
+    assert_eq!(ward.document(ROOM).await, before);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_travels_in_a_header_a_subprotocol_or_the_query_of_a_socket() {
+    let ward = ward().await;
+    let token = ward.token(&Claims::of("bob"));
+    let nobody = Visitor::of(&ward.server, None);
+    for path in ["/rooms", "/rooms/patient:p1", "/rooms/patient:p1/document", "/fhir/R4/Patient/p1"]
+    {
+        let reply = nobody.get(&format!("{path}?token={token}")).await.unwrap();
+        assert_eq!(reply.status, 401, "{path}");
+    }
+    let path = format!("/rooms/patient:p1/events?token={token}");
+    assert_eq!(nobody.get(&path).await.unwrap().status, 200);
+    for offered in [format!("chartroom, bearer.{token}"), format!("bearer.{token}")] {
+        let mut socket = Texts::offering(ward.server.address(), "/api/ws", &offered).await.unwrap();
+        socket.heard(0, "welcome").await.unwrap();
+        let chosen = if offered.starts_with("chartroom") { "chartroom" } else { offered.as_str() };
+        assert_eq!(socket.protocol.as_deref(), Some(chosen));
+    }
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn who_only_asked_for_a_room_by_name_hears_nothing_of_it_once_dismissed() {
     let ward = ward().await;
     let token = ward.token(&Claims::of("bob"));
     let mut bob = Wire::joined(ward.server.address(), Some(&token), "peer-1").await.unwrap();
     let found = bob.find(ROOM).await.unwrap();
-    let chartroom_server::wire::frame::Frame::RoomFound { document, .. } = found else {
-        panic!("{found:?}")
-    };
+    let Frame::RoomFound { document, .. } = found else { panic!("{found:?}") };
     ward.dismiss(ROOM, "bob").await;
     let (sender, target) = (bob.peer_id.clone(), bob.server_id.clone());
-    let follow =
-        chartroom_server::wire::frame::Frame::Follow { sender, target, document, id: 1, after: 0 };
+    let follow = Frame::Follow { sender, target, document, id: 1, after: 0 };
     // One that is closed takes no more.
     let _ = bob.send(&follow).await;
     let said = |me: &Wire| {
@@ -298,7 +338,7 @@ async fn who_only_asked_for_a_room_by_name_hears_nothing_of_it_once_dismissed() 
 
 #[tokio::test]
 async fn who_follows_a_room_without_being_in_it_is_out_when_dismissed() {
-    use chartroom_server::wire::frame::{Frame, FrameKind};
+    use chartroom_server::wire::frame::FrameKind;
     let ward = ward().await;
     let token = ward.token(&Claims::of("bob"));
     let mut bob = Wire::joined(ward.server.address(), Some(&token), "peer-1").await.unwrap();
@@ -329,17 +369,12 @@ async fn who_follows_a_room_without_being_in_it_is_out_when_dismissed() {
 async fn who_is_dismissed_from_a_chart_is_out_of_its_compartments_at_once() {
     let ward = ward().await;
     let room = "patient:p1~PSY";
-    let mut secret = super::observation("s1", "p1", "laboratory", super::CANARY);
-    secret["meta"] = json!({ "security": [{
-        "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY",
-    }] });
+    let secret = super::protected("s1", "p1");
     let commands = json!({ "kind": "put", "resource": secret });
     let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &commands).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
     let token = ward.token(&Claims::of("bob").roles(&["psychiatrist"]));
-    let mut bob = chartroom_tests::client::Client::sign_in(ward.server.address(), "bob", &token)
-        .await
-        .unwrap();
+    let mut bob = Client::sign_in(ward.server.address(), "bob", &token).await.unwrap();
     let document = bob.open(room).await.unwrap();
     ward.dismiss(ROOM, "bob").await;
     let visitor = Visitor::of(&ward.server, Some(&token));
@@ -349,8 +384,7 @@ async fn who_is_dismissed_from_a_chart_is_out_of_its_compartments_at_once() {
     let commands = json!({ "kind": "put", "resource": late });
     let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &commands).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text);
-    let heard =
-        |me: &chartroom_tests::client::Client| me.resource(document, "Observation", "s2").is_some();
+    let heard = |me: &Client| me.resource(document, "Observation", "s2").is_some();
     bob.until("the end, or what was written since", |me| me.closed.is_some() || heard(me))
         .await
         .unwrap();

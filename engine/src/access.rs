@@ -190,6 +190,14 @@ impl Policy {
         (!scopes.is_empty()).then_some(Access { scopes, glass_until_ms })
     }
 
+    /// Whether it matters how a person stands to a room by name: not where there is no sign-in, and not
+    /// where their role, or that they are a system, opens all of it.
+    pub fn asks_for_standing(&self, person: &Person, room: &RoomName) -> bool {
+        let by_role = || self.by_role(person, room, Standing::default(), 0);
+        let is_system = || person.scopes.iter().all(|scope| scope.context == Context::System);
+        !self.open && by_role() != Some(Level::Write) && !(room.labels().is_empty() && is_system())
+    }
+
     /// Whether one of a person's roles may do something.
     pub fn may(&self, person: &Person, ability: Ability) -> bool {
         self.open || self.roles_of(person).any(|role| role.may.contains(&ability))
@@ -319,7 +327,14 @@ impl Access {
             Command::Batch { commands } => {
                 commands.iter().try_for_each(|command| self.check_command(document, command))
             }
-            Command::Patch { resource_type, id, .. } => standing(Right::Update, resource_type, id),
+            Command::Patch { resource_type, id, elements } => {
+                standing(Right::Update, resource_type, id)?;
+                let mut after = document.resource(resource_type, id).unwrap_or_default();
+                if let Some(members) = after.as_object_mut() {
+                    members.extend(elements.clone());
+                }
+                self.check(Right::Update, resource_type, &after)
+            }
             Command::Delete { resource_type, id } => standing(Right::Delete, resource_type, id),
             // What is deleted shows nothing by which it could be told.
             Command::Undelete { resource_type, .. } => {

@@ -37,12 +37,14 @@ use crate::{
     clock,
     error::ApiError,
     hub::{Follower, Hub, RoomError, RoomHandle},
+    sign_in::SignInError,
 };
 pub(crate) use entrance::{
     Entrant, Operator, PROTOCOL_BEARER, ended, is_loopback, is_reserved, loopback_only, noted,
 };
 pub use gate::{AccessConfig, SignedIn};
 pub(crate) use gate::{Gate, Revoked};
+use pass::Pass;
 pub use roles::{Roles, read_roles};
 
 /// The purpose of what is seen through broken glass (HL7 v3 ActReason).
@@ -248,6 +250,17 @@ impl Caller {
         }
     }
 
+    /// Refuses a caller whose sign-in has ended since.
+    pub fn check_still_in(&self) -> Result<(), ApiError> {
+        if self.hub().gate().is_revoked(&self.signed) {
+            return Err(SignInError::Revoked.into());
+        }
+        match self.signed.expires_ms.is_some_and(|at| at <= clock::now_ms()) {
+            true => Err(SignInError::Expired.into()),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses a caller whose roles do not say that they may.
     pub fn check(&self, ability: Ability) -> Result<(), ApiError> {
         match self.hub().gate().policy().may(&self.signed.person, ability) {
@@ -280,16 +293,17 @@ impl Caller {
         Ok(self.hub().open(&id)?)
     }
 
-    /// Follows the events of a room, and what of them the caller may hear.
+    /// Follows the events of a room, and what of them the caller may hear; `pass` ends with the right to
+    /// it.
     pub async fn follow(
         &self,
-        name: &str,
+        pass: &Pass,
+        name: &RoomName,
         after: Option<u64>,
     ) -> Result<(Follower, Access), ApiError> {
-        let name = parse_name(name)?;
-        let access = self.access(&name).await?;
-        self.is_there(&name).await?;
-        Ok((self.hub().follow(&name, after).await?, access))
+        let access = pass.enter(name, self.access(name)).await?;
+        self.is_there(name).await?;
+        Ok((self.hub().follow(name, after).await?, access))
     }
 
     /// Refuses a room of which the caller's roles do not open the labels: broken glass stands for

@@ -142,13 +142,22 @@ impl Fhir {
         resource_type: &str,
         id: &str,
     ) -> Result<Option<RoomName>, FhirError> {
-        let Some(place) = caller.hub().place_of(resource_type, id).await? else {
+        let places = match RoomName::patient(id).ok().filter(|_| resource_type == "Patient") {
+            // Whose patient it is, the room says before it is looked for.
+            Some(room) if caller.may_enter(&room).await?.is_none() => return Ok(None),
+            _ => caller.hub().places_with(resource_type, id).await?,
+        };
+        if places.is_empty() {
             self.places_known(caller.hub()).await?;
             // What is nowhere takes as long as what is another's.
             caller.may_enter(&RoomName::nowhere()).await?;
-            return Ok(None);
-        };
-        Ok(caller.may_enter(&place).await?.map(|_| place))
+        }
+        for place in places {
+            if caller.may_enter(&place).await?.is_some() {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
     }
 
     /// The rooms that a resource is and was in, the latest first.

@@ -16,6 +16,7 @@ mod link;
 mod load;
 mod neighbours;
 mod outbox;
+mod peer_ids;
 mod places;
 mod quarantine;
 mod relayed;
@@ -78,6 +79,7 @@ pub use watch::Watch;
 pub use writer::{Writer, WriterCounts};
 
 pub(crate) use link::Link;
+use peer_ids::PeerIds;
 use resident::Resident;
 use room_task::RoomTask;
 use socket::{Listeners, Places};
@@ -134,6 +136,7 @@ pub struct Hub {
     peer_id: String,
     rooms: Mutex<Rooms>,
     connections: Mutex<BTreeMap<String, Arc<Link>>>,
+    peer_ids: PeerIds,
     /// Outboxes of sockets by their numbers, those that have not said who they are included.
     sockets: Mutex<BTreeMap<u64, Arc<Outbox>>>,
     socket_closed: Notify,
@@ -190,6 +193,7 @@ impl Hub {
             storage_id,
             rooms: Mutex::default(),
             connections: Mutex::default(),
+            peer_ids: PeerIds::default(),
             sockets: Mutex::default(),
             socket_closed: Notify::new(),
             listeners: Listeners::default(),
@@ -244,10 +248,10 @@ impl Hub {
         &self,
         document: DocumentId,
     ) -> Result<Option<RoomId>, RoomError> {
-        if let Some(handle) = self.rooms.lock().loaded.get(&document) {
-            return Ok(Some(handle.id().clone()));
-        }
-        self.read_storage(move |storage| storage.room_of_document(&document)).await
+        // The store first: how long it takes must not tell whether somebody has the room open.
+        let stored = self.read_storage(move |storage| storage.room_of_document(&document)).await?;
+        let loaded = || self.rooms.lock().loaded.get(&document).map(|handle| handle.id().clone());
+        Ok(stored.or_else(loaded))
     }
 
     /// Every stored room, by name.
@@ -450,8 +454,9 @@ impl Hub {
     fn enter(&self, link: &Arc<Link>) -> Result<(), Closing> {
         let old = {
             let mut connections = self.connections.lock();
-            let known = connections.get(&link.peer_id);
-            if self.gate.signs_in() && known.is_some_and(|known| known.person != link.person) {
+            if self.gate.signs_in()
+                && !self.peer_ids.take(link, |peer_id| connections.contains_key(peer_id))
+            {
                 return Err(Closing::policy("this peer id is somebody else's"));
             }
             connections.insert(link.peer_id.clone(), Arc::clone(link))
@@ -463,10 +468,12 @@ impl Hub {
     }
 
     /// Whether a connection may hand on what a peer of this id is to have said: one of its own person's,
-    /// or one that is not here.
+    /// or one that was never here.
     fn may_speak_for(&self, link: &Link, origin: &str) -> bool {
+        let of_person = |known: &Arc<Link>| known.person == link.person;
         link.peer_id == origin
-            || self.connections.lock().get(origin).is_none_or(|known| known.person == link.person)
+            || (self.peer_ids.may_use(link, origin)
+                && self.connections.lock().get(origin).is_none_or(of_person))
     }
 
     /// Forgets a connection, unless another took its place.

@@ -38,7 +38,8 @@ pub struct Note {
     #[cfg(not(target_arch = "wasm32"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reverts: Vec<String>,
-    /// What it creates came from another room, where it had versions of its own.
+    /// What it creates came from another room, where it had versions of its own; or what it deletes went
+    /// into one.
     #[cfg(not(target_arch = "wasm32"))]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub moved: bool,

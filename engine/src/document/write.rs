@@ -56,6 +56,9 @@ struct Place<'a> {
     room: &'a RoomName,
     /// The server writes it for itself.
     own: bool,
+    /// What is written comes from another room, or goes into one: signed or not.
+    #[cfg(not(target_arch = "wasm32"))]
+    moves: bool,
 }
 
 impl Place<'_> {
@@ -78,7 +81,9 @@ impl Place<'_> {
         written: impl Iterator<Item = &'a String>,
         after: Option<&Map<String, Value>>,
     ) -> Result<(), CommandError> {
-        let Some(element) = notes::status_element(resource_type).filter(|_| !self.own) else {
+        let Some(element) =
+            notes::status_element(resource_type).filter(|_| !self.own && !self.moves)
+        else {
             return Ok(());
         };
         let status = after.and_then(|after| after.get(element)?.as_str());
@@ -106,7 +111,13 @@ pub(super) fn apply(
     if count > limit {
         return Err(CommandError::TooMany { count, limit });
     }
-    let plans = plan(doc, order, &Place { room, own: writer.is_server() }, command)?;
+    let place = Place {
+        room,
+        own: writer.is_server(),
+        #[cfg(not(target_arch = "wasm32"))]
+        moves: matches!(writer, Writer::Noted(_, note) if note.moved),
+    };
+    let plans = plan(doc, order, &place, command)?;
     let message = writer.message(matches!(command, Command::Import { .. }));
     if plans.iter().all(|plan| !plan.create && plan.writes.is_empty()) {
         return Ok(None);

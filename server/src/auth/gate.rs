@@ -188,7 +188,7 @@ impl Hub {
     ) -> Result<Option<Access>, RoomError> {
         let policy = self.gate().policy();
         let (mut own, mut chart) = (Standing::default(), Standing::default());
-        if !policy.open {
+        if policy.asks_for_standing(person, room) {
             own = self.standing_of(room, &person.author.id).await?;
             if let Some(of) = room.chart().filter(|of| of != room) {
                 chart = self.standing_of(&of, &person.author.id).await?;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chartroom_engine::RoomName;
+use chartroom_engine::{RoomName, access::Access};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::sleep};
 
@@ -101,14 +101,28 @@ impl Pass {
         self.live.told.notify_one();
     }
 
-    /// Notes that the connection has a room open, and until when it may.
-    pub fn enter(&self, room: &RoomName, until_ms: Option<u64>) {
+    /// Opens a room, if `asked` says that the connection may: it ends when that is so no more. It is
+    /// entered before it is asked for, so that no end of a right falls between the two.
+    pub async fn enter<E>(
+        &self,
+        room: &RoomName,
+        asked: impl Future<Output = Result<Access, E>>,
+    ) -> Result<Access, E> {
+        let is_new = self.live.state.lock().rooms.insert(room.clone());
+        let access = asked.await;
         let mut state = self.live.state.lock();
-        state.rooms.insert(room.clone());
-        if let Some(until) = until_ms {
-            state.room_until_ms = Some(state.room_until_ms.map_or(until, |was| was.min(until)));
-            self.live.told.notify_one();
+        match &access {
+            Ok(access) => {
+                if let Some(until) = access.glass_until_ms {
+                    let known = state.room_until_ms;
+                    state.room_until_ms = Some(known.map_or(until, |known| known.min(until)));
+                    self.live.told.notify_one();
+                }
+            }
+            Err(_) if is_new => drop(state.rooms.remove(room)),
+            Err(_) => {}
         }
+        access
     }
 
     /// Waits until the connection may not go on. Safe to cancel.

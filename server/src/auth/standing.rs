@@ -53,19 +53,31 @@ pub struct Glass {
 
 /// What was asked for before.
 #[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<BTreeMap<String, Standing>>);
+pub(super) struct Remembered(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    standings: BTreeMap<String, Standing>,
+    /// How often any was changed: what was asked for before is not remembered after.
+    changes: u64,
+}
 
 impl Hub {
-    /// How a person stands to a room.
+    /// How a person stands to a room. Who stands to it in no way is not remembered, so that it takes as
+    /// long to say of a room that is another's as of one that is not there.
     pub(super) async fn standing_of(
         &self,
         room: &RoomName,
         person: &str,
     ) -> Result<Standing, RoomError> {
         let key = key(room, person);
-        if let Some(known) = self.gate().remembered.0.lock().get(&key) {
-            return Ok(*known);
-        }
+        let changes = {
+            let known = self.gate().remembered.0.lock();
+            if let Some(standing) = known.standings.get(&key) {
+                return Ok(*standing);
+            }
+            known.changes
+        };
         let asked = key.clone();
         let (member, glass) = self
             .read_storage(move |storage| {
@@ -78,11 +90,13 @@ impl Hub {
             member: member.map(|member| member.level),
             glass_until_ms: glass.map(|glass| glass.until_ms),
         };
-        let mut remembered = self.gate().remembered.0.lock();
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.clear();
+        let mut known = self.gate().remembered.0.lock();
+        if known.changes == changes && standing != Standing::default() {
+            if known.standings.len() >= REMEMBERED_MAX {
+                known.standings.clear();
+            }
+            known.standings.insert(key, standing);
         }
-        remembered.insert(key, standing);
         Ok(standing)
     }
 
@@ -151,7 +165,11 @@ impl Hub {
         let fact = Fact { table: table.to_owned(), key: key.clone(), value };
         let noted = self.note(RoomId::first(room.clone()), vec![fact]).await;
         // Also where the store failed: what it holds is read anew.
-        self.gate().remembered.0.lock().remove(&key);
+        {
+            let mut known = self.gate().remembered.0.lock();
+            known.standings.remove(&key);
+            known.changes += 1;
+        }
         self.gate().passes.leave(person, room);
         noted
     }

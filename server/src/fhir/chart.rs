@@ -103,6 +103,18 @@ impl Chart {
         looked
     }
 
+    /// Whether a resource stands that whoever looks may not see.
+    pub fn hides(&mut self, resource_type: &str, id: &str) -> bool {
+        let standing = self.standing(resource_type, id);
+        standing.is_some_and(|found| !found.deleted && !self.shows(&found))
+    }
+
+    /// Whether whoever looks may see all of a type.
+    pub fn shows_type(&self, name: &str) -> bool {
+        let access = self.seen_with.as_ref();
+        access.is_none_or(|access| access.allows_type(Right::Read, name))
+    }
+
     /// Whether whoever looks may see a version of a resource. Of what is deleted the version before
     /// would tell, and is not looked for.
     fn shows(&self, found: &Found) -> bool {
@@ -257,10 +269,7 @@ impl Chart {
     /// What a change wrote, with the number of the version that it made of each.
     pub fn made_by(&self, change: &ChangeHash) -> Vec<(&str, &str, usize)> {
         let mut made = self.versions.made_by(change);
-        made.retain(|(name, ..)| {
-            let access = self.seen_with.as_ref();
-            access.is_none_or(|access| access.allows_type(Right::Read, name))
-        });
+        made.retain(|(name, ..)| self.shows_type(name));
         made
     }
 

@@ -212,6 +212,9 @@ impl From<CommandError> for FhirError {
             CommandError::ReadOnly | CommandError::Forbidden(_) => {
                 (StatusCode::FORBIDDEN, "forbidden")
             }
+            CommandError::Refused { code: "read-only" | "scope-missing", .. } => {
+                (StatusCode::FORBIDDEN, "forbidden")
+            }
             CommandError::ChangedSinceViewed => (StatusCode::CONFLICT, "conflict"),
             CommandError::RoomFull => (StatusCode::INSUFFICIENT_STORAGE, "too-costly"),
             CommandError::UnknownResourceType

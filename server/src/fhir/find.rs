@@ -265,7 +265,7 @@ async fn in_room(
 /// The matches of a chart, by id.
 pub(super) fn matching(chart: &mut Chart, query: &Query) -> Vec<Found> {
     let mut all = chart.collection(query.resource_type());
-    if query.resource_type() == "Provenance" {
+    if query.resource_type() == "Provenance" && chart.shows_type("Provenance") {
         let made = super::provenance::all(chart);
         all.extend(made.into_iter().map(|made| Found::made(&Arc::new(made))));
         all.sort_by(|one, other| one.id.cmp(&other.id));

@@ -160,6 +160,8 @@ impl Import {
 
     /// Writes one change; resource by resource where the room refuses it.
     async fn chunk(&mut self, room: &RoomName, chunk: Chunk) -> Result<(), FhirError> {
+        // An import takes long; a sign-in that ends meanwhile ends it.
+        self.ask.caller.check_still_in()?;
         let access = match self.ask.caller.writing(room).await {
             Ok(access) => Arc::new(access),
             Err(ApiError::Room(error)) => return Err(error.into()),

@@ -42,7 +42,8 @@ pub(crate) async fn read(ask: &Ask) -> Result<Option<Value>, FhirError> {
         let made = chart.made_by(&change);
         let made = made.into_iter().map(|(name, id, n)| (name.to_owned(), id.to_owned(), n));
         let made: Made = made.collect();
-        Some(provenance(chart, &change, &made))
+        let is_shown = !made.is_empty() && chart.shows_type("Provenance");
+        is_shown.then(|| provenance(chart, &change, &made))
     };
     Ok(ask.fhir.charts.look_in(&ask.caller, &room, look).await?.flatten())
 }
@@ -50,7 +51,7 @@ pub(crate) async fn read(ask: &Ask) -> Result<Option<Value>, FhirError> {
 /// The Provenance of every change of a room that wrote a resource.
 pub(crate) fn all(chart: &Chart) -> Vec<Value> {
     let mut made: BTreeMap<ChangeHash, Made> = BTreeMap::new();
-    for name in chart.types() {
+    for name in chart.types().into_iter().filter(|name| chart.shows_type(name)) {
         for (id, changes) in chart.versions_of(&name) {
             for (change, number) in changes.iter().zip(1..) {
                 made.entry(*change).or_default().push((name.clone(), id.to_owned(), number));

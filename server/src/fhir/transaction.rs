@@ -249,7 +249,7 @@ fn deleted(entries: &[Entry]) -> BTreeSet<(String, String)> {
 async fn free_id(entry: &Entry) -> Result<String, FhirError> {
     let url = entry.full_url.as_deref().unwrap_or_default();
     if let Some(uuid) = url.strip_prefix("urn:uuid:").filter(|uuid| Uuid::parse_str(uuid).is_ok())
-        && entry.ask.caller.hub().place_of(entry.ask.resource_type, uuid).await?.is_none()
+        && entry.ask.fhir.place(&entry.ask.caller, entry.ask.resource_type, uuid).await?.is_none()
     {
         return Ok(uuid.to_owned());
     }

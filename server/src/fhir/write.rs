@@ -13,6 +13,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::http::StatusCode;
 use chartroom_engine::{
     ChangeHash, Command, CommandError, Document, RoomName,
+    access::{Denial, Right},
     document::{patient_path, room_of},
 };
 use chartroom_fhir::{
@@ -30,6 +31,7 @@ use super::{
     reverts::reverts,
     version::Version,
 };
+use crate::error::ApiError;
 pub(crate) use carry::carry_out;
 
 /// How often a write is prepared anew because somebody else was faster.
@@ -325,6 +327,10 @@ fn prepare_on(
             None => unprepared(ask, room).make(ask, wanted, None),
         };
     };
+    if chart.hides(ask.resource_type, &ask.id) {
+        // Nobody writes over what they may not see.
+        return Err(ApiError::from(Denial::Scope(Right::Update)).into());
+    }
     let current = chart.current(ask.resource_type, &ask.id);
     let mut prepared = unprepared(ask, room);
     prepared.is_new = current.is_none();

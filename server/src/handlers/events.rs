@@ -2,6 +2,8 @@
 
 mod stream;
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, Query, rejection::QueryRejection},
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::query;
 use crate::{
-    auth::{Caller, parse_name},
+    auth::{Caller, parse_name, pass::Pass},
     error::ApiError,
     hub::FollowError,
     wire::json::{Filter, Unknown},
@@ -44,8 +46,9 @@ pub(crate) async fn list(
     filter.set_events(names(&events)).map_err(|unknown| wrong("events", unknown))?;
     if wants_stream(&headers) {
         let after = stream::last_event_id(&headers)?.or(after);
-        let (follower, access) = caller.follow(&name, after).await?;
-        return Ok(stream::respond(&caller, follower, access, filter));
+        let pass = Pass::new(Arc::clone(caller.hub()), caller.signed().clone());
+        let heard = caller.follow(&pass, &parse_name(&name)?, after).await?;
+        return Ok(stream::respond(pass, heard, filter));
     }
     let limit = limit.unwrap_or(EVENTS_PAGE_MAX).min(EVENTS_PAGE_MAX);
     Ok(page(&caller, &name, after, limit, &filter).await?.into_response())

@@ -8,7 +8,7 @@ mod follow;
 mod membership;
 mod server;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chartroom_engine::{
     Author, DocumentId, RoomId, RoomName,
@@ -345,7 +345,7 @@ impl Session {
         let wait = self.link.wait();
         if !wait.is_zero() {
             hub.exceeded(Limit::RefusedRate);
-            sleep(wait).await;
+            self.rest(wait).await?;
         }
         membership.receive(message, turn).await.map_err(|error| closing_for(&error))
     }
@@ -377,7 +377,6 @@ impl Session {
         let joining = Membership::join(hub, room, link, author, Arc::clone(&access)).await;
         match joining {
             Ok(membership) => {
-                self.pass.enter(&id.name, access.glass_until_ms);
                 self.known.remove(&document);
                 self.joined.insert(document, membership);
                 Ok(true)
@@ -391,7 +390,7 @@ impl Session {
     /// is such a room.
     async fn may_join(&self, name: &RoomName, is_there: bool) -> Result<Access, ApiError> {
         let caller = self.caller.anew(Door::Sync);
-        let access = caller.whole(name).await;
+        let access = self.pass.enter(name, caller.whole(name)).await;
         let entry = |act| caller.entry_of_seen(act).connection(self.link.peer_id.clone());
         match &access {
             Ok(_) if is_there => caller.note(entry(Act::Join)),
@@ -433,13 +432,10 @@ impl Session {
     }
 
     async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, ApiError> {
-        match self.caller.whole(&name).await {
-            // What is followed of it ends with the right to it.
-            Ok(access) => self.pass.enter(&name, access.glass_until_ms),
-            Err(error) => {
-                self.caller.note(self.caller.entry(Act::Join).room(&name).refused(error.code()));
-                return Err(error);
-            }
+        // What is followed of it ends with the right to it.
+        if let Err(error) = self.pass.enter(&name, self.caller.whole(&name)).await {
+            self.caller.note(self.caller.entry(Act::Join).room(&name).refused(error.code()));
+            return Err(error);
         }
         let id = match hub.stored(&name).await? {
             Some(record) => record.id,
@@ -470,12 +466,21 @@ impl Session {
         Ok(open)
     }
 
+    /// Waits; not longer than the peer's right to go on.
+    async fn rest(&self, wait: Duration) -> Result<(), Closing> {
+        tokio::select! {
+            () = sleep(wait) => Ok(()),
+            ended = self.pass.ended() => Err(ended.closing()),
+        }
+    }
+
     /// Waits until the peer may open one more room that nothing was written to.
     async fn wait_for_new_room(&mut self, hub: &Hub) {
         let wait = self.new_rooms.take(Instant::now(), 1, NEW_ROOMS);
         if !wait.is_zero() {
             hub.exceeded(Limit::NewRooms);
-            sleep(wait).await;
+            // Whose right ends meanwhile is told so behind this.
+            let _ = self.rest(wait).await;
         }
     }
 

@@ -31,6 +31,9 @@ const MOVES: &str = "moved";
 const LISTED: &str = "places-listed";
 /// The restricted compartments that something was written to, by name.
 const COMPARTMENTS: &str = "compartment";
+/// From `Type/id` to further rooms that have a resource with this id, of people who could not know that
+/// it is taken.
+const OTHERS: &str = "place-others";
 /// Facts that are written in one step.
 const STEP_FACTS: usize = 1000;
 
@@ -108,6 +111,36 @@ impl Hub {
         }
         let place = self.fact(PLACES, format!("{resource_type}/{id}")).await?;
         Ok(place.and_then(|room| String::from_utf8(room).ok()?.parse().ok()))
+    }
+
+    /// The rooms that have a resource with this type and id, the first one first: ids are given by clients,
+    /// who do not know of each other's.
+    pub(crate) async fn places_with(
+        &self,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Vec<RoomName>, RoomError> {
+        let first = self.place_of(resource_type, id).await?;
+        let others = self.fact(OTHERS, format!("{resource_type}/{id}")).await?;
+        let others = others.and_then(|rooms| serde_json::from_slice::<Vec<RoomName>>(&rooms).ok());
+        Ok(first.into_iter().chain(others.unwrap_or_default()).collect())
+    }
+
+    /// Notes that a room gets a resource with a type and id, where another room has one.
+    pub(crate) async fn note_place(
+        &self,
+        resource_type: &str,
+        id: &str,
+        room: &RoomName,
+    ) -> Result<(), RoomError> {
+        let known = self.places_with(resource_type, id).await?;
+        if known.is_empty() || known.contains(room) {
+            return Ok(());
+        }
+        let others: Vec<&RoomName> = known.iter().skip(1).chain([room]).collect();
+        let value = serde_json::to_vec(&others).ok();
+        let fact = Fact { table: OTHERS.to_owned(), key: format!("{resource_type}/{id}"), value };
+        self.note(RoomId::first(room.clone()), vec![fact]).await
     }
 
     /// The restricted compartments of a chart that something was written to.

@@ -73,14 +73,15 @@ impl Hub {
                 Some(known) => known,
                 None => {
                     let known = self.compartments_of(&room).await?;
-                    by_chart.entry(room).or_insert(known)
+                    by_chart.entry(room.clone()).or_insert(known)
                 }
             };
             if compartments.is_empty() {
                 continue;
             }
-            let place = self.place_of(&event.resource_type, &event.resource_id).await?;
-            if place.is_some_and(|place| compartments.contains(&place)) {
+            let places = self.places_with(&event.resource_type, &event.resource_id).await?;
+            let is_elsewhere = places.iter().any(|place| compartments.contains(place));
+            if is_elsewhere && !places.contains(&room) {
                 event.withhold();
             }
         }

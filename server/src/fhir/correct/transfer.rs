@@ -103,7 +103,7 @@ impl Transfer<'_> {
             id: found.id.clone(),
         };
         let command = together(self.with_marks(self.source, found.iter().map(delete).collect()));
-        let note = Note { reason: ask.reason.clone(), ..Note::default() };
+        let note = Note { moved: true, reason: ask.reason.clone(), ..Note::default() };
         let plan = Plan(Arc::new(move |document: &Document| {
             let stands = |found: &Found| {
                 let now = document.resource(&found.resource_type, &found.id);

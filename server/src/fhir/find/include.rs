@@ -63,8 +63,8 @@ async fn referred_to(
     for include in includes {
         for (_, found) in from {
             for (name, id) in followed(include, &found.resource, &ask.base) {
-                if let Some(place) = hub.place_of(&name, &id).await? {
-                    wanted.entry(place).or_default().insert((name, id));
+                for place in hub.places_with(&name, &id).await? {
+                    wanted.entry(place).or_default().insert((name.clone(), id.clone()));
                 }
             }
         }

@@ -142,7 +142,7 @@ async fn places<'a>(
 ) -> Result<Scope, FhirError> {
     let mut rooms = BTreeSet::new();
     for (name, id) in resources {
-        rooms.extend(ask.caller.hub().place_of(name, id).await?);
+        rooms.extend(ask.caller.hub().places_with(name, id).await?);
     }
     Ok(Scope::Rooms(rooms))
 }

@@ -29,6 +29,10 @@ pub(crate) async fn carry_out(
         let Some(command) = together(writes) else { return Ok(Ok(None)) };
         let reverts = writes.iter().flat_map(Prepared::noted_reverts).collect();
         note_moves(ask, writes).await?;
+        for write in writes.iter().filter(|write| write.is_new && write.moved_from.is_none()) {
+            let hub = ask.caller.hub();
+            hub.note_place(&write.resource_type, &write.id, &write.room).await?;
+        }
         let moved = writes.iter().any(|write| write.moved_from.is_some());
         let note = Note { reason: ask.reason.clone(), reverts, moved };
         let expected: Vec<Prepared> = writes.to_vec();

@@ -240,7 +240,7 @@ impl Session {
             // Without a number to begin behind, what is followed already will do.
             if after.is_some() || !self.rooms.contains_key(&place.room) {
                 let following = caller.anew(Door::Json);
-                let following = following.follow(place.room.as_str(), after).await;
+                let following = following.follow(pass, &place.room, after).await;
                 let entry = caller.entry(Act::Follow).room(&place.room);
                 caller.note(match &following {
                     Ok((_, access)) if access.glass_until_ms.is_some() => {
@@ -251,7 +251,6 @@ impl Session {
                 });
                 let (follower, access) =
                     following.map_err(|error| refusal(&error, place.field.clone()))?;
-                pass.enter(&place.room, access.glass_until_ms);
                 followers.push((follower, access));
             }
         }
@@ -318,7 +317,11 @@ impl Session {
     /// Hears what clients say in the rooms that a subscription wants more of than certain events.
     fn hear_rooms(&mut self) {
         let open = self.subscriptions.values().flat_map(Subscription::open_rooms);
-        self.socket.hear(open.cloned().collect());
+        // What clients say is about anything.
+        let is_whole = |room: &&RoomName| {
+            self.rooms.get(*room).is_some_and(|reading| reading.access.check_whole().is_ok())
+        };
+        self.socket.hear(open.filter(is_whole).cloned().collect());
     }
 
     fn deliver(&mut self, room: &RoomName, event: &Event) {

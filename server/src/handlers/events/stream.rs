@@ -16,12 +16,7 @@ use chartroom_engine::{Event, access::Access};
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
 
-use crate::{
-    auth::{Caller, pass::Pass},
-    error::ApiError,
-    hub::Follower,
-    wire::json::Filter,
-};
+use crate::{auth::pass::Pass, error::ApiError, hub::Follower, wire::json::Filter};
 
 /// How often a silent stream shows that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -43,13 +38,10 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError
 /// Streams the events that the reader wants, and may hear, until one of the two ends, or the sign-in
 /// or the access to the room does.
 pub(super) fn respond(
-    caller: &Caller,
-    follower: Follower,
-    access: Access,
+    pass: Pass,
+    (follower, access): (Follower, Access),
     filter: Filter,
 ) -> Response {
-    let pass = Pass::new(Arc::clone(caller.hub()), caller.signed().clone());
-    pass.enter(follower.room(), access.glass_until_ms);
     let heartbeat = KeepAlive::new().interval(HEARTBEAT);
     Sse::new(messages(pass, follower, access, filter)).keep_alive(heartbeat).into_response()
 }

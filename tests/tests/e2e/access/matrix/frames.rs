@@ -120,7 +120,10 @@ fn frame(kind: FrameKind, wire: &Wire, room: &str, document: DocumentId) -> Fram
         }
         K::RemoteHeadsChanged => Frame::RemoteHeadsChanged { sender, target, document, heads },
         K::Room => Frame::Room { sender, target, name },
-        K::RoomFound => Frame::RoomFound { sender, target, name, epoch: 1, document },
+        K::RoomFound => {
+            let compartments = Vec::new();
+            Frame::RoomFound { sender, target, name, epoch: 1, document, compartments }
+        }
         K::RoomRefused => Frame::RoomRefused { sender, target, name, code, message },
         K::Authors => {
             let authors = vec![(vec![1; 16], Author::new("alice", "Alice"))];

@@ -193,6 +193,19 @@ impl Caller {
         self.may_enter(room).await?.ok_or(ApiError::RoomNotFound)
     }
 
+    /// The same, where the caller may read everything in the room.
+    pub async fn whole(&self, room: &RoomName) -> Result<Access, ApiError> {
+        let access = self.access(room).await?;
+        access.check_whole()?;
+        Ok(access)
+    }
+
+    /// The same of a room that is written to.
+    pub async fn writing(&self, room: &RoomName) -> Result<Access, ApiError> {
+        let access = self.access(room).await?;
+        if access.writes() { Ok(access) } else { Err(Denial::ReadOnly.into()) }
+    }
+
     /// Of many rooms those of which the caller may know, with what they may do in each.
     pub async fn open_to(
         &self,
@@ -226,19 +239,6 @@ impl Caller {
         // Most rooms of a list are others'; their standings need not be looked up.
         let (own, chart, now_ms) = (Standing::default(), Standing::default(), clock::now_ms());
         Ok(gate.policy().decide(person, room, own, chart, now_ms))
-    }
-
-    /// The same, where the caller may read everything in the room.
-    pub async fn whole(&self, room: &RoomName) -> Result<Access, ApiError> {
-        let access = self.access(room).await?;
-        access.check_whole()?;
-        Ok(access)
-    }
-
-    /// The same of a room that is written to.
-    pub async fn writing(&self, room: &RoomName) -> Result<Access, ApiError> {
-        let access = self.access(room).await?;
-        if access.writes() { Ok(access) } else { Err(Denial::ReadOnly.into()) }
     }
 
     /// Refuses what no scope of the caller's sign-in allows in any room.

@@ -1,4 +1,8 @@
-use automerge::sync::{ChunkList, Message, MessageVersion};
+use automerge::{
+    Automerge, LoadOptions, ObjType, ReadDoc, TextEncoding,
+    sync::{ChunkList, Message, MessageVersion},
+    transaction::Transactable,
+};
 use serde_json::Map;
 
 use super::{world::*, *};
@@ -292,4 +296,58 @@ fn a_label_is_not_taken_away_in_its_compartment() {
     world.settle();
     assert_eq!(codes(&world).len(), 2, "what is not about labels is taken");
     world.converged();
+}
+
+/// What a client that types makes of the text of a note, from what the server has.
+fn typed(world: &World, text: &str, seed: u8) -> Vec<u8> {
+    let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
+    let snapshot = world.server.document().save();
+    let mut typing = Automerge::load_with_options(&snapshot, options).unwrap();
+    typing.set_actor(crate::mint_actor(NOW, [seed; 8]));
+    let mut tx = typing.transaction();
+    let texts = crate::document::tests_collection(crate::document::TEXTS);
+    let key = "DocumentReference/n/content";
+    let object = match tx.get(&texts, key).unwrap() {
+        Some((_, object)) => object,
+        None => tx.put_object(&texts, key, ObjType::Text).unwrap(),
+    };
+    tx.splice_text(&object, 0, 0, text).unwrap();
+    let hash = tx.commit().0.unwrap();
+    typing.get_change_by_hash(&hash).unwrap().raw_bytes().to_vec()
+}
+
+#[test]
+fn the_text_of_a_signed_note_takes_no_more() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    let begun = typed(&world, "Dear colleague", 60);
+    offer(&mut world, begun);
+    // Made before the signature, and come behind it.
+    let late = typed(&world, "PS: ", 61);
+    world.edit(2, put(note("final", "words")));
+    world.settle();
+    assert!(codes(&world).is_empty());
+    offer(&mut world, late);
+    let later = typed(&world, "PPS: ", 62);
+    offer(&mut world, later);
+    assert_eq!(codes(&world), ["signed", "signed"]);
+}
+
+#[test]
+fn a_signature_under_a_text_that_somebody_typed_on_fails() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    let begun = typed(&world, "Dear colleague", 60);
+    offer(&mut world, begun);
+    world.settle();
+    world.leave(2);
+    world.edit(2, put(note("final", "words")));
+    let more = typed(&world, "Sorry, ", 61);
+    offer(&mut world, more);
+    world.join(2);
+    world.settle();
+    assert_eq!(codes(&world), ["changed-since-viewed"]);
+    assert_eq!(world.converged()["entry"][0]["resource"]["docStatus"], "preliminary");
 }

@@ -24,11 +24,15 @@ impl Room {
         (touched, behind): (&[Touched], &[Value]),
         applied: &mut Applied,
     ) -> Result<(), Refusal> {
-        let access = self.members.get(&peer).and_then(|member| member.access.clone());
+        let member = self.members.get(&peer);
+        // What another server has taken is durable there, and all that comes behind it depends on it: an
+        // edit there and a signature here both stand.
+        let is_server = member.is_some_and(|member| member.server().is_some());
+        let access = member.and_then(|member| member.access.clone());
         let limited = access.filter(|access| !access.writes_everything());
         for one in touched {
             let (resource_type, id) = one.resource();
-            let is_note = notes::status_element(resource_type).is_some();
+            let is_note = notes::status_element(resource_type).is_some() && !is_server;
             let in_compartment = self.id.name.patient_id().is_some() && !self.id.name.is_chart();
             let standing = match limited.is_some() || is_note || in_compartment {
                 true => self.standing(now_ms, (resource_type, id), applied)?,

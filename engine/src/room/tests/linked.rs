@@ -387,3 +387,34 @@ fn in_a_mesh_a_change_crosses_each_link_few_times() {
     // Six links: the change and its answer over three, and both ways at once over the others.
     assert!(messages <= 24, "{messages} messages");
 }
+
+#[test]
+fn a_signature_at_one_server_and_an_edit_at_the_other_both_stand() {
+    let note = |status: &str, text: &str| {
+        json!({
+            "resourceType": "DocumentReference", "id": "n", "status": "current",
+            "docStatus": status, "description": text, "subject": { "reference": "Patient/1" },
+        })
+    };
+    let mut ring = Ring::new("patient:1", 2);
+    ring.link(0, 1);
+    ring.put(0, "alice", note("preliminary", "words"));
+    ring.settle();
+    ring.cut(0, 1);
+    ring.put(0, "alice", note("final", "words"));
+    ring.put(1, "bob", note("preliminary", "other words"));
+    let condition = json!({
+        "resourceType": "Condition", "id": "c", "subject": { "reference": "Patient/1" },
+    });
+    ring.put(1, "bob", condition);
+    ring.link(0, 1);
+    ring.settle();
+    assert!(ring.quarantine.iter().all(Vec::is_empty));
+    let [one, other] = [0, 1].map(|n| ring.rooms[n].document().resource("DocumentReference", "n"));
+    assert_eq!(one, other);
+    let note = one.unwrap();
+    assert_eq!(
+        (&note["docStatus"], &note["description"]),
+        (&json!("final"), &json!("other words"))
+    );
+}

@@ -39,15 +39,17 @@ function token(person, seconds) {
   return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
 }
 
-/** `{type: "join", senderId: "page", supportedProtocolVersions: ["1"], peerMetadata: {}}` in CBOR. */
-const JOIN = [0xa4, ...text("type"), ...text("join"), ...text("senderId"), ...text("page"), ...text("supportedProtocolVersions"), 0x81, ...text("1"), ...text("peerMetadata"), 0xa0];
+/** `{type: "join", senderId, supportedProtocolVersions: ["1"], peerMetadata: {}}` in CBOR. */
+function joining(senderId) {
+  return [0xa4, ...text("type"), ...text("join"), ...text("senderId"), ...text(senderId), ...text("supportedProtocolVersions"), 0x81, ...text("1"), ...text("peerMetadata"), 0xa0];
+}
 
 function text(value) {
   return [...(value.length < 24 ? [0x60 + value.length] : [0x78, value.length]), ...Buffer.from(value)];
 }
 
-/** Opens a socket in the page, joins, and waits for its end. */
-function socket(protocols) {
+/** Opens a socket in the page, joins under an id that is one person's, and waits for its end. */
+function socket(protocols, senderId = "alices-page") {
   return page.evaluate(
     ([url, protocols, joins]) =>
       new Promise((resolve) => {
@@ -61,7 +63,7 @@ function socket(protocols) {
         socket.onmessage = () => (window.heard = heard += 1);
         socket.onclose = ({ code }) => resolve({ protocol, heard, code });
       }),
-    [server.sync, protocols, JOIN],
+    [server.sync, protocols, joining(senderId)],
   );
 }
 
@@ -76,12 +78,12 @@ test("a token that has expired, and none at all, are refused with a code that th
 
 test("a sign-in that is taken back ends the socket, and no other brings it back", async () => {
   const of = token("bob", 60);
-  const ended = socket(["chartroom", `bearer.${of}`]);
+  const ended = socket(["chartroom", `bearer.${of}`], "bobs-page");
   await page.waitForFunction(() => window.heard === 1);
   const operator = token("olga", 60);
   const revoke = () =>
     fetch(`${server.http}/sign-in/revoke`, { method: "POST", headers: { authorization: `Bearer ${operator}`, "content-type": "application/json" }, body: JSON.stringify({ person: "bob" }) });
   assert.equal((await revoke()).status, 204);
   assert.deepEqual(await ended, { protocol: "chartroom", heard: 2, code: 4003 });
-  assert.deepEqual(await socket(["chartroom", `bearer.${of}`]), { protocol: "chartroom", heard: 1, code: 4003 });
+  assert.deepEqual(await socket(["chartroom", `bearer.${of}`], "bobs-page"), { protocol: "chartroom", heard: 1, code: 4003 });
 });

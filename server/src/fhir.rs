@@ -272,6 +272,9 @@ async fn answered(
     let interaction = matched.interaction;
     let ask = Ask::of(&mut parts, (&hub, fhir), base, matched).await?;
     if interaction == Interaction::Import {
+        // What it writes is known when it has been written.
+        let caller = ask.caller.anew(Entrance::Fhir);
+        caller.note(audit::request(&ask)(caller.entry(Act::Write)).detail("operation", "import"));
         return import::import(ask, body).await;
     }
     // To its end, also where the client goes away meanwhile: what several rooms take is not left halfway.
@@ -279,8 +282,8 @@ async fn answered(
     done.unwrap_or_else(|_| Err(FhirError::failed()))
 }
 
-/// Carries out an interaction, and notes in the audit trail what of it the changes that it makes do not
-/// tell.
+/// Carries out an interaction, and notes in the audit trail who asked for it, from where, and how it
+/// ended.
 async fn dispatch(interaction: Interaction, mut ask: Ask) -> Result<Response, FhirError> {
     let Some(act) = audit::act(interaction) else { return allowed(interaction, ask).await };
     ask.caller = ask.caller.anew(Entrance::Fhir);
@@ -288,10 +291,7 @@ async fn dispatch(interaction: Interaction, mut ask: Ask) -> Result<Response, Fh
     let answer = allowed(interaction, ask).await;
     let status = answer.as_ref().map_or_else(|error| error.status, Response::status);
     let code = answer.as_ref().err().and_then(FhirError::code);
-    let is_told = act == Act::Write && code.is_none() && !caller.has_broken_glass();
-    if !is_told {
-        caller.note(ended(entry(caller.entry_of_seen(act)), code, status));
-    }
+    caller.note(ended(entry(caller.entry_of_seen(act)), code, status));
     answer
 }
 

@@ -76,10 +76,8 @@ pub(crate) async fn noted(
     parts.extensions.insert(caller.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
     let code = response.extensions().get::<Code>().map(|code| code.0);
-    // Each change that was written has an entry of its own, and glass was noted before it broke.
-    let is_write = act == Act::Write && !caller.has_broken_glass();
-    let is_told = code.is_none() && (is_write || act == Act::BreakGlass);
-    if !is_told {
+    // Glass was noted before it broke.
+    if act != Act::BreakGlass || code.is_some() {
         if let Some(room) = named {
             caller.has_seen_room(room);
         }

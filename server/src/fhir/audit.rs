@@ -28,17 +28,19 @@ pub(super) struct Newest {
     pub is_all: bool,
 }
 
-/// What an interaction does, as the trail calls it; `None` where nothing is seen, or its parts are noted.
+/// What an interaction does, as the trail calls it; `None` where nothing is seen. Changes that it makes
+/// have entries of their own.
 pub(super) fn act(interaction: Interaction) -> Option<Act> {
     match interaction {
-        Interaction::Capabilities | Interaction::Bundle => None,
+        Interaction::Capabilities => None,
         Interaction::Read => Some(Act::Read),
         Interaction::Search => Some(Act::Search),
         Interaction::Vread | Interaction::HistoryInstance | Interaction::HistoryType => {
             Some(Act::History)
         }
         Interaction::Everything => Some(Act::Export),
-        Interaction::Create
+        Interaction::Bundle
+        | Interaction::Create
         | Interaction::Update
         | Interaction::Patch
         | Interaction::Delete

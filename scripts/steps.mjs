@@ -86,7 +86,7 @@ export async function needToolchain() {
   if (output("rustc", ["--version"]) !== undefined) return;
   const pinned = /channel = "([^"]+)"/.exec(await readFile(join(ROOT, "rust-toolchain.toml"), "utf8"))[1];
   say(`getting the Rust toolchain ${pinned}`);
-  await run("rustup", ["toolchain", "install", pinned, "--profile", "minimal", "--component", "clippy,rustfmt"]).catch(() => {});
+  await run("rustup", ["toolchain", "install", pinned, "--profile", "minimal", "--component", "clippy,rust-src,rustfmt"]).catch(() => {});
   if (output("rustc", ["--version"]) !== undefined) return;
   const stable = output("rustc", ["--version"], { env: { RUSTUP_TOOLCHAIN: "stable" } });
   if (!stable?.startsWith(`rustc ${pinned} `)) throw new StepFailed(`rustup cannot get Rust ${pinned}, which rust-toolchain.toml names`);
@@ -97,21 +97,23 @@ export async function needToolchain() {
 /**
  * The environment in which the browser module's crate compiles.
  *
- * Normally empty: rustup adds the target. Where it cannot, Debian's rustc builds the standard library
- * for the target from its source; `client-wasm/build.mjs` hands the flags to cargo.
+ * Normally empty: rustup adds the target and the standard library's source, which `client-wasm/build.mjs`
+ * compiles. Where it cannot, Debian's rustc does it; the script hands the flags to cargo.
  */
 export async function wasmEnvironment() {
-  const installed = (env) => existsSync(output("rustc", ["--print", "target-libdir", "--target", WASM_TARGET], { env }) ?? "");
+  const target = () => output("rustc", ["--print", "target-libdir", "--target", WASM_TARGET]) ?? "";
+  const source = () => join(output("rustc", ["--print", "sysroot"]) ?? "", "lib/rustlib/src/rust/library/std");
+  const installed = () => existsSync(target()) && existsSync(source());
   if (installed()) return {};
-  say(`adding the Rust target ${WASM_TARGET}`);
+  say(`adding the Rust target ${WASM_TARGET} and the standard library's source`);
   await run("rustup", ["target", "add", WASM_TARGET]).catch(() => {});
+  await run("rustup", ["component", "add", "rust-src"]).catch(() => {});
   if (installed()) return {};
   say("rustup cannot add it; taking Debian's rustc-web, rust-web-src and lld-22 instead");
   if (!existsSync(DEBIAN_RUSTC)) await debian(["rustc-web", "rust-web-src", "lld-22"]);
   if (!existsSync(DEBIAN_RUSTC)) throw new StepFailed(`no Rust standard library for ${WASM_TARGET}: neither rustup nor Debian has it`);
-  const flags = ["-Zbuild-std=std,panic_abort", `--config=build.rustc="${DEBIAN_RUSTC}"`, `--config=target.${WASM_TARGET}.linker="wasm-ld-22"`];
-  // Without the variable, a released compiler takes no -Z.
-  return { RUSTC_BOOTSTRAP: "1", CHARTROOM_WASM_CARGO_FLAGS: flags.join(" ") };
+  const flags = [`--config=build.rustc="${DEBIAN_RUSTC}"`, `--config=target.${WASM_TARGET}.linker="wasm-ld-22"`];
+  return { CHARTROOM_WASM_CARGO_FLAGS: flags.join(" ") };
 }
 
 const DEBIAN_RUSTC = "/usr/bin/rustc";

@@ -335,6 +335,10 @@ impl Access {
                 }
                 self.check(Right::Update, resource_type, &after)
             }
+            Command::Splice { resource_type, id, .. }
+            | Command::SetText { resource_type, id, .. } => {
+                standing(Right::Update, resource_type, id)
+            }
             Command::Delete { resource_type, id } => standing(Right::Delete, resource_type, id),
             // What is deleted shows nothing by which it could be told.
             Command::Undelete { resource_type, .. } => {

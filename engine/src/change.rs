@@ -58,7 +58,6 @@ pub(crate) struct Touched {
     /// Whether it writes that element in a shape that only the document can put together.
     pub unclear: bool,
     /// Whether it deletes the resource.
-    #[cfg(not(target_arch = "wasm32"))]
     pub deletes: bool,
     /// What it does there, as long as it only puts values at keys of a map.
     pub puts: Option<Vec<Put>>,

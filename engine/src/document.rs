@@ -19,11 +19,13 @@ mod list_diff;
 mod log_order;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod notes;
+mod past;
 mod plan;
 mod read;
 mod refound;
 mod resource_types;
 mod safety;
+mod texts;
 mod versions;
 mod view;
 mod write;
@@ -38,7 +40,6 @@ use serde_json::Value;
 
 use crate::{RoomId, limits};
 
-#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use codec::DELETED;
 pub use codec::ShapeError;
 pub use command::{Command, CommandError};
@@ -56,6 +57,7 @@ pub use history::{Account, Note, People};
 #[cfg(not(target_arch = "wasm32"))]
 pub use labels::is_label;
 use log_order::LogOrder;
+pub use past::{Version, VersionAction};
 pub(crate) use read::stub;
 pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
@@ -408,6 +410,8 @@ pub(crate) fn text_value(text: &str) -> Value {
 }
 
 const _: () = assert!(limits::RESOURCE_BYTES_MAX < limits::CHANGE_BYTES_MAX);
+// A text may be written anew in one change.
+const _: () = assert!(2 * limits::TEXT_UNITS_MAX as u64 + 1 <= limits::CHANGE_OPS_MAX);
 
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,11 @@ pub const NESTING_MAX: usize = 64;
 pub const IMPORT_CHUNK_RESOURCES: usize = 100;
 /// Resources in one change of a batch, which is all or nothing: two large charts, some 40,000 operations.
 pub const BATCH_RESOURCES_MAX: usize = 2500;
+/// Longest text that people write together, in UTF-16 code units; a long discharge letter has half of
+/// it. Each is an operation, and writing one anew, what stood taken away, is one change.
+pub const TEXT_UNITS_MAX: usize = 48 * 1024;
+/// Longest key of such a text: the longest type and id of a resource, and an element's name.
+pub const TEXT_KEY_BYTES_MAX: usize = 256;
 /// Refused hashes remembered per connection: as many as one message can bring, since a stock client
 /// offers all of them for ever and must not be heard about one twice.
 pub const REFUSED_MAX: usize = FRAME_CHANGES_MAX;

@@ -97,7 +97,6 @@ pub(crate) fn touched(
                     elements: BTreeSet::new(),
                     claims: Map::new(),
                     unclear: false,
-                    #[cfg(not(target_arch = "wasm32"))]
                     deletes: false,
                     // The browser module reads each resource anew, and is built without this.
                     puts: cfg!(not(target_arch = "wasm32")).then(Vec::new),
@@ -109,7 +108,6 @@ pub(crate) fn touched(
                     touched.claim(element, &op.action, place.depth == 3);
                 }
             }
-            #[cfg(not(target_arch = "wasm32"))]
             touched.note_delete(op, &place);
         }
         if matches!(op.action, OpType::Make(_)) {
@@ -139,7 +137,6 @@ impl Touched {
 
     /// Notes an operation that deletes the resource: ours says so in an element, foreign clients take
     /// the key away.
-    #[cfg(not(target_arch = "wasm32"))]
     fn note_delete(&mut self, op: &Op, place: &Place) {
         let at_mark =
             place.depth == 3 && place.names.last().is_some_and(|name| name == document::DELETED);
@@ -158,7 +155,6 @@ impl Touched {
     }
 
     /// Type and id of the resource that it is, or whose text it is.
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn resource(&self) -> (&str, &str) {
         if self.collection != TEXTS {
             return (&self.collection, &self.id);
@@ -236,7 +232,10 @@ fn check_shape(place: &Place, op: &Op) -> Result<(), Refusal> {
     }
     let [collection, id] = place.names.as_slice() else { return Ok(()) };
     let (fits, id_ok) = if collection == TEXTS {
-        (matches!(op.action, OpType::Make(ObjType::Text) | OpType::Delete), id.len() <= 256)
+        (
+            matches!(op.action, OpType::Make(ObjType::Text) | OpType::Delete),
+            id.len() <= limits::TEXT_KEY_BYTES_MAX,
+        )
     } else {
         (
             matches!(op.action, OpType::Make(ObjType::Map) | OpType::Delete),

@@ -272,7 +272,8 @@ fn extension_key(url: &str) -> String {
     if url.starts_with('$') { format!("${url}") } else { url.to_owned() }
 }
 
-fn is_element_name(name: &str) -> bool {
+/// Whether a text is a name that FHIR elements have.
+pub(crate) fn is_element_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
 }

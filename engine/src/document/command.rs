@@ -1,10 +1,11 @@
 //! The edits that there are, and why one is not carried out.
 
 use automerge::AutomergeError;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::{Map, Number, Value};
 
 use super::{CompartmentError, ShapeError};
+
 /// One typed edit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -37,6 +38,34 @@ pub enum Command {
         /// FHIR id.
         id: String,
     },
+    /// Writes into a text of a resource, which people write together; makes it where there is none.
+    Splice {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+        /// The text's name among the texts of the resource: an element's.
+        element: String,
+        /// Where, in UTF-16 code units; behind the end is the end.
+        #[serde(deserialize_with = "whole")]
+        index: usize,
+        /// How many code units to take away there; a pair that it cuts goes whole.
+        #[serde(deserialize_with = "whole")]
+        delete: usize,
+        /// What to put there.
+        insert: String,
+    },
+    /// Makes a text of a resource read like this; where several were begun apart, in place of them.
+    SetText {
+        /// FHIR resource type.
+        resource_type: String,
+        /// FHIR id.
+        id: String,
+        /// The text's name among the texts of the resource: an element's.
+        element: String,
+        /// All of it.
+        text: String,
+    },
     /// Several edits as one change, all or none; no two of one resource.
     Batch {
         /// The edits, [`crate::limits::BATCH_RESOURCES_MAX`] at most.
@@ -47,6 +76,14 @@ pub enum Command {
         /// FHIR resources, [`crate::limits::IMPORT_CHUNK_RESOURCES`] at most.
         resources: Vec<Value>,
     },
+}
+
+/// Reads a count. Serde hands a number in a tagged enum on as the map that serde_json makes of numbers
+/// that keep their digits, of which it makes no integer by itself.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let count = Number::deserialize(deserializer)?.as_u64();
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| D::Error::custom("a count is a whole number"))
 }
 
 /// Why a command was not carried out; the document is as before.
@@ -87,6 +124,14 @@ pub enum CommandError {
     TooMany {
         /// How many there are.
         count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A text is, or texts of one change are, over [`crate::limits::TEXT_UNITS_MAX`].
+    #[error("the text has {units} characters; the limit is {limit}")]
+    TextTooLong {
+        /// UTF-16 code units that it would have.
+        units: usize,
         /// The limit.
         limit: usize,
     },
@@ -150,7 +195,7 @@ impl CommandError {
             Self::Compartment(error) => error.code(),
             Self::NotFound => "not-found",
             Self::Deleted => "deleted",
-            Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
+            Self::TooLarge { .. } | Self::TooMany { .. } | Self::TextTooLong { .. } => "too-large",
             Self::Twice => "twice",
             Self::RoomFull => "room-full",
             Self::ReadOnly => "read-only",
@@ -185,9 +230,12 @@ impl Command {
         match self {
             Self::Import { .. } => true,
             Self::Batch { commands } => commands.iter().any(Self::is_history),
-            Self::Put { .. } | Self::Patch { .. } | Self::Delete { .. } | Self::Undelete { .. } => {
-                false
-            }
+            Self::Put { .. }
+            | Self::Patch { .. }
+            | Self::Delete { .. }
+            | Self::Undelete { .. }
+            | Self::Splice { .. }
+            | Self::SetText { .. } => false,
         }
     }
 
@@ -203,7 +251,9 @@ impl Command {
             Self::Batch { commands } => commands.iter().flat_map(Self::resources).collect(),
             Self::Patch { resource_type, id, .. }
             | Self::Delete { resource_type, id }
-            | Self::Undelete { resource_type, id } => vec![(resource_type.clone(), id.clone())],
+            | Self::Undelete { resource_type, id }
+            | Self::Splice { resource_type, id, .. }
+            | Self::SetText { resource_type, id, .. } => vec![(resource_type.clone(), id.clone())],
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, ChangeHash, ObjId, ObjType, ValueRef};
+use automerge::{Automerge, ChangeHash, ObjId, ObjType, ReadDoc, ValueRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ use super::{
     follow::Line,
     history,
     log_order::LogOrder,
-    safety,
+    safety, texts,
     view::{self, Reader, ResourceView, Standing, Written},
 };
 use crate::Author;
@@ -122,6 +122,24 @@ pub(super) fn read_with(
     let mut reading = Reading::new(reader, order, resource_type, id);
     reading.read(&view);
     Some(reading.ended())
+}
+
+/// The conflicts of texts, those whose keys begin so: texts that were begun apart and say different
+/// things. Authors are not filled in.
+pub(super) fn of_texts(doc: &Automerge, order: &LogOrder, prefix: &str) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    for key in texts::keys(doc, prefix, true) {
+        let Some((name, id, element)) = texts::names(&key) else { continue };
+        let side = |(hash, text): (ChangeHash, ObjId)| {
+            let value = Some(Value::from(doc.text(text).unwrap_or_default()));
+            (hash, [(element.to_owned(), Element { value, sibling: None })].into())
+        };
+        let sides: Sides = texts::standing(doc, order, &key).into_iter().map(side).collect();
+        let mut reading = Reading::new(Reader { doc, heads: None }, order, name, id);
+        reading.report(ConflictKind::Element, vec![element.to_owned()], &sides);
+        found.extend(reading.conflicts.into_iter().map(|c| Conflict { safety: false, ..c }));
+    }
+    found
 }
 
 struct Reading<'a> {

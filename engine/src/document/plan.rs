@@ -7,7 +7,7 @@ use automerge::{
     transaction::{Transactable, Transaction},
 };
 
-use super::{codec::Stored, command::CommandError, genesis, list_diff};
+use super::{codec::Stored, command::CommandError, genesis, list_diff, texts::TextWrite};
 
 /// Overwritten in the same change: a value that no element has.
 const SETTLING: &str = "=";
@@ -20,11 +20,24 @@ pub(super) struct Plan {
     pub writes: BTreeMap<String, Stored>,
     /// Elements in conflict that this command settles, whatever stands there.
     pub settles: BTreeSet<String>,
+    /// What is written into a text of it.
+    pub text: Option<TextWrite>,
 }
 
 impl Plan {
+    /// Whether there is nothing to write.
+    pub fn is_nothing(&self) -> bool {
+        !self.create && self.writes.is_empty() && self.text.is_none()
+    }
+
     /// Writes the plan into a transaction.
     pub fn write(&self, tx: &mut Transaction<'_>) -> Result<(), CommandError> {
+        if let Some(text) = &self.text {
+            text.write(tx)?;
+        }
+        if !self.create && self.writes.is_empty() {
+            return Ok(());
+        }
         let collection = genesis::collection(self.resource_type).ok_or(CommandError::Write)?;
         let map = if self.create {
             tx.put_object(&collection, self.id.as_str(), ObjType::Map)?

@@ -10,8 +10,8 @@ use automerge::{ChangeHash, ReadDoc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Conflict, ConflictKind, Document, Look, People, RESOURCE_TYPES, Seen, codec, conflicts,
-    genesis, resource_types,
+    Conflict, ConflictKind, Document, Look, People, RESOURCE_TYPES, Seen, TEXTS, codec, conflicts,
+    genesis, resource_types, texts,
     view::{Reader, ResourceView},
 };
 use crate::limits;
@@ -74,6 +74,12 @@ impl Document {
         (!read.deleted).then(|| with_identity(resource_type, id, read.elements))
     }
 
+    /// The resources of one type, by id, as they stood at `heads`.
+    pub fn collection_at(&self, heads: &[ChangeHash], resource_type: &str) -> Vec<Value> {
+        let ids = Reader { doc: &self.doc, heads: Some(heads) }.ids(resource_type);
+        ids.iter().filter_map(|id| self.resource_at(heads, resource_type, id)).collect()
+    }
+
     /// The resources of one type, by id.
     pub fn collection(&self, resource_type: &str) -> Vec<Value> {
         self.ids(resource_type).iter().filter_map(|id| self.resource(resource_type, id)).collect()
@@ -96,8 +102,17 @@ impl Document {
     /// All resources as a FHIR Bundle of type `collection`, with `meta.versionId` and
     /// `meta.lastUpdated` as they came in.
     pub fn export(&self) -> Value {
+        self.export_with(Reader { doc: &self.doc, heads: None })
+    }
+
+    /// The same, as of `heads`.
+    pub fn export_at(&self, heads: &[ChangeHash]) -> Value {
+        self.export_with(Reader { doc: &self.doc, heads: Some(heads) })
+    }
+
+    fn export_with(&self, reader: Reader<'_>) -> Value {
         let entry = |name: &'static str, id: &String| {
-            let read = conflicts::read(&self.doc, &self.order, name, id)?;
+            let read = conflicts::read_with(reader, &self.order, name, id)?;
             let mut elements = read.elements;
             codec::restore_meta(&mut elements, read.source);
             (!read.deleted).then(|| {
@@ -109,7 +124,7 @@ impl Document {
         };
         let entries: Vec<Value> = RESOURCE_TYPES
             .into_iter()
-            .flat_map(|name| self.ids(name).into_iter().map(move |id| (name, id)))
+            .flat_map(|name| reader.ids(name).into_iter().map(move |id| (name, id)))
             .filter_map(|(name, id)| entry(name, &id))
             .collect();
         json!({ "resourceType": "Bundle", "type": "collection", "entry": entries })
@@ -117,24 +132,32 @@ impl Document {
 
     /// Every conflict of the room; with authors as `people` knows them.
     pub fn conflicts(&self, people: &People) -> Vec<Conflict> {
-        RESOURCE_TYPES
+        let mut found: Vec<Conflict> = RESOURCE_TYPES
             .iter()
             .flat_map(|name| self.ids(name).into_iter().map(move |id| (*name, id)))
-            .flat_map(|(name, id)| self.resource_conflicts(name, &id, people))
-            .collect()
+            .filter_map(|(name, id)| conflicts::read(&self.doc, &self.order, name, &id))
+            .flat_map(|read| read.conflicts)
+            .collect();
+        found.extend(conflicts::of_texts(&self.doc, &self.order, ""));
+        found.sort_by(|a, b| (&a.resource_type, &a.id).cmp(&(&b.resource_type, &b.id)));
+        self.with_authors(found, people)
     }
 
-    /// The conflicts of one resource, deleted or not.
+    /// The conflicts of one resource, deleted or not, and of its texts.
     pub fn resource_conflicts(
         &self,
         resource_type: &str,
         id: &str,
         people: &People,
     ) -> Vec<Conflict> {
-        let Some(read) = conflicts::read(&self.doc, &self.order, resource_type, id) else {
-            return Vec::new();
-        };
-        let mut found = read.conflicts;
+        let read = conflicts::read(&self.doc, &self.order, resource_type, id);
+        let mut found = read.map(|read| read.conflicts).unwrap_or_default();
+        let prefix = format!("{resource_type}/{id}/");
+        found.extend(conflicts::of_texts(&self.doc, &self.order, &prefix));
+        self.with_authors(found, people)
+    }
+
+    fn with_authors(&self, mut found: Vec<Conflict>, people: &People) -> Vec<Conflict> {
         for value in found.iter_mut().flat_map(|conflict| &mut conflict.values) {
             let hash: Option<ChangeHash> = value.hash.parse().ok();
             value.author = hash.and_then(|hash| {
@@ -169,7 +192,7 @@ impl Document {
         Look::new(Seen { resource, disputed: names.into_iter().collect() }, line)
     }
 
-    /// The changes behind the values in one of these elements of a resource, where as many stand
+    /// The changes behind the values in one of these elements of a resource, or behind a text, where as many stand
     /// beside each other as may.
     pub(crate) fn crowd(
         &self,
@@ -177,6 +200,11 @@ impl Document {
         id: &str,
         elements: &BTreeSet<String>,
     ) -> BTreeSet<ChangeHash> {
+        if name == TEXTS {
+            let begun = texts::standing(&self.doc, &self.order, id);
+            let is_crowd = begun.len() >= limits::CONCURRENT_MAX;
+            return begun.into_iter().filter(|_| is_crowd).map(|(hash, _)| hash).collect();
+        }
         let reader = Reader { doc: &self.doc, heads: None };
         resource_types::resource_type(name)
             .and_then(|resource_type| ResourceView::of(reader, resource_type, id))
@@ -193,8 +221,7 @@ impl Document {
 
     /// The ids of one type, deleted ones included.
     pub(crate) fn ids(&self, resource_type: &str) -> Vec<String> {
-        genesis::collection(resource_type)
-            .map_or_else(Vec::new, |collection| self.doc.keys(collection).collect())
+        Reader { doc: &self.doc, heads: None }.ids(resource_type)
     }
 }
 

@@ -7,7 +7,7 @@
 use automerge::{ObjType, ReadDoc, transaction::CommitOptions, transaction::Transactable};
 use serde_json::Value;
 
-use super::{Command, Document, TEXTS, Writer, genesis, history::Message};
+use super::{Command, Document, TEXTS, Writer, conflicts, genesis, history::Message, texts};
 use crate::{LoggedChange, RoomId, document::People, limits};
 
 /// Bytes of JSON in one change of the new document, beside the last resource's.
@@ -38,15 +38,14 @@ impl RefoundError {
 }
 
 impl Document {
-    /// The room's next epoch: its genesis, then every resource that stands and every text, written by
+    /// The room's next epoch: its genesis, then every resource that stands and its texts, written by
     /// the actor of this document as an import. Deleted resources stay behind.
     pub fn refound(&self, now_ms: u64) -> Result<Self, RefoundError> {
-        let texts = self.texts();
-        let doubled = texts.iter().filter(|(_, values)| values.len() > 1).count();
-        let count = self.conflicts(&People::default()).len() + doubled;
+        let count = self.conflicts(&People::default()).len();
         if count > 0 {
             return Err(RefoundError::ConflictsOpen { count });
         }
+        let texts = self.texts();
         let id = RoomId { epoch: self.room.epoch + 1, ..self.room.clone() };
         let mut next = Self::found(&id, self.actor().clone());
         let export = self.export();
@@ -71,29 +70,41 @@ impl Document {
         logged.map(|(change, seq)| LoggedChange { seq, ..LoggedChange::from(change) }).collect()
     }
 
-    /// The texts that people write together, by key; several where they were begun apart.
-    fn texts(&self) -> Vec<(String, Vec<String>)> {
-        let Some(texts) = genesis::collection(TEXTS) else { return Vec::new() };
-        let all = |key: String| {
-            let values = self.doc.get_all(&texts, &key).unwrap_or_default();
-            let text = |(_, text)| self.doc.text(&text).unwrap_or_default();
-            (key, values.into_iter().map(text).collect())
+    /// The texts that people write together, by key, but for those of deleted resources.
+    fn texts(&self) -> Vec<(String, String)> {
+        let kept = |key: &String| {
+            let Some((name, id, _)) = texts::names(key) else { return true };
+            let read = conflicts::read(&self.doc, &self.order, name, id);
+            read.is_none_or(|read| !read.deleted)
         };
-        self.doc.keys(&texts).map(all).collect()
+        let shown = |key: String| {
+            let (_, text) = texts::standing(&self.doc, &self.order, &key).into_iter().next()?;
+            Some((key, self.doc.text(text).ok()?))
+        };
+        texts::keys(&self.doc, "", false).into_iter().filter(kept).filter_map(shown).collect()
     }
 
-    fn write_texts(&mut self, texts: &[(String, Vec<String>)]) -> Result<(), RefoundError> {
-        let Some(collection) = genesis::collection(TEXTS).filter(|_| !texts.is_empty()) else {
-            return Ok(());
-        };
-        let message = Message { import: true, ..Message::default() };
-        let mut tx = self.doc.transaction();
-        for (key, text) in texts.iter().filter_map(|(key, values)| Some((key, values.first()?))) {
-            tx.put_object(&collection, key, ObjType::Text)
-                .and_then(|object| tx.splice_text(&object, 0, 0, text))
-                .map_err(|_| RefoundError::Unequal)?;
+    /// Writes texts, as many in one change as it may have operations.
+    fn write_texts(&mut self, mut texts: &[(String, String)]) -> Result<(), RefoundError> {
+        let Some(collection) = genesis::collection(TEXTS) else { return Ok(()) };
+        let message = Message { import: true, ..Message::default() }.text().unwrap_or_default();
+        while !texts.is_empty() {
+            let mut ops = 0;
+            let more = |(_, text): &&(String, String)| {
+                ops += 1 + text.chars().count() as u64;
+                ops <= limits::CHANGE_OPS_MAX
+            };
+            let count = texts.iter().take_while(more).count().max(1);
+            let (these, rest) = texts.split_at(count);
+            let mut tx = self.doc.transaction();
+            for (key, text) in these {
+                tx.put_object(&collection, key, ObjType::Text)
+                    .and_then(|object| tx.splice_text(&object, 0, 0, text))
+                    .map_err(|_| RefoundError::Unequal)?;
+            }
+            tx.commit_with(CommitOptions::default().with_message(message.as_str()));
+            texts = rest;
         }
-        tx.commit_with(CommitOptions::default().with_message(message.text().unwrap_or_default()));
         Ok(())
     }
 }

@@ -17,11 +17,11 @@ pub(crate) fn room(name: &str) -> RoomId {
     RoomId::first(name.parse::<RoomName>().unwrap())
 }
 
-fn document(name: &str, person: u8) -> Document {
+pub(super) fn document(name: &str, person: u8) -> Document {
     Document::found(&room(name), mint_actor(1_700_000_000_000, [person; 8]))
 }
 
-fn put(document: &mut Document, resource: Value) -> Option<Change> {
+pub(super) fn put(document: &mut Document, resource: Value) -> Option<Change> {
     document.command(&Command::Put { resource }, Writer::Person(None), 1_700_000_000_000).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn patch(document: &mut Document, id: &str, elements: Value) -> Option<Change> {
     document.command(&command, Writer::Person(None), 1_700_000_000_000).unwrap()
 }
 
-fn allergy(id: &str, elements: Value) -> Value {
+pub(super) fn allergy(id: &str, elements: Value) -> Value {
     let mut resource = json!({
         "resourceType": "AllergyIntolerance", "id": id, "patient": {"reference": "Patient/1"},
     });
@@ -43,7 +43,7 @@ fn allergy(id: &str, elements: Value) -> Value {
     resource
 }
 
-fn exchange(a: &mut Document, b: &mut Document) {
+pub(super) fn exchange(a: &mut Document, b: &mut Document) {
     let (for_b, for_a) = (a.changes_since(&b.known(a)), b.changes_since(&a.known(b)));
     b.apply(for_b).unwrap();
     a.apply(for_a).unwrap();

@@ -34,6 +34,10 @@ impl Versions {
     /// Takes in the changes that a document has had since it was last followed; gives type and id of
     /// what they wrote.
     pub fn follow(&mut self, document: &Document) -> BTreeSet<(String, String)> {
+        if !self.heads.iter().all(|head| document.has(head)) {
+            // A client took back what its server refused.
+            *self = Self::default();
+        }
         let mut made = operations::Staged::default();
         let mut written = BTreeSet::new();
         for change in document.changes_since(&self.heads) {

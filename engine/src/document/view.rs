@@ -176,6 +176,15 @@ impl<'a> Reader<'a> {
         .unwrap_or_default()
     }
 
+    /// The ids in a collection, deleted ones included.
+    pub fn ids(&self, resource_type: &str) -> Vec<String> {
+        match (genesis::collection(resource_type), self.heads) {
+            (None, _) => Vec::new(),
+            (Some(collection), None) => self.doc.keys(collection).collect(),
+            (Some(collection), Some(heads)) => self.doc.keys_at(collection, heads).collect(),
+        }
+    }
+
     /// The maps that stand at an id of a collection, the winning one last.
     fn maps(&self, collection: &ObjId, id: &str) -> Vec<ObjId> {
         self.all(collection, id)

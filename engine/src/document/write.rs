@@ -19,6 +19,7 @@ use super::{
     log_order::LogOrder,
     plan::Plan,
     resource_types::resource_type,
+    texts::{self, TextWrite},
     view::unit_name,
 };
 use crate::{Author, RoomName, limits};
@@ -119,8 +120,13 @@ pub(super) fn apply(
     };
     let plans = plan(doc, order, &place, command)?;
     let message = writer.message(matches!(command, Command::Import { .. }));
-    if plans.iter().all(|plan| !plan.create && plan.writes.is_empty()) {
+    if plans.iter().all(Plan::is_nothing) {
         return Ok(None);
+    }
+    let units: u64 = plans.iter().filter_map(|plan| plan.text.as_ref()).map(TextWrite::ops).sum();
+    if units > limits::CHANGE_OPS_MAX {
+        let units = usize::try_from(units).unwrap_or(usize::MAX);
+        return Err(CommandError::TextTooLong { units, limit: limits::TEXT_UNITS_MAX });
     }
     let mut tx = doc.transaction();
     for plan in &plans {
@@ -171,6 +177,14 @@ fn plan(
         Command::Undelete { resource_type, id } => {
             vec![set_deleted(doc, order, place, (resource_type, id), false)?]
         }
+        Command::Splice { resource_type, id, element, index, delete, insert } => {
+            let splice = |key| texts::splice(doc, order, key, (*index, *delete, insert));
+            vec![text(doc, order, place, (resource_type, id, element), splice)?]
+        }
+        Command::SetText { resource_type, id, element, text: whole } => {
+            let set = |key| texts::set(doc, order, key, whole);
+            vec![text(doc, order, place, (resource_type, id, element), set)?]
+        }
     })
 }
 
@@ -194,6 +208,7 @@ fn put(
             create: true,
             writes: wanted,
             settles: BTreeSet::new(),
+            text: None,
         });
     };
     let current = current_elements(&read);
@@ -213,7 +228,14 @@ fn put(
         wanted.insert(DELETED.to_owned(), Stored::Scalar(ScalarValue::Null));
     }
     let settles = disputed(&read).into_iter().filter(|name| wanted.contains_key(name)).collect();
-    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes: wanted, settles })
+    Ok(Plan {
+        resource_type,
+        id: id.to_owned(),
+        create: false,
+        writes: wanted,
+        settles,
+        text: None,
+    })
 }
 
 fn patch(
@@ -264,7 +286,14 @@ fn patch(
     });
     #[cfg(not(target_arch = "wasm32"))]
     place.check_note(resource_type, &read.elements, wanted.keys(), Some(&resource))?;
-    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes: wanted, settles })
+    Ok(Plan {
+        resource_type,
+        id: id.to_owned(),
+        create: false,
+        writes: wanted,
+        settles,
+        text: None,
+    })
 }
 
 fn set_deleted(
@@ -289,7 +318,31 @@ fn set_deleted(
     if deleted {
         place.check_note(resource_type, &read.elements, writes.keys(), None)?;
     }
-    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles })
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, text: None })
+}
+
+/// A write into a text of a resource that stands.
+fn text(
+    doc: &Automerge,
+    order: &LogOrder,
+    place: &Place<'_>,
+    (resource_type, id, element): (&str, &str, &str),
+    write: impl FnOnce(String) -> Result<Option<TextWrite>, CommandError>,
+) -> Result<Plan, CommandError> {
+    let (resource_type, id) = identity(Some(resource_type), Some(id))?;
+    let key = texts::key(resource_type, id, element)?;
+    let read = conflicts::read(doc, order, resource_type, id).ok_or(CommandError::NotFound)?;
+    if read.deleted {
+        return Err(CommandError::Deleted);
+    }
+    place.check(resource_type, id, &read.elements)?;
+    #[cfg(not(target_arch = "wasm32"))]
+    if !place.own && !place.moves && notes::is_signed(resource_type, &read.elements) {
+        return Err(CommandError::Signed);
+    }
+    let (writes, settles) = (BTreeMap::new(), BTreeSet::new());
+    let text = write(key)?;
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, text })
 }
 
 fn disputed(read: &Read) -> BTreeSet<String> {

@@ -36,6 +36,8 @@ pub(super) struct Applied {
     pub events: Vec<Arc<Event>>,
     pub answers: Vec<(u64, Result<Edit, CommandError>)>,
     pub mirrors: Vec<u64>,
+    /// Keys of the texts that were written.
+    pub texts: BTreeSet<String>,
     group: Vec<Grouped>,
     /// Resources as the group leaves them; `None` where only the document will say.
     ahead: BTreeMap<(String, String), Option<Look>>,
@@ -348,6 +350,10 @@ impl Room {
         let via = through.as_ref().map(|through| Arc::clone(&through.server));
         let logged = LoggedChange::from(&checked.change);
         applied.changes.push(LoggedChange { seq: self.seq, via, ..logged });
+        if !self.serves() {
+            let texts = checked.touched.iter().filter(|touched| touched.collection == TEXTS);
+            applied.texts.extend(texts.map(|touched| touched.id.clone()));
+        }
         let now_ms = self.event_time(now_ms);
         let touched = resources(&checked.touched);
         for (touched, Effect { key, before, after }) in touched.zip(effects) {

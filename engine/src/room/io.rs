@@ -1,6 +1,6 @@
 //! What a room takes and gives.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use automerge::{ActorId, ChangeHash};
 use serde_json::{Map, Value};
@@ -295,6 +295,8 @@ pub struct Batch {
     pub events: Vec<Arc<Event>>,
     /// Tickets of the [`Input::Mirror`]s in it. A batch may hold nothing else.
     pub mirrors: Vec<u64>,
+    /// Keys of the texts that the changes write: `Type/id/element` (client role).
+    pub texts: BTreeSet<String>,
 }
 
 /// One change as the log keeps it.

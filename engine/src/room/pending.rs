@@ -37,6 +37,26 @@ impl Room {
         self.outputs.push_back(Output::Saved { hashes: saved });
     }
 
+    /// Client role: takes edits back up that the server had not acknowledged when the room was last
+    /// given up. Those whose changes the document lacks are left out.
+    pub fn take_up(&mut self, edits: impl IntoIterator<Item = (ChangeHash, Command)>) {
+        let me = self.people.of(self.document.actor()).cloned();
+        for (hash, command) in edits {
+            let Some(change) = self.document.meta(&hash) else { continue };
+            let actor = change.actor.into_owned();
+            if self.serves() || self.pending.iter().any(|(pending, _)| *pending == hash) {
+                continue;
+            }
+            // The server has not said yet whose actor that was.
+            if let Some(me) = &me {
+                self.people.bind(actor, me.clone());
+            }
+            self.document.mark_pending(hash);
+            let edit = Edit { hash: Some(hash), resources: command.resources(), command };
+            self.pending.push((hash, edit));
+        }
+    }
+
     /// Client role: takes the local edits out that the server does not hold, to be made again in
     /// the room's next epoch. A put of a resource that stood becomes a patch of what it wrote, so
     /// that it takes nothing back that others wrote meanwhile.

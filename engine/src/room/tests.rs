@@ -6,6 +6,7 @@
 )]
 
 mod clinical;
+mod cold_start;
 mod crowd;
 mod first_sync;
 mod harm;
@@ -13,6 +14,7 @@ mod linked;
 mod permit;
 mod server_writes;
 mod stock;
+mod texts;
 mod world;
 
 use serde_json::{Value, json};

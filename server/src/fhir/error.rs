@@ -205,9 +205,9 @@ impl From<CommandError> for FhirError {
         let (status, code) = match &error {
             CommandError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
             CommandError::Deleted => (StatusCode::GONE, "deleted"),
-            CommandError::TooLarge { .. } | CommandError::TooMany { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "too-long")
-            }
+            CommandError::TooLarge { .. }
+            | CommandError::TooMany { .. }
+            | CommandError::TextTooLong { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-long"),
             CommandError::Changed => (StatusCode::CONFLICT, "conflict"),
             CommandError::ReadOnly | CommandError::Forbidden(_) => {
                 (StatusCode::FORBIDDEN, "forbidden")

@@ -141,7 +141,7 @@ pub(crate) fn batch(room: &RoomId, seqs: std::ops::RangeInclusive<u64>) -> RoomB
 
 pub(crate) fn with_changes(room: &RoomId, changes: Vec<LoggedChange>) -> RoomBatch {
     let events = changes.iter().map(|change| event(room, change.seq).into()).collect();
-    let batch = Batch { number: 1, changes, bindings: Vec::new(), events, mirrors: Vec::new() };
+    let batch = Batch { number: 1, changes, events, ..Batch::default() };
     RoomBatch::new(room.clone(), batch, 42)
 }
 

@@ -16,6 +16,10 @@ pub(super) struct World {
     pub reloads: usize,
     pub unflushed: Vec<u64>,
     pub adopted: bool,
+    pub saved: Vec<(Peer, ChangeHash)>,
+    pub given_back: Vec<(Peer, Edit)>,
+    /// Keys of the texts that a client's changes wrote.
+    pub texts: Vec<(Peer, String)>,
 }
 
 pub(super) const SERVER: Peer = Peer(0);
@@ -44,6 +48,9 @@ impl World {
             reloads: 0,
             unflushed: Vec::new(),
             adopted: false,
+            saved: Vec::new(),
+            given_back: Vec::new(),
+            texts: Vec::new(),
         }
     }
 
@@ -108,7 +115,14 @@ impl World {
                 moved = true;
                 match output {
                     Output::Persist(batch) => {
+                        self.texts.extend(batch.texts.into_iter().map(|key| (*peer, key)));
                         client.handle(NOW, Input::Persisted { through: batch.number });
+                    }
+                    Output::Saved { hashes } => {
+                        self.saved.extend(hashes.into_iter().map(|hash| (*peer, hash)));
+                    }
+                    Output::GivenBack { edits } => {
+                        self.given_back.extend(edits.into_iter().map(|edit| (*peer, edit)));
                     }
                     Output::Send { message, .. } => {
                         let input = Input::Received { peer: *peer, message: message.to_vec() };

@@ -81,6 +81,8 @@ impl Transfer<'_> {
             Command::Patch { .. }
             | Command::Delete { .. }
             | Command::Undelete { .. }
+            | Command::Splice { .. }
+            | Command::SetText { .. }
             | Command::Batch { .. }
             | Command::Import { .. } => None,
         };

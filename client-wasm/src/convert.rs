@@ -5,16 +5,23 @@
 
 use std::{fmt::Display, sync::Arc};
 
-use chartroom_engine::ChangeHash;
+use chartroom_engine::{ChangeHash, Command, Document};
 use js_sys::{Array, Error, Reflect, Uint8Array};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 #[wasm_bindgen(typescript_custom_section)]
 const OUTPUTS: &str = "
-/** What a call had to say: a report as JSON if anything happened, then sync messages to send. */
-export type Outputs = [report: string | undefined, ...messages: Uint8Array<ArrayBuffer>[]];
+/**
+ * What a call had to say: a report as JSON if anything happened, sync messages to send, and changes
+ * to keep behind the snapshot. Where the report says `adopted`, keep the whole document instead.
+ */
+export type Outputs = [
+  report: string | undefined,
+  messages: Uint8Array<ArrayBuffer>[],
+  changes: Uint8Array<ArrayBuffer>[],
+];
 ";
 
 #[wasm_bindgen]
@@ -47,12 +54,11 @@ impl From<Failure> for JsValue {
 }
 
 /// What a call gives back.
-pub fn outputs(report: Option<String>, messages: &[Arc<[u8]>]) -> Outputs {
-    let array = Array::new();
-    array.push(&report.into());
-    for message in messages {
-        array.push(&Uint8Array::from(message.as_ref()));
-    }
+pub fn outputs(report: Option<String>, messages: &[Arc<[u8]>], changes: &[Arc<[u8]>]) -> Outputs {
+    let bytes = |chunks: &[Arc<[u8]>]| -> Array {
+        chunks.iter().map(|chunk| Uint8Array::from(chunk.as_ref())).collect()
+    };
+    let array = Array::of3(&report.into(), &bytes(messages), &bytes(changes));
     JsValue::from(array).into()
 }
 
@@ -77,23 +83,32 @@ pub fn hashes(bytes: &[u8]) -> Result<Vec<ChangeHash>, Failure> {
     bytes.chunks(32).map(|hash| ChangeHash::try_from(hash).map_err(bad)).collect()
 }
 
-/// Reads JSON text. The error says what is wrong and where, and repeats nothing of the text.
-pub fn parse(text: &str) -> Result<Value, Failure> {
-    serde_json::from_str(text).map_err(|error| {
+/// Heads in hex, each of which the document has.
+pub fn heads(document: &Document, heads: &[String]) -> Result<Vec<ChangeHash>, Failure> {
+    let known = |head: &String| head.parse().ok().filter(|head| document.contains(head));
+    let all: Option<Vec<ChangeHash>> = heads.iter().map(known).collect();
+    all.ok_or_else(|| Failure::new("unknown-heads", &"the room has no change of such a hash"))
+}
+
+/// Reads the JSON text of a command. The error says where it cannot be read, and repeats nothing of
+/// the text.
+pub fn command(text: &str) -> Result<Command, Failure> {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let place = format!("the JSON cannot be read at line {line} column {column}");
         Failure::new("bad-shape", &place)
-    })
+    })?;
+    serde_json::from_value(value)
+        .map_err(|_| Failure::new("bad-shape", &"the JSON is no command of a known kind"))
 }
 
-/// Reads the JSON text of an object.
-pub fn parse_object(text: &str) -> Result<Map<String, Value>, Failure> {
-    match parse(text)? {
-        Value::Object(map) => Ok(map),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Failure::new("bad-shape", &"elements are a JSON object"))
-        }
-    }
+/// Reads the JSON text of edits that were not acknowledged: an array of pairs of hash and command.
+pub fn pending(text: &str) -> Option<Vec<(ChangeHash, Command)>> {
+    let edits: Vec<(String, Value)> = serde_json::from_str(text).ok()?;
+    let edit = |(hash, command): (String, Value)| {
+        Some((hash.parse().ok()?, serde_json::from_value(command).ok()?))
+    };
+    edits.into_iter().map(edit).collect()
 }
 
 /// Writes JSON text.

@@ -10,12 +10,12 @@ use serde_json::{Number, Value};
 /// Gives the numbers of a command the digits that the document has for them.
 pub fn keep(command: &mut Command, document: &Document) {
     match command {
-        Command::Put { resource } => {
-            let name = |key: &str| resource.get(key).and_then(Value::as_str);
-            let stored = name("resourceType").zip(name("id"));
-            if let Some(stored) = stored.and_then(|(kind, id)| document.resource(kind, id)) {
-                keep_value(resource, &stored);
-            }
+        Command::Put { resource } => keep_resource(resource, document),
+        Command::Import { resources } => {
+            resources.iter_mut().for_each(|resource| keep_resource(resource, document));
+        }
+        Command::Batch { commands } => {
+            commands.iter_mut().for_each(|command| keep(command, document));
         }
         Command::Patch { resource_type, id, elements } => {
             let Some(stored) = document.resource(resource_type, id) else { return };
@@ -27,8 +27,16 @@ pub fn keep(command: &mut Command, document: &Document) {
         }
         Command::Delete { .. }
         | Command::Undelete { .. }
-        | Command::Batch { .. }
-        | Command::Import { .. } => {}
+        | Command::Splice { .. }
+        | Command::SetText { .. } => {}
+    }
+}
+
+fn keep_resource(resource: &mut Value, document: &Document) {
+    let name = |key: &str| resource.get(key).and_then(Value::as_str);
+    let stored = name("resourceType").zip(name("id"));
+    if let Some(stored) = stored.and_then(|(kind, id)| document.resource(kind, id)) {
+        keep_value(resource, &stored);
     }
 }
 
@@ -86,7 +94,9 @@ fn is_same(number: &Number, stored: &Number) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::keep_value;
+    use chartroom_engine::{Document, RoomId, mint_actor};
+
+    use super::*;
 
     fn check(value: &str, stored: &str, expected: &str) {
         let mut value = serde_json::from_str(value).expect("the test's JSON is JSON");
@@ -103,6 +113,31 @@ mod tests {
             r#"{"unit":"mg","value":2.0}"#,
             r#"{"unit":"g","value":2.0}"#,
         );
+    }
+
+    #[test]
+    fn each_part_of_a_batch_keeps_its_digits() {
+        let id = RoomId::first("patient:1".parse().expect("it is a room's name"));
+        let actor = mint_actor(1, [1; 8]);
+        let mut room = chartroom_engine::Room::new(
+            chartroom_engine::RoomConfig::new(id.clone(), chartroom_engine::Role::Client),
+            Document::found(&id, actor),
+        );
+        let read = |json: &str| -> Command {
+            let value: Value = serde_json::from_str(json).expect("the test's JSON is JSON");
+            serde_json::from_value(value).expect("it is a command")
+        };
+        let observation = |value: &str| {
+            let resource = r#"{"resourceType":"Observation","id":"o","valueQuantity":{"value":V}}"#;
+            let part = format!(r#"{{"kind":"put","resource":{resource}}}"#).replace('V', value);
+            read(&format!(r#"{{"kind":"batch","commands":[{part}]}}"#))
+        };
+        let command = observation("0.010").clone();
+        room.handle(1, chartroom_engine::Input::Command { ticket: 1, author: None, command });
+        room.advance(1);
+        let mut again = observation("0.01");
+        keep(&mut again, room.document());
+        assert_eq!(again, observation("0.010"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The drive loop of the client role, and what it has to report.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chartroom_engine::{CommandError, Event, Input, Output, Room};
 use serde::Serialize;
@@ -16,6 +16,8 @@ pub struct Report {
     /// A snapshot was taken over or a refusal undone: everything may have changed.
     adopted: bool,
     events: Vec<Arc<Event>>,
+    /// Keys of the texts that changes wrote, ours too: `Type/id/element`.
+    texts: BTreeSet<String>,
     /// Hashes of changes that the server holds durably now, in hex.
     saved: Vec<String>,
     /// Hashes of changes that the server refused, in hex.
@@ -32,13 +34,16 @@ struct EditReport {
 }
 
 /// Hands inputs in one by one, and drains the room after each until it has nothing more to do.
+///
+/// What a call that fails has to say beside its error, `unsaid` keeps for the next one.
 pub fn drive(
     room: &mut Room,
+    unsaid: &mut Drained,
     now_ms: f64,
     inputs: impl IntoIterator<Item = Input>,
 ) -> Result<Outputs, Failure> {
     let now_ms = convert::time(now_ms);
-    let mut drained = Drained::default();
+    let mut drained = std::mem::take(unsaid);
     for input in inputs {
         room.handle(now_ms, input);
         drained.drain(room);
@@ -50,14 +55,20 @@ pub fn drive(
             drained.drain(room);
         }
     }
+    if let Some(error) = drained.failed.take() {
+        *unsaid = drained;
+        return Err(Failure::new(error.code(), &error));
+    }
     drained.finish()
 }
 
+/// What came out of the room and was not handed on yet.
 #[derive(Default)]
-struct Drained {
+pub struct Drained {
     report: Report,
     is_worth_telling: bool,
-    messages: Vec<std::sync::Arc<[u8]>>,
+    messages: Vec<Arc<[u8]>>,
+    changes: Vec<Arc<[u8]>>,
     persist: Option<u64>,
     failed: Option<CommandError>,
 }
@@ -71,7 +82,12 @@ impl Drained {
             );
             match output {
                 Output::Send { message, .. } => self.messages.push(message),
-                Output::Persist(batch) => self.persist = Some(batch.number),
+                Output::Persist(batch) => {
+                    self.persist = Some(batch.number);
+                    self.changes.extend(batch.changes.into_iter().map(|change| change.bytes));
+                    self.is_worth_telling |= !batch.texts.is_empty();
+                    self.report.texts.extend(batch.texts);
+                }
                 Output::Events(events) => self.report.events.extend(events),
                 Output::Answered { result: Ok(edit), .. } => {
                     let hash = edit.hash.map(|hash| hash.to_string());
@@ -100,10 +116,7 @@ impl Drained {
     }
 
     fn finish(self) -> Result<Outputs, Failure> {
-        if let Some(error) = self.failed {
-            return Err(Failure::new(error.code(), &error));
-        }
         let report = self.is_worth_telling.then(|| convert::json(&self.report)).transpose()?;
-        Ok(convert::outputs(report, &self.messages))
+        Ok(convert::outputs(report, &self.messages, &self.changes))
     }
 }

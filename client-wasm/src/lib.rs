@@ -14,13 +14,14 @@ mod drive;
 use std::cell::RefCell;
 
 use chartroom_engine::{
-    ActorId, Author, ChangeHash, Command, Document, Edit, Input, Peer, Role, Room, RoomConfig,
-    RoomId, mint_actor,
+    ActorId, Author, ChangeHash, Document, Edit, Input, Peer, Role, Room, RoomConfig, RoomId,
+    document::Versions, mint_actor,
 };
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use convert::{Failure, Outputs};
-use drive::drive;
+use drive::{Drained, drive};
 
 /// One room of a client. Every method that takes `now_ms` may have something to say; see
 /// `Outputs` in the TypeScript beside this.
@@ -34,13 +35,31 @@ struct Inner {
     /// The connection to the server, numbered anew each time it is made.
     server: Peer,
     tickets: u64,
+    unsaid: Drained,
+    versions: Versions,
+}
+
+impl Inner {
+    fn drive(
+        &mut self,
+        now_ms: f64,
+        inputs: impl IntoIterator<Item = Input>,
+    ) -> Result<Outputs, Failure> {
+        drive(&mut self.room, &mut self.unsaid, now_ms, inputs)
+    }
 }
 
 #[wasm_bindgen]
 impl RoomShell {
-    /// A room as it is founded, or as `snapshot` has it. `random` are 8 bytes that nobody else
-    /// has; the person's id and name go together.
+    /// A room as it is founded, or as `snapshot` and the `changes` behind it have it. `pending` are the
+    /// edits in it that the server had not acknowledged: a JSON array of pairs of hash and command, in
+    /// their order. `random` are 8 bytes that nobody else has; the person's id and name go together.
+    /// Fails with `store-unreadable` where what was stored is no such room.
     #[wasm_bindgen(constructor)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "JavaScript's caller has a type with names for them"
+    )]
     pub fn new(
         name: &str,
         epoch: u32,
@@ -49,20 +68,26 @@ impl RoomShell {
         person_id: Option<String>,
         person_name: Option<String>,
         snapshot: Option<Vec<u8>>,
+        changes: Vec<Uint8Array>,
+        pending: Option<String>,
     ) -> Result<Self, Failure> {
         let name = name.parse().map_err(|error| Failure::new("room-name-invalid", &error))?;
         let id = RoomId { name, epoch };
         let actor = mint_actor(convert::time(now_ms), convert::random(random)?);
-        let document = match snapshot {
-            None => Document::found(&id, actor.clone()),
-            Some(bytes) => Document::open(&id, actor.clone(), &bytes)
-                .map_err(|error| Failure::new("snapshot-unreadable", &error))?,
-        };
+        let changes = changes.iter().map(Uint8Array::to_vec);
+        let document = Document::load(&id, actor.clone(), snapshot.as_deref(), changes)
+            .map_err(|error| Failure::new("store-unreadable", &error))?;
+        let pending = pending.map_or(Some(Vec::new()), |json| convert::pending(&json));
+        let pending =
+            pending.ok_or_else(|| Failure::new("store-unreadable", &"these are no edits"))?;
         let person = person_id.zip(person_name).map(|(id, name)| Author { id, name });
         let bindings = person.map(|author| (actor, author)).into_iter().collect();
         let config = RoomConfig { bindings, ..RoomConfig::new(id, Role::Client) };
-        let room = Room::new(config, document);
-        Ok(Self { inner: RefCell::new(Inner { room, server: Peer(0), tickets: 0 }) })
+        let mut room = Room::new(config, document);
+        room.take_up(pending);
+        let (unsaid, versions) = (Drained::default(), Versions::default());
+        let inner = Inner { room, server: Peer(0), tickets: 0, unsaid, versions };
+        Ok(Self { inner: RefCell::new(inner) })
     }
 
     /// The connection to the server is up, and the server has named this room's document.
@@ -72,7 +97,7 @@ impl RoomShell {
         inner.server = Peer(left.0 + 1);
         let peer = inner.server;
         let joined = Input::Joined { peer, author: None, may_write: true, extensions: true };
-        drive(&mut inner.room, now_ms, [Input::Left { peer: left }, joined])
+        inner.drive(now_ms, [Input::Left { peer: left }, joined])
     }
 
     /// The connection to the server is gone.
@@ -85,41 +110,15 @@ impl RoomShell {
         self.input(now_ms, |peer| Input::Received { peer, message })
     }
 
-    /// Makes a resource, given as JSON, stand as given; fails with the command's code.
-    pub fn put(&self, now_ms: f64, resource: &str) -> Result<Outputs, Failure> {
-        self.command(now_ms, Command::Put { resource: convert::parse(resource)? })
-    }
-
-    /// Sets elements, given as a JSON object; null removes one.
-    pub fn patch(
-        &self,
-        now_ms: f64,
-        resource_type: String,
-        id: String,
-        elements: &str,
-    ) -> Result<Outputs, Failure> {
-        let elements = convert::parse_object(elements)?;
-        self.command(now_ms, Command::Patch { resource_type, id, elements })
-    }
-
-    /// Deletes a resource.
-    pub fn remove(
-        &self,
-        now_ms: f64,
-        resource_type: String,
-        id: String,
-    ) -> Result<Outputs, Failure> {
-        self.command(now_ms, Command::Delete { resource_type, id })
-    }
-
-    /// Takes a delete back.
-    pub fn restore(
-        &self,
-        now_ms: f64,
-        resource_type: String,
-        id: String,
-    ) -> Result<Outputs, Failure> {
-        self.command(now_ms, Command::Undelete { resource_type, id })
+    /// Carries out a command, given as JSON; fails with `bad-shape` where it is none, and else with
+    /// the command's code.
+    pub fn command(&self, now_ms: f64, json: &str) -> Result<Outputs, Failure> {
+        let mut command = convert::command(json)?;
+        let mut inner = self.borrow()?;
+        digits::keep(&mut command, inner.room.document());
+        inner.tickets += 1;
+        let ticket = inner.tickets;
+        inner.drive(now_ms, [Input::Command { ticket, author: None, command }])
     }
 
     /// Time has passed; call about once a second.
@@ -161,6 +160,80 @@ impl RoomShell {
         convert::json(&self.borrow()?.room.conflicts())
     }
 
+    /// A text of a resource that people write together, unless nobody began one.
+    pub fn text(
+        &self,
+        resource_type: &str,
+        id: &str,
+        element: &str,
+    ) -> Result<Option<String>, Failure> {
+        Ok(self.borrow()?.room.document().text(resource_type, id, element))
+    }
+
+    /// The versions of a resource as a JSON array, the oldest first.
+    pub fn history(&self, resource_type: &str, id: &str) -> Result<String, Failure> {
+        let mut inner = self.borrow()?;
+        let Inner { room, versions, .. } = &mut *inner;
+        versions.follow(room.document());
+        convert::json(&room.document().history(versions, resource_type, id, room.people()))
+    }
+
+    /// The heads of what the room had at a time, as its changes claim theirs; in hex.
+    #[wasm_bindgen(js_name = headsAt)]
+    #[allow(clippy::cast_possible_truncation, reason = "a cast saturates")]
+    pub fn heads_at(&self, ms: f64) -> Result<Vec<String>, Failure> {
+        let heads = self.borrow()?.room.document().heads_at(ms as i64);
+        Ok(heads.iter().map(ToString::to_string).collect())
+    }
+
+    /// One resource as it stood at heads, as JSON, unless it was absent or deleted. This and the next
+    /// three fail with `unknown-heads` where the room lacks one of them.
+    #[wasm_bindgen(js_name = resourceAt)]
+    pub fn resource_at(
+        &self,
+        heads: Vec<String>,
+        resource_type: &str,
+        id: &str,
+    ) -> Result<Option<String>, Failure> {
+        let inner = self.borrow()?;
+        let document = inner.room.document();
+        let heads = convert::heads(document, &heads)?;
+        document.resource_at(&heads, resource_type, id).as_ref().map(convert::json).transpose()
+    }
+
+    /// Every resource of a type as it stood at heads, by id, as a JSON array.
+    #[wasm_bindgen(js_name = collectionAt)]
+    pub fn collection_at(
+        &self,
+        heads: Vec<String>,
+        resource_type: &str,
+    ) -> Result<String, Failure> {
+        let inner = self.borrow()?;
+        let document = inner.room.document();
+        let heads = convert::heads(document, &heads)?;
+        convert::json(&document.collection_at(&heads, resource_type))
+    }
+
+    /// Every resource, now or as of heads, as a FHIR Bundle of type `collection`.
+    #[wasm_bindgen(js_name = exportBundle)]
+    pub fn export_bundle(&self, heads: Option<Vec<String>>) -> Result<String, Failure> {
+        let inner = self.borrow()?;
+        let document = inner.room.document();
+        convert::json(&match heads {
+            None => document.export(),
+            Some(heads) => document.export_at(&convert::heads(document, &heads)?),
+        })
+    }
+
+    /// Type and id of the resources that changes wrote which these heads do not cover, or whose texts
+    /// they wrote: a JSON array of pairs.
+    #[wasm_bindgen(js_name = changedSince)]
+    pub fn changed_since(&self, heads: Vec<String>) -> Result<String, Failure> {
+        let inner = self.borrow()?;
+        let document = inner.room.document();
+        convert::json(&document.changed_since(&convert::heads(document, &heads)?))
+    }
+
     /// The heads, in hex.
     pub fn heads(&self) -> Result<Vec<String>, Failure> {
         Ok(self.borrow()?.room.document().heads().iter().map(ToString::to_string).collect())
@@ -191,18 +264,10 @@ impl RoomShell {
         Ok(self.borrow()?.room.document().save())
     }
 
-    fn command(&self, now_ms: f64, mut command: Command) -> Result<Outputs, Failure> {
-        let mut inner = self.borrow()?;
-        digits::keep(&mut command, inner.room.document());
-        inner.tickets += 1;
-        let ticket = inner.tickets;
-        drive(&mut inner.room, now_ms, [Input::Command { ticket, author: None, command }])
-    }
-
     fn input(&self, now_ms: f64, input: impl FnOnce(Peer) -> Input) -> Result<Outputs, Failure> {
         let mut inner = self.borrow()?;
         let input = input(inner.server);
-        drive(&mut inner.room, now_ms, [input])
+        inner.drive(now_ms, [input])
     }
 
     /// A call from within a call is an error, where an exported `&mut self` would trap.

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(HERE);
@@ -33,7 +34,7 @@ const glue = join(DIST, "wasm");
 const optimised = join(glue, "chartroom_bg.wasm");
 const workspace = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"].map((name) => join(ROOT, name));
 
-step({
+await step({
   name: "module",
   says: `compiling the engine for ${TARGET}`,
   reads: [...workspace, join(ROOT, "engine/Cargo.toml"), join(ROOT, "engine/src"), join(HERE, "Cargo.toml"), join(HERE, "src")],
@@ -43,7 +44,7 @@ step({
     run("cargo", ["build", "--locked", "--package", "chartroom-client-wasm", "--profile", "wasm", "--target", TARGET, ...cargoFlags], SMALL),
 });
 
-step({
+await step({
   name: "glue",
   says: "writing the JavaScript glue and making the module small",
   reads: [raw, join(HERE, "bindgen/Cargo.toml"), join(HERE, "bindgen/src"), join(HERE, "package-lock.json")],
@@ -63,18 +64,36 @@ step({
   },
 });
 
-step({
-  name: "typescript",
-  says: "compiling the TypeScript",
+await step({
+  name: "types",
+  says: "checking the TypeScript and writing its declarations",
   reads: [join(HERE, "ts"), join(HERE, "tsconfig.json"), join(HERE, "package-lock.json"), join(glue, "chartroom.d.ts")],
-  writes: [join(DIST, "index.js"), join(DIST, "index.d.ts")],
+  writes: [join(DIST, "index.d.ts"), join(DIST, "react.d.ts"), join(DIST, "codemirror.d.ts")],
   run: () => run(process.execPath, [join(HERE, "node_modules/typescript/bin/tsc"), "--project", HERE]),
+});
+
+// Whole files without imports of other packages: a page needs no bundler, and a worker has no import map.
+await step({
+  name: "javascript",
+  says: "bundling the JavaScript",
+  reads: [join(HERE, "ts"), join(HERE, "package-lock.json"), join(glue, "chartroom.js")],
+  writes: ["index", "node", "worker", "react", "codemirror"].map((name) => join(DIST, `${name}.js`)),
+  run: () => {
+    for (const name of readdirSync(DIST)) if (/\.js(\.map)?$/.test(name)) rmSync(join(DIST, name));
+    const common = { absWorkingDir: HERE, bundle: true, format: "esm", splitting: true, target: "es2022", outdir: "dist", sourcemap: true, sourcesContent: true, logLevel: "warning" };
+    const glueImport = { name: "glue", setup: ({ onResolve }) => onResolve({ filter: /wasm\/chartroom\.js$/ }, () => ({ path: join(glue, "chartroom.js") })) };
+    return Promise.all([
+      build({ ...common, entryPoints: ["ts/index.ts", "ts/worker.ts"], platform: "browser", minify: true, chunkNames: "part-[hash]", plugins: [glueImport] }),
+      build({ ...common, entryPoints: ["ts/node.ts"], platform: "node", chunkNames: "node-[hash]", plugins: [glueImport] }),
+      build({ ...common, entryPoints: ["ts/react.ts", "ts/codemirror.ts"], platform: "neutral", chunkNames: "more-[hash]", packages: "external" }),
+    ]);
+  },
 });
 
 reportSize();
 
 /** Runs a step unless its outputs stand and its inputs are those of its last run. */
-function step({ name, says, reads, writes, salt = "", run: body }) {
+async function step({ name, says, reads, writes, salt = "", run: body }) {
   const stamp = join(STAMPS, name);
   const inputs = () => `${fingerprint(reads)} ${salt}`.trim();
   if (writes.every((path) => existsSync(path)) && existsSync(stamp) && readFileSync(stamp, "utf8") === inputs()) {
@@ -82,7 +101,7 @@ function step({ name, says, reads, writes, salt = "", run: body }) {
     return;
   }
   console.log(`client-wasm: ${says}`);
-  body();
+  await body();
   for (const path of writes) if (!existsSync(path)) fail(`${relative(ROOT, path)} was not written`);
   mkdirSync(STAMPS, { recursive: true });
   writeFileSync(stamp, inputs());

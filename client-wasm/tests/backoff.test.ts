@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { waitMs } from "../ts/backoff.js";
+import { waitMs } from "../ts/host/backoff.js";
 
 test("waits grow to the limit and are spread over all of it", () => {
   const limits = [0, 1, 2, 3, 60].map((attempt) => waitMs(attempt, { minMs: 100, maxMs: 500 }, () => 1));

@@ -72,7 +72,9 @@ withServer("two people in one room", () => {
     const room = await alice.open(ROOM);
     const shown = room.get("Observation", "o1")!;
     expect(shown.valueQuantity).toEqual({ value: 0.01, unit: "mg" });
-    expect(room.put(shown).hash).toBeNull();
+    const same = room.put(shown);
+    await same.saved;
+    expect(same.hash).toBeNull();
     await room.put({ ...shown, valueQuantity: { value: 0.01, unit: "g" } }).saved;
     const document = await (await fetch(`${server.http}/rooms/${ROOM}/document`)).text();
     expect(document).toContain("0.010");
@@ -99,7 +101,7 @@ withServer("two people in one room", () => {
     await until(() => alice.status === "offline");
     expect(room.synced).toBe(false);
     const edit = room.patch("AllergyIntolerance", "a1", { criticality: "low" });
-    expect(edit.state).toBe("local");
+    expect(edit.state).toBe("new");
     expect(room.unsaved).toBe(1);
     await server.start();
     await edit.saved;

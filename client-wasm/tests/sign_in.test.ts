@@ -117,11 +117,11 @@ test("a function that fails is asked again; one that says signed-out is not, and
   };
   const client = await connectAs("Alice", stub.url, { token });
   await until(() => client.error !== null);
-  expect(client).toMatchObject({ status: "offline", error: { code: "token-unavailable", cause: { message: "the provider is away" } } });
+  expect([client.status, client.error?.code]).toEqual(["offline", "token-unavailable"]);
   await until(() => client.status === "signed-out");
   expect(client.error).toMatchObject({ code: "signed-out" });
   const room = await client.open(ROOM);
-  expect(room.put(condition("c1")).state).toBe("local");
+  expect(room.put(condition("c1")).state).toBe("new");
   await noAttempt();
   expect({ asked, connections: stub.connections }).toEqual({ asked: 2, connections: 0 });
   client.signIn();
@@ -153,7 +153,7 @@ test("what cannot be a token is said without it", async () => {
   expect(`${(error as Error).stack} ${JSON.stringify(error)}`).not.toContain("se cret");
   const client = await connectAs("Alice", url, { token: () => "se cret" });
   await until(() => client.error !== null);
-  expect(client).toMatchObject({ status: "offline", error: { code: "bad-token" } });
+  expect([client.status, client.error?.code]).toEqual(["offline", "bad-token"]);
   expect(() => client.signIn("")).toThrow(ChartroomError);
 });
 
@@ -211,7 +211,7 @@ withServer("a server with sign-in", () => {
     await until(() => directory.synced);
     await directory.put({ resourceType: "Location", id: "l1", name: "Ward 1" }).saved;
     const kept = chart.put(condition("c2"));
-    expect([chart.unsaved, kept.state]).toEqual([1, "local"]);
+    expect([chart.unsaved, kept.state]).toEqual([1, "new"]);
     expect(client.status).toBe("online");
 
     await server.ask(operator, membership, "PUT", level);

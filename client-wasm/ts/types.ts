@@ -1,3 +1,4 @@
+import type { FhirResource } from "fhir/r4.js";
 import type { ChartroomError } from "./errors.js";
 
 /** A JSON value. */
@@ -12,6 +13,12 @@ export interface Resource {
   id: string;
   [element: string]: unknown;
 }
+
+/** A resource type of FHIR R4. */
+export type ResourceType = FhirResource["resourceType"];
+
+/** A resource of one type, as FHIR's definitions have it. */
+export type ResourceOf<T extends ResourceType> = Extract<FhirResource, { resourceType: T }> & Resource;
 
 /** The person behind a change. */
 export interface Person {
@@ -56,7 +63,11 @@ export type Token = string | (() => string | Promise<string>);
 export interface ConnectOptions {
   /** The server's sync address, `ws://host/sync` or `wss://host/sync`. */
   url: string;
-  /** Who is at this client, where the server has no sign-in; without it, an anonymous reader. */
+  /**
+   * Who is at this client; without it, an anonymous reader. Where the server has sign-in the token
+   * says who it is, and a connection as somebody else than this person is given up
+   * (`other-person`), before anything is sent.
+   */
   person?: Person;
   /** The bearer token, where the server has sign-in; a function where tokens expire. */
   token?: Token;
@@ -66,6 +77,35 @@ export interface ConnectOptions {
   backoff?: Backoff;
   /** Where the WebAssembly module lies, where the file beside this package cannot be read. */
   wasm?: URL | string | BufferSource | WebAssembly.Module;
+  /**
+   * Whether rooms and unsaved edits are kept on this device, in IndexedDB, for `person` alone; with
+   * a key of AES-GCM they are encrypted. `false`, and where there is no IndexedDB: in memory. Kept
+   * by default in browsers where there is a `person`.
+   */
+  store?: boolean | { key: CryptoKey };
+  /**
+   * Where the engine runs: in a worker, or with `false` in this thread. A worker by default where
+   * there are any; Node has none that fit. `WebSocket` cannot go into one.
+   */
+  worker?: boolean | (() => Worker);
+}
+
+/**
+ * Whether what is shown is kept on this device: `none` (in memory alone, as asked), `ok`, `full`
+ * (the browser gives no more room), `lost` (somebody deleted it), `unavailable` (this browser gives
+ * none). With the last three, edits are safe only once they are `saved`; writing is tried again.
+ */
+export type StorageStatus = "none" | "ok" | "full" | "lost" | "unavailable";
+
+/** One change of a resource, out of its history. */
+export interface HistoryEntry {
+  /** The change, in hex; `room.at([hash])` reads the chart as it left it. */
+  hash: string;
+  author: Person | null;
+  authored_ms: number;
+  action: Action;
+  /** Names of the changed elements. */
+  changed: string[];
 }
 
 /**
@@ -125,7 +165,9 @@ export interface ChartEvent {
 /** How a listener hears the server's numbered events. */
 export interface FollowOptions {
   /** The number of the last event that is known; 0 for none, which gives the whole log first. */
-  after: number;
+  after?: number;
+  /** Instead of `after`: so many events of the log's end first, 1000 at most. */
+  last?: number;
   /** The log cannot be followed from there; without it, that is thrown as an error nobody catches. */
   onEnd?: (end: FollowEnd) => void;
 }
@@ -165,14 +207,25 @@ export interface Conflict {
   values: ConflictValue[];
 }
 
-/** What an edit does, as the server's `POST /rooms/{room}/commands` takes it too. */
-export type Command =
+/** An edit of one resource. */
+export type ResourceCommand =
   | { kind: "put"; resource: Resource }
   | { kind: "patch"; resourceType: string; id: string; elements: { [element: string]: Json } }
   | { kind: "delete" | "undelete"; resourceType: string; id: string };
 
-/** Where an edit stands: made here, on its way, durable at the server, or refused by it. */
-export type EditState = "local" | "sent" | "saved" | "refused";
+/** What an edit does, as the server's `POST /rooms/{room}/commands` takes it too. */
+export type Command =
+  | ResourceCommand
+  | { kind: "batch"; commands: ResourceCommand[] }
+  | { kind: "splice"; resourceType: string; id: string; element: string; index: number; delete: number; insert: string }
+  | { kind: "setText"; resourceType: string; id: string; element: string; text: string };
+
+/**
+ * Where an edit stands: `new`: it shows, and would not survive this page; `local`: this device has
+ * it in its store; `sent`: on its way; `saved`: durable at the server; `refused` by it. Without a
+ * store it is `new` until it is sent.
+ */
+export type EditState = "new" | "local" | "sent" | "saved" | "refused";
 
 /** One edit and what became of it. The room shows it at once; this tells when it is safe. */
 export interface Edit {
@@ -180,17 +233,26 @@ export interface Edit {
    * anew before the edit is saved. */
   readonly hash: string | null;
   readonly state: EditState;
+  /** Resolves when the edit survives a closed tab, in the store or at the server; rejects if it is refused. */
+  readonly stored: Promise<void>;
   /** Resolves when the edit survives a power cut at the server, rejects with a `ChartroomError` if it is refused. */
   readonly saved: Promise<void>;
-  /** What it touched. */
+  /** What it touched; the first of several. */
   readonly resource: { readonly type: string; readonly id: string };
 }
 
-/** An edit that the server refused, given back so that the person can be asked again. */
+/**
+ * An edit that was refused, given back so that the person can be asked again. It is kept, on this
+ * device as well, and told to whoever opens the room, until `retry` or `drop` is called.
+ */
 export interface RefusedEdit {
   readonly edit: Edit;
-  /** What the edit would have done, for the person to see; to make it again, call the room anew. */
+  /** What the edit would have done, for the person to see. */
   readonly command: Command;
+  /** Makes it again, on what stands now. */
+  retry(): Edit;
+  /** The person does without it. */
+  drop(): void;
   /** Stable code of the reason. */
   readonly code: string;
   /** The reason in words, without patient data. */
@@ -202,6 +264,8 @@ export interface RoomEvents {
   /** Every batch of events, one's own and other people's; empty where so much came at once that
    * everything may have changed. */
   change: readonly ChartEvent[];
+  /** What shows otherwise now, as `Type/id`. */
+  touched: readonly string[];
   /** Edits that are durable at the server now. */
   saved: readonly Edit[];
   /** Edits that the server refused; the room shows the server's state again. */
@@ -212,6 +276,34 @@ export interface RoomEvents {
   conflicts: readonly Conflict[];
   /** The server said who is behind some actors, so authors that were unknown may be known now. */
   authors: undefined;
+  /** Others came, went, or look elsewhere; see `room.presence`. */
+  presence: readonly Present[];
+  /** What can be undone or done again changed; see `room.undo`. */
+  undo: undefined;
+}
+
+/** Where somebody looks, as their app says. What is not known here is handed on as it is. */
+export interface Whereabouts {
+  tab?: string | undefined;
+  /** `Type/id`. */
+  resource?: string | undefined;
+  element?: string | undefined;
+  /** Whether they are writing there. */
+  typing?: boolean | undefined;
+  /** The text that the selection is in, `Type/id/element`. */
+  text?: string | undefined;
+  /** A selection in a text, in UTF-16 units: where it began and where the caret is. */
+  selection?: [anchor: number, head: number] | undefined;
+  [more: string]: Json | undefined;
+}
+
+/** A window that somebody else has open in the same room. */
+export interface Present {
+  /** One window of one client. */
+  readonly window: string;
+  /** Who, as the server verified it; `null` for somebody anonymous. */
+  readonly person: Person | null;
+  readonly at: Whereabouts;
 }
 
 /** How far a room agrees with the server. */

@@ -1,4 +1,4 @@
-import type { Backoff } from "./types.js";
+import type { Backoff } from "../types.js";
 
 /** The waits of a client that is told nothing else. */
 export const DEFAULT_BACKOFF: Backoff = { minMs: 250, maxMs: 15_000 };

@@ -1,11 +1,11 @@
 import { Encoder } from "cbor-x";
 import type { EngineEvent } from "./engine.js";
-import { ChartroomError } from "./errors.js";
-import type { FollowEnd, Person } from "./types.js";
+import { ChartroomError } from "../errors.js";
+import type { FollowEnd, Person } from "../types.js";
 
 /** Messages from the server that a client acts on; others are `other` and are passed over. */
 export type ServerFrame =
-  | { type: "peer"; senderId: string; version: string; extensions: boolean }
+  | { type: "peer"; senderId: string; version: string; extensions: boolean; person: Person | null }
   | { type: "error"; message: string }
   | { type: "sync"; documentId: string; data: Uint8Array }
   | { type: "sync-part"; documentId: string; total: number; data: Uint8Array }
@@ -16,6 +16,7 @@ export type ServerFrame =
   | { type: "refused"; documentId: string; hashes: Uint8Array[]; code: string; message: string }
   | { type: "events"; id: number; events: EngineEvent[] }
   | { type: "follow-ended"; id: number; end: FollowEnd }
+  | { type: "presence"; documentId: string; complete: boolean; peers: { peer: string; person: Person | null; state: string }[]; gone: string[] }
   | { type: "other" };
 
 /** Messages to the server behind the first, without the peers' names. */
@@ -23,15 +24,21 @@ export type ClientFrame =
   | { type: "sync"; documentId: string; data: Uint8Array }
   | { type: "room"; name: string }
   | { type: "leave-room"; documentId: string }
-  | { type: "follow"; documentId: string; id: number; after: number }
+  | ({ type: "follow"; documentId: string; id: number } & ({ after: number } | { last: number }))
+  | { type: "presence"; documentId: string; state: string | null }
   | { type: "unfollow"; id: number };
 
 // Plain maps and plain byte strings, as automerge-repo writes them.
 const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 
-/** A client's first message. */
-export function encodeJoin(senderId: string, person: Person | undefined): Uint8Array<ArrayBuffer> {
-  const peerMetadata = { isEphemeral: true, chartroom: { version: 1, parts: true }, ...(person && { person: { id: person.id, name: person.name } }) };
+/** A client's first message; `device` names its store. */
+export function encodeJoin(senderId: string, person: Person | undefined, device: string | undefined): Uint8Array<ArrayBuffer> {
+  const peerMetadata = {
+    isEphemeral: true,
+    chartroom: { version: 1, parts: true },
+    ...(person && { person: { id: person.id, name: person.name } }),
+    ...(device !== undefined && { device }),
+  };
   return encode({ type: "join", senderId, peerMetadata, supportedProtocolVersions: ["1"] });
 }
 
@@ -56,13 +63,16 @@ export function decodeFrame(bytes: Uint8Array): ServerFrame {
   const map = fields(value);
   const documentId = () => text(map, "documentId");
   switch (text(map, "type")) {
-    case "peer":
+    case "peer": {
+      const { chartroom } = map.peerMetadata == null ? {} : fields(map.peerMetadata);
       return {
         type: "peer",
         senderId: text(map, "senderId"),
         version: text(map, "selectedProtocolVersion"),
-        extensions: map.peerMetadata != null && fields(map.peerMetadata).chartroom != null,
+        extensions: chartroom != null,
+        person: chartroom == null ? null : person(fields(chartroom).person),
       };
+    }
     case "error":
       return { type: "error", message: text(map, "message") };
     case "sync":
@@ -102,6 +112,14 @@ export function decodeFrame(bytes: Uint8Array): ServerFrame {
           ...(map.last != null && { last: Number(map.last) }),
         },
       };
+    case "presence":
+      return {
+        type: "presence",
+        documentId: documentId(),
+        complete: map.complete === true,
+        peers: list(map.peers ?? []).map(fields).map((entry) => ({ peer: text(entry, "peer"), person: person(entry.person), state: text(entry, "state") })),
+        gone: list(map.gone ?? []).map(String),
+      };
     default:
       return { type: "other" };
   }
@@ -125,6 +143,12 @@ function text(map: Record<string, unknown>, name: string): string {
   const value = map[name];
   if (typeof value === "string") return value;
   throw malformed(`a text as ${name}`);
+}
+
+function person(value: unknown): Person | null {
+  if (value == null) return null;
+  const map = fields(value);
+  return { id: text(map, "id"), name: text(map, "name") };
 }
 
 function bytesOf(value: unknown): Uint8Array {

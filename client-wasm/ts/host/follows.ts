@@ -1,22 +1,21 @@
-import { call } from "./emitter.js";
+import { call } from "../emitter.js";
+import type { FollowEnd, Unsubscribe } from "../types.js";
 import type { EngineEvent } from "./engine.js";
-import { ChartroomError } from "./errors.js";
-import type { ChartEvent, FollowEnd, FollowOptions, Unsubscribe } from "./types.js";
 
 /** What a room's follows ask of the connection. */
 export interface FollowLink {
-  /** Asks for the events behind a number; gives the number by which the answers are known. */
-  follow(after: number): number;
+  /** Asks for the events behind a number, or the last so many; gives the number by which the answers are known. */
+  follow(from: { after: number } | { last: number }): number;
   unfollow(id: number): void;
 }
 
 /** A listener to the server's log, and where it is. */
 interface Follow {
-  /** The last event that it heard. */
-  last: number;
+  /** Behind the last event that it heard, or where it begins. */
+  from: { after: number } | { last: number };
   /** By which the server's answers are known, on a connection where it was asked for. */
   id?: number;
-  readonly tell: (event: ChartEvent) => void;
+  readonly tell: (events: EngineEvent[]) => void;
   readonly onEnd: (end: FollowEnd) => void;
 }
 
@@ -30,9 +29,8 @@ export class Follows {
 
   constructor(readonly link: FollowLink) {}
 
-  add({ after, onEnd = unheard }: FollowOptions, tell: (event: ChartEvent) => void): Unsubscribe {
-    if (!Number.isSafeInteger(after) || after < 0) throw new ChartroomError("bad-number", "an event's number is a whole number from 0");
-    const follow: Follow = { last: after, tell, onEnd };
+  add(from: Follow["from"], tell: Follow["tell"], onEnd: Follow["onEnd"]): Unsubscribe {
+    const follow: Follow = { from, tell, onEnd };
     this.#follows.add(follow);
     this.#ask(follow);
     return () => {
@@ -53,15 +51,12 @@ export class Follows {
     for (const follow of this.#follows) delete follow.id;
   }
 
-  /** Events came, which are told as `told` makes them. */
-  events(id: number, events: EngineEvent[], told: (event: EngineEvent) => ChartEvent): void {
+  /** Events came, perhaps for one of these. */
+  events(id: number, events: EngineEvent[]): void {
     const follow = this.#find(id);
-    for (const event of events) {
-      // A listener may have ended its subscription with the event before.
-      if (!follow || !this.#follows.has(follow)) return;
-      follow.last = event.seq ?? follow.last;
-      call(() => follow.tell(told(event)));
-    }
+    if (!follow || events.length === 0) return;
+    follow.from = { after: events.at(-1)?.seq ?? 0 };
+    call(() => follow.tell(events));
   }
 
   ended(id: number, end: FollowEnd): void {
@@ -73,16 +68,11 @@ export class Follows {
 
   /** Asks where that was not done on this connection. */
   #ask(follow: Follow): void {
-    if (this.#online) follow.id ??= this.link.follow(follow.last);
+    if (this.#online) follow.id ??= this.link.follow(follow.from);
   }
 
   #find(id: number): Follow | undefined {
     for (const follow of this.#follows) if (follow.id === id) return follow;
     return undefined;
   }
-}
-
-/** Nobody listens for the end, and it must not pass in silence. */
-function unheard({ code, message }: FollowEnd): never {
-  throw new ChartroomError(code, message);
 }

@@ -1,7 +1,7 @@
-import { ChartroomError } from "./errors.js";
-import { roomOf } from "./labels.js";
+import { ChartroomError } from "../errors.js";
+import { roomOf } from "../labels.js";
 import type { Room } from "./room.js";
-import type { ChartEvent, Conflict, Edit, Json, Resource, RoomEvents, Unsubscribe } from "./types.js";
+import type { ChartEvent, Conflict, Edit, Json, Resource, RoomEvents, Unsubscribe } from "../types.js";
 
 /** How a chart stands in all its rooms together. */
 export interface ChartStatus {

@@ -1,5 +1,5 @@
-import { ChartroomError } from "./errors.js";
-import type { Token } from "./types.js";
+import { ChartroomError } from "../errors.js";
+import type { Token } from "../types.js";
 
 /** What stands in a subprotocol's name (RFC 9110, section 5.6.2); a JSON Web Token is made of less. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;

@@ -1,13 +1,26 @@
 import { DEFAULT_BACKOFF, waitMs } from "./backoff.js";
-import { ChartroomError } from "./errors.js";
+import { ChartroomError } from "../errors.js";
 import { decodeFrame, encodeFrame, encodeJoin, encodeLeave, type ClientFrame, type ServerFrame } from "./frames.js";
 import { checkToken, protocols } from "./token.js";
-import type { Backoff, ConnectionStatus, ConnectOptions, Token, WebSocketClass, WebSocketLike } from "./types.js";
+import type { Backoff, ConnectionStatus, Person, Token, WebSocketClass, WebSocketLike } from "../types.js";
 
-/** What the connection tells the client that owns it. */
+/** What the connection tells the host that owns it. */
 export interface ConnectionListener {
   status(status: ConnectionStatus): void;
   frame(frame: ServerFrame): void;
+  /** The server wants what this device keeps to be wiped. */
+  wipe(reason: ChartroomError): void;
+}
+
+/** To where, and as whom. */
+export interface ConnectionOptions {
+  url: string;
+  person?: Person;
+  token?: Token;
+  backoff?: Backoff;
+  WebSocket?: WebSocketClass;
+  /** The secret that names this device's store. */
+  device?: string | undefined;
 }
 
 /** From opening the socket to the server's answer to `join`. */
@@ -26,17 +39,20 @@ const CLOSE_MS = 2_000;
 const CLOSE_NORMAL = 1000;
 const CLOSE_AUTHENTICATION = 4001;
 const CLOSE_REVOKED = 4003;
+const CLOSE_WIPE = 4004;
 
 /** One socket to the server, made anew whenever it breaks. */
 export class Connection {
   status: ConnectionStatus = "connecting";
   /** Why there is no connection, or why the last one ended. */
   error: ChartroomError | null = null;
+  /** Whom the server takes this for. */
+  person: Person | null = null;
   readonly #url: string;
   readonly #WebSocket: WebSocketClass;
   readonly #backoff: Backoff;
   /** The same over reconnects, so that the server drops the socket that this one replaces. */
-  readonly #peerId = `chartroom-${crypto.randomUUID()}`;
+  readonly peerId = `chartroom-${crypto.randomUUID()}`;
   #serverId: string | undefined;
   #token: Token | undefined;
   /** What the last attempt was made with. */
@@ -58,7 +74,7 @@ export class Connection {
   #probedAt: number | undefined;
 
   constructor(
-    readonly options: ConnectOptions,
+    readonly options: ConnectionOptions,
     readonly listener: ConnectionListener,
   ) {
     const WebSocketGlobal = (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
@@ -79,7 +95,7 @@ export class Connection {
   /** Sends a message if the server is there; whoever needs it again says so when it is back. */
   send(frame: ClientFrame): void {
     if (this.status === "online" && this.#serverId !== undefined) {
-      this.#socket?.send(encodeFrame(frame, this.#peerId, this.#serverId));
+      this.#socket?.send(encodeFrame(frame, this.peerId, this.#serverId));
     }
   }
 
@@ -138,7 +154,7 @@ export class Connection {
         resolve();
       };
     });
-    if (wasOnline) socket.send(encodeLeave(this.#peerId));
+    if (wasOnline) socket.send(encodeLeave(this.peerId));
     socket.close(CLOSE_NORMAL);
     await closed;
   }
@@ -164,7 +180,7 @@ export class Connection {
     }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(encodeJoin(this.#peerId, this.options.person));
+    socket.onopen = () => socket.send(encodeJoin(this.peerId, this.options.person, this.options.device));
     socket.onmessage = (event: { data: unknown }) => this.#receive(event.data);
     socket.onclose = (event: { code?: number }) => {
       this.#detach();
@@ -194,8 +210,13 @@ export class Connection {
     if (frame.version !== "1" || !frame.extensions) {
       return this.drop(new ChartroomError("protocol", "the server does not speak Chartroom's extensions"));
     }
+    const { person } = this.options;
+    if (person && frame.person && frame.person.id !== person.id) {
+      return this.drop(new ChartroomError("other-person", "the sign-in is another person's than this client; make a client for them"));
+    }
     clearTimeout(this.#patience);
     this.#serverId = frame.senderId;
+    this.person = frame.person;
     this.#onlineAt = Date.now();
     this.error = null;
     this.#setStatus("online");
@@ -211,7 +232,11 @@ export class Connection {
     const isStale = reason.code === "authentication";
     // A text that was refused would only be refused again.
     const isSpent = isStale && typeof this.#token !== "function" && this.#token === this.#tried;
-    if (isSpent || reason.code === "token-revoked" || reason.code === "signed-out") {
+    if (reason.code === "wiped") {
+      this.#setStatus("closed");
+      return this.listener.wipe(reason);
+    }
+    if (isSpent || ["token-revoked", "signed-out", "other-person"].includes(reason.code)) {
       return this.#setStatus("signed-out");
     }
     if (isStale && !this.#refreshed) {
@@ -249,7 +274,7 @@ export class Connection {
   }
 }
 
-function address({ url }: ConnectOptions): string {
+function address({ url }: ConnectionOptions): string {
   try {
     return new URL(url).href;
   } catch (cause) {
@@ -263,6 +288,8 @@ function closeReason(code: number | undefined, message: string | undefined): Cha
       return new ChartroomError("authentication", message ?? "the server did not accept the credentials");
     case CLOSE_REVOKED:
       return new ChartroomError("token-revoked", message ?? "the sign-in was taken back");
+    case CLOSE_WIPE:
+      return new ChartroomError("wiped", message ?? "what this device kept is to be wiped");
     case 1002:
       return new ChartroomError("protocol", message ?? "the server did not understand this client");
     case 1008:

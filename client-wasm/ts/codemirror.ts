@@ -1,0 +1,136 @@
+/**
+ * A text of a room in CodeMirror 6: what others write appears, the caret stays with its words, and
+ * their carets show with their names.
+ *
+ * ```ts
+ * new EditorView({ parent, doc: text.toString(), extensions: [history(), sharedText(text, room.presence)] });
+ * ```
+ * @module
+ */
+import { ChangeSet, EditorState, StateEffect, StateField, Transaction, type Extension, type Range } from "@codemirror/state";
+import { Decoration, EditorView, ViewPlugin, WidgetType, type DecorationSet, type ViewUpdate } from "@codemirror/view";
+import type { PagePresence, Present, TextView } from "chartroom";
+
+/** Where the carets of others are, by window. */
+const moveCarets = StateEffect.define<readonly Present[]>();
+
+/** Whose carets are shown in which colour: one of eight, by name. */
+const HUES = [12, 48, 96, 150, 192, 224, 268, 320];
+
+/**
+ * Binds an editor to a text. The editor has to begin with `text.toString()`; with `presence` the
+ * carets of the others in the same text are shown, and this window's is told. What the room cannot
+ * take, since the note is signed for example, is not typed.
+ */
+export function sharedText(text: TextView, presence?: PagePresence): Extension {
+  return [
+    EditorState.changeFilter.of((transaction) => transaction.annotation(Transaction.remote) === true || text.frozen === null),
+    ViewPlugin.define((view) => new Binding(view, text, presence)),
+    presence ? [carets, caretTheme] : [],
+  ];
+}
+
+class Binding {
+  readonly #ends: (() => void)[];
+
+  constructor(
+    readonly view: EditorView,
+    readonly text: TextView,
+    readonly presence: PagePresence | undefined,
+  ) {
+    this.#ends = [
+      text.on("change", ({ json }) =>
+        view.dispatch({
+          changes: ChangeSet.fromJSON(json),
+          // Undo takes back one's own typing, not what others wrote.
+          annotations: [Transaction.remote.of(true), Transaction.addToHistory.of(false)],
+        }),
+      ),
+    ];
+    if (presence) {
+      const show = () => view.dispatch({ effects: moveCarets.of(presence.people.filter(({ at }) => at.text === text.key)) });
+      this.#ends.push(presence.onChange(show));
+      queueMicrotask(show);
+    }
+  }
+
+  update({ docChanged, selectionSet, focusChanged, transactions, changes }: ViewUpdate): void {
+    const isOwn = docChanged && !transactions.every((transaction) => !transaction.docChanged || transaction.annotation(Transaction.remote) === true);
+    if (isOwn) this.text.apply(changes.toJSON());
+    if (this.presence && (isOwn || selectionSet || focusChanged)) this.#tellCaret();
+  }
+
+  destroy(): void {
+    for (const end of this.#ends) end();
+    this.presence?.update({ text: undefined, selection: undefined });
+  }
+
+  #tellCaret(): void {
+    const { anchor, head } = this.view.state.selection.main;
+    if (this.view.hasFocus) this.presence?.update({ text: this.text.key, selection: [anchor, head] });
+  }
+}
+
+const carets = StateField.define<DecorationSet>({
+  create: () => Decoration.none,
+  update: (shown, { changes, effects, state }) => {
+    const moved = shown.map(changes);
+    const told = effects.find((effect) => effect.is(moveCarets));
+    return told ? Decoration.set(told.value.flatMap((present) => caretOf(present, state.doc.length)), true) : moved;
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+function caretOf({ at, person, window }: Present, length: number): Range<Decoration>[] {
+  if (!at.selection) return [];
+  const [anchor, head] = at.selection.map((position) => Math.max(0, Math.min(length, position))) as [number, number];
+  const name = person?.name ?? "Somebody";
+  const hue = HUES[[...(person?.id ?? window)].reduce((sum, letter) => sum + letter.codePointAt(0)!, 0) % HUES.length]!;
+  const caret = Decoration.widget({ widget: new Caret(name, hue), side: 1 }).range(head);
+  if (anchor === head) return [caret];
+  const style = `background-color: hsl(${hue} 70% 50% / 0.2)`;
+  return [Decoration.mark({ attributes: { style } }).range(Math.min(anchor, head), Math.max(anchor, head)), caret];
+}
+
+class Caret extends WidgetType {
+  constructor(
+    readonly name: string,
+    readonly hue: number,
+  ) {
+    super();
+  }
+
+  override eq(other: Caret): boolean {
+    return other.name === this.name && other.hue === this.hue;
+  }
+
+  override toDOM(): HTMLElement {
+    const caret = document.createElement("span");
+    caret.className = "cr-caret";
+    caret.style.setProperty("--cr-hue", String(this.hue));
+    const label = caret.appendChild(document.createElement("span"));
+    label.className = "cr-caret-name";
+    label.textContent = this.name;
+    return caret;
+  }
+
+  override get estimatedHeight(): number {
+    return -1;
+  }
+}
+
+const caretTheme = EditorView.baseTheme({
+  ".cr-caret": { position: "relative", borderLeft: "2px solid hsl(var(--cr-hue) 70% 40%)", marginLeft: "-1px", marginRight: "-1px" },
+  ".cr-caret-name": {
+    position: "absolute",
+    bottom: "100%",
+    left: "-1px",
+    padding: "0 4px",
+    borderRadius: "3px 3px 3px 0",
+    font: "600 11px/1.4 system-ui, sans-serif",
+    whiteSpace: "nowrap",
+    color: "white",
+    backgroundColor: "hsl(var(--cr-hue) 70% 34%)",
+    pointerEvents: "none",
+  },
+});

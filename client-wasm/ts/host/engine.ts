@@ -1,0 +1,65 @@
+import { ChartroomError } from "../errors.js";
+import { moduleSource, type ModuleSource } from "../module_source.js";
+import type { ChartEvent, Command, Person } from "../types.js";
+import init, { RoomShell, type Outputs } from "../wasm/chartroom.js";
+
+export { RoomShell };
+
+/** An event as the engine writes it, here or at the server. */
+export type EngineEvent = Omit<ChartEvent, "local">;
+
+/** What a call of the engine had to say; `drive.rs` writes it. */
+export interface Report {
+  edit: { hash: string | null } | null;
+  adopted: boolean;
+  events: EngineEvent[];
+  saved: string[];
+  givenBack: string[];
+  /** Keys of the texts that may have changed, `Type/id/element`. */
+  texts: string[];
+  closed: string | null;
+  reload: string | null;
+}
+
+let loading: Promise<unknown> | undefined;
+
+/** Loads the module once for all clients of this page or process. */
+export async function loadEngine(source?: ModuleSource): Promise<void> {
+  loading ??= (async () => init({ module_or_path: source ?? (await moduleSource()) }))();
+  try {
+    await loading;
+  } catch (error) {
+    loading = undefined;
+    throw new ChartroomError("module-unavailable", "the WebAssembly module could not be loaded", { cause: error });
+  }
+}
+
+/** What a device has kept of a room. */
+export interface Kept {
+  epoch: number;
+  snapshot?: Uint8Array;
+  /** Change chunks behind the snapshot, in the order of the log. */
+  changes: Uint8Array[];
+  /** Hashes and commands of the edits that the server had not acknowledged. */
+  pending: [hash: string, command: Command][];
+}
+
+/** A room of the engine under an actor of its own, fresh or as it was kept. */
+export function newShell(name: string, person: Person | undefined, { epoch, snapshot, changes, pending }: Kept): RoomShell {
+  const random = crypto.getRandomValues(new Uint8Array(8));
+  const edits = pending.length > 0 ? JSON.stringify(pending) : undefined;
+  return new RoomShell(name, epoch, Date.now(), random, person?.id, person?.name, snapshot, changes, edits);
+}
+
+/** What a call gave back, with the report read. */
+export interface Said {
+  report: Report | undefined;
+  messages: Uint8Array<ArrayBuffer>[];
+  /** Change chunks to keep. */
+  changes: Uint8Array<ArrayBuffer>[];
+}
+
+/** Takes apart what a call gave back. */
+export function readOutputs([report, messages, changes]: Outputs): Said {
+  return { report: report === undefined ? undefined : (JSON.parse(report) as Report), messages, changes };
+}

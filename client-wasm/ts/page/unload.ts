@@ -1,0 +1,14 @@
+import type { Unsubscribe } from "../types.js";
+import type { Client } from "./client.js";
+
+/**
+ * Makes the browser ask before it closes a window with edits that would be lost: those that neither
+ * the server nor this device's store has.
+ */
+export function warnBeforeUnload(client: Client): Unsubscribe {
+  const ask = (event: BeforeUnloadEvent) => {
+    if (client.state.unstored > 0) event.preventDefault();
+  };
+  window.addEventListener("beforeunload", ask);
+  return () => window.removeEventListener("beforeunload", ask);
+}

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventIdentity } from "../../client-wasm/dist/index.js";
+import { eventIdentity } from "../../client-wasm/dist/node.js";
 import { Server, temporaryFolder, until } from "../support/server.mjs";
 import { ourClient, stockRepo } from "./people.mjs";
 

@@ -158,7 +158,7 @@ test("after a restart both come back by themselves, with what they wrote meanwhi
     doc.AllergyIntolerance[DUST].onsetDateTime = "2021-09";
   });
   const edit = room.patch("AllergyIntolerance", PEANUT, { criticality: "low" });
-  assert.equal(edit.state, "local");
+  assert.equal(edit.state, "new");
   await server.start();
   await edit.saved;
   await theirs("automerge-repo sees our edit", (doc) => plain(doc.AllergyIntolerance[PEANUT].criticality) === "low");

@@ -3,7 +3,7 @@ import { isImmutableString } from "@automerge/automerge";
 import { Repo } from "@automerge/automerge-repo";
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket";
 import WebSocket from "ws";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "../../client-wasm/dist/node.js";
 
 const RETRY_MS = 100;
 

@@ -2,7 +2,7 @@
 // every saved edit as a line of JSON, and does what the lines on standard input say.
 import { createInterface } from "node:readline";
 import WebSocket from "ws";
-import { connect } from "../../client-wasm/dist/index.js";
+import { connect } from "../../client-wasm/dist/node.js";
 
 const [url, name, id] = process.argv.slice(2);
 const tell = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -144,7 +144,7 @@ export class FakeRoom {
       reject = no;
     });
     saved.catch(() => undefined);
-    const edit: Edit = { hash: "00", state: "local", saved, resource: { type, id } };
+    const edit: Edit = { hash: "00", state: "local", stored: Promise.resolve(), saved, resource: { type, id } };
     this.#waiting.push({ edit, resolve, reject, undo: () => this.#store(type, id, before, author, changed) });
     this.#store(type, id, next, author, changed);
     return edit;

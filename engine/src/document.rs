@@ -411,7 +411,7 @@ pub(crate) fn text_value(text: &str) -> Value {
 
 const _: () = assert!(limits::RESOURCE_BYTES_MAX < limits::CHANGE_BYTES_MAX);
 // A text may be written anew in one change.
-const _: () = assert!(2 * limits::TEXT_UNITS_MAX as u64 + 1 <= limits::CHANGE_OPS_MAX);
+const _: () = assert!(2 * (limits::TEXT_UNITS_MAX as u64) < limits::CHANGE_OPS_MAX);
 
 #[cfg(test)]
 mod tests;

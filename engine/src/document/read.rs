@@ -6,12 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use automerge::{ChangeHash, ReadDoc};
+use automerge::ChangeHash;
+#[cfg(not(target_arch = "wasm32"))]
+use automerge::ReadDoc;
 use serde_json::{Map, Value, json};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::genesis;
 use super::{
     Conflict, ConflictKind, Document, Look, People, RESOURCE_TYPES, Seen, TEXTS, codec, conflicts,
-    genesis, resource_types, texts,
+    resource_types, texts,
     view::{Reader, ResourceView},
 };
 use crate::limits;
@@ -192,8 +196,8 @@ impl Document {
         Look::new(Seen { resource, disputed: names.into_iter().collect() }, line)
     }
 
-    /// The changes behind the values in one of these elements of a resource, or behind a text, where as many stand
-    /// beside each other as may.
+    /// The changes behind the values in one of these elements of a resource, or behind a text, where as
+    /// many stand beside each other as may.
     pub(crate) fn crowd(
         &self,
         name: &str,

@@ -170,35 +170,22 @@ fn texts_begun_apart_are_a_conflict_until_somebody_chooses() {
 #[test]
 fn what_cannot_be_written_says_why() {
     let mut document = started(1);
-    let with = |change: fn(&mut Command)| {
-        let mut command = splice_of(0, 0, "x");
-        change(&mut command);
-        command
+    let into = |resource_type: &str, id: &str, element: &str| Command::Splice {
+        resource_type: resource_type.to_owned(),
+        id: id.to_owned(),
+        element: element.to_owned(),
+        index: 0,
+        delete: 0,
+        insert: "x".to_owned(),
     };
-    let cases: [(&str, fn(&mut Command)); 5] = [
-        ("unknown-resource-type", |command| {
-            let Command::Splice { resource_type, .. } = command else { return };
-            *resource_type = "Alergy".to_owned();
-        }),
-        ("bad-id", |command| {
-            let Command::Splice { id, .. } = command else { return };
-            *id = "a/b".to_owned();
-        }),
-        ("bad-shape", |command| {
-            let Command::Splice { element, .. } = command else { return };
-            *element = "a/b".to_owned();
-        }),
-        ("bad-shape", |command| {
-            let Command::Splice { element, .. } = command else { return };
-            *element = "a".repeat(limits::TEXT_KEY_BYTES_MAX);
-        }),
-        ("not-found", |command| {
-            let Command::Splice { id, .. } = command else { return };
-            *id = "b".to_owned();
-        }),
-    ];
-    for (code, change) in cases {
-        assert_eq!(run(&mut document, &with(change)), Err(code));
+    for (code, resource_type, id, element) in [
+        ("unknown-resource-type", "Alergy", "a", "note"),
+        ("bad-id", "AllergyIntolerance", "a/b", "note"),
+        ("bad-shape", "AllergyIntolerance", "a", "a/b"),
+        ("bad-shape", "AllergyIntolerance", "a", &"a".repeat(limits::TEXT_KEY_BYTES_MAX)),
+        ("not-found", "AllergyIntolerance", "b", "note"),
+    ] {
+        assert_eq!(run(&mut document, &into(resource_type, id, element)), Err(code));
     }
     let long = "x".repeat(limits::TEXT_UNITS_MAX);
     run(&mut document, &set_of(&long)).unwrap();

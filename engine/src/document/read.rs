@@ -186,9 +186,10 @@ impl Document {
             .into_iter()
             .flat_map(|conflict| match conflict.kind {
                 ConflictKind::Created => vec!["$created".to_owned()],
-                ConflictKind::Element | ConflictKind::Group | ConflictKind::Deleted => {
-                    conflict.elements
-                }
+                ConflictKind::Element
+                | ConflictKind::Group
+                | ConflictKind::Deleted
+                | ConflictKind::Text => conflict.elements,
             })
             .collect();
         let resource = || Arc::new(with_identity(resource_type, id, read.elements));

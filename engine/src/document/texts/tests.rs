@@ -140,15 +140,18 @@ fn texts_begun_apart_are_a_conflict_until_somebody_chooses() {
     exchange(&mut alice, &mut bob);
     let found = conflicts(&alice);
     let [conflict] = found.as_slice() else { panic!("one conflict: {found:?}") };
-    assert_eq!((conflict.kind, conflict.safety), (ConflictKind::Element, false));
+    assert_eq!((conflict.kind, conflict.safety), (ConflictKind::Text, false));
     assert_eq!(
         (conflict.id.as_str(), conflict.elements.as_slice()),
         ("a", &["note".to_owned()][..])
     );
     let values: Vec<(bool, &Value)> =
         conflict.values.iter().map(|value| (value.shown, &value.value)).collect();
-    assert_eq!(values, [(true, &json!({"note": "Rash."})), (false, &json!({"note": "Itching."}))]);
+    assert_eq!(values, [(true, &json!("Rash.")), (false, &json!("Itching."))]);
     assert!(conflict.values.iter().all(|value| value.authored_ms == NOW as i64));
+    let told = serde_json::to_value(conflict).unwrap();
+    assert_eq!((&told["kind"], &told["elements"]), (&json!("text"), &json!(["note"])));
+    assert_eq!(told["values"][0]["value"], "Rash.");
     assert_eq!(text(&alice).as_deref(), Some("Rash."), "the shown one");
     let of_one = alice.resource_conflicts("AllergyIntolerance", "a", &People::default());
     assert_eq!(of_one, found);
@@ -228,6 +231,42 @@ fn texts_of_deleted_resources_stay_behind() {
     let (resource_type, id) = ("AllergyIntolerance".to_owned(), "a".to_owned());
     run(&mut document, &Command::Delete { resource_type, id }).unwrap();
     assert_eq!(text(&document.refound(0).unwrap()), None);
+}
+
+#[test]
+fn a_text_set_apart_is_a_conflict_and_a_text_that_stands_is_merged() {
+    let mut alice = started(1);
+    let mut bob = document("patient:1", 2);
+    exchange(&mut alice, &mut bob);
+    // The same words twice are nothing to choose between.
+    run(&mut alice, &set_of("Hives.")).unwrap();
+    run(&mut bob, &set_of("Hives.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    assert!(conflicts(&alice).is_empty() && conflicts(&bob).is_empty());
+
+    let (mut alice, mut bob) = (started(1), document("patient:1", 2));
+    exchange(&mut alice, &mut bob);
+    run(&mut alice, &set_of("Hives.")).unwrap();
+    run(&mut bob, &set_of("Rash.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    for document in [&alice, &bob] {
+        let kinds: Vec<ConflictKind> = conflicts(document).iter().map(|one| one.kind).collect();
+        assert_eq!(kinds, [ConflictKind::Text]);
+    }
+    // An element of the same name is another matter.
+    let note = json!([{"text": "seen"}]);
+    put(&mut alice, allergy("a", json!({ "note": note })));
+    assert_eq!(conflicts(&alice).len(), 1);
+    run(&mut alice, &set_of("Hives, rash.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    run(&mut alice, &splice_of(0, 0, "Mild: ")).unwrap();
+    run(&mut alice, &splice_of(6, 5, "weals")).unwrap();
+    run(&mut bob, &splice_of(11, 1, " on both arms.")).unwrap();
+    run(&mut bob, &set_of("Hives, rash on both arms. Itching.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    assert_eq!(text(&alice).as_deref(), Some("Mild: weals, rash on both arms. Itching."));
+    assert_eq!(text(&alice), text(&bob));
+    assert!(conflicts(&alice).is_empty() && conflicts(&bob).is_empty());
 }
 
 #[test]

@@ -224,6 +224,14 @@ impl Document {
         collection.is_some_and(|of| self.doc.get(of, id).is_ok_and(|found| found.is_some()))
     }
 
+    /// The same at heads, all of which the document has.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn had_resource(&self, heads: &[ChangeHash], name: &str, id: &str) -> bool {
+        let collection = genesis::collection(name);
+        let found = collection.map(|of| self.doc.get_at(of, id, heads));
+        found.is_some_and(|found| found.is_ok_and(|found| found.is_some()))
+    }
+
     /// The ids of one type, deleted ones included.
     pub(crate) fn ids(&self, resource_type: &str) -> Vec<String> {
         Reader { doc: &self.doc, heads: None }.ids(resource_type)

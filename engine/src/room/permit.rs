@@ -35,7 +35,7 @@ impl Room {
             let is_note = notes::status_element(resource_type).is_some() && !is_server;
             let in_compartment = self.id.name.patient_id().is_some() && !self.id.name.is_chart();
             let is_text = one.collection == TEXTS;
-            if is_text && !self.has_owner(now_ms, one, touched, applied)? {
+            if is_text && !self.has_owner(now_ms, change, (one, touched), applied)? {
                 return Err(Refusal::OutsideCollections);
             }
             let standing = match limited.is_some() || is_note || in_compartment || is_text {
@@ -67,13 +67,13 @@ impl Room {
         Ok(())
     }
 
-    /// Whether there is the resource that a text is of, deleted or not: in the room, or made by the
-    /// change that writes the text.
+    /// Whether there is the resource that a text is of, deleted or not: in the room, or where the change
+    /// that writes the text was made, or made by it.
     fn has_owner(
         &mut self,
         now_ms: u64,
-        text: &Touched,
-        touched: &[Touched],
+        change: &Change,
+        (text, touched): (&Touched, &[Touched]),
         applied: &mut Applied,
     ) -> Result<bool, Refusal> {
         let (resource_type, id) = text.resource();
@@ -88,7 +88,9 @@ impl Room {
         }
         // A change that is staged may have made it.
         match self.flush_group(now_ms, applied) {
-            true => Ok(self.document.has_resource(resource_type, id)),
+            true => Ok(self.document.has_resource(resource_type, id)
+                // Foreign clients delete a resource by taking its key away.
+                || self.document.had_resource(change.deps(), resource_type, id)),
             false => Err(Refusal::NotApplicable),
         }
     }

@@ -269,6 +269,86 @@ fn a_text_set_apart_is_a_conflict_and_a_text_that_stands_is_merged() {
     assert!(conflicts(&alice).is_empty() && conflicts(&bob).is_empty());
 }
 
+/// A splice as it is meant: in code units, what does not fit brought to fit.
+fn meant(text: &str, index: usize, delete: usize, insert: &str) -> String {
+    let mut units: Vec<u16> = text.encode_utf16().collect();
+    let cuts = |at: usize| units.get(at).is_some_and(|unit| (0xdc00..0xe000).contains(unit));
+    let mut from = index.min(units.len());
+    let mut to = index.saturating_add(delete).min(units.len());
+    (from, to) = (from - usize::from(cuts(from)), to + usize::from(delete > 0 && cuts(to)));
+    from = from.min(to);
+    to = if delete == 0 { from } else { to };
+    units.splice(from..to, insert.encode_utf16());
+    String::from_utf16(&units).unwrap()
+}
+
+#[test]
+fn whatever_is_typed_apart_everybody_has_the_same_text() {
+    const WORDS: [&str; 6] = ["a", "🫀", "", "e\u{301}", "👩\u{200d}⚕️ ", "two\nlines"];
+    for seed in 1..40_u64 {
+        // Steele and Vigna's SplitMix64.
+        let mut state = seed;
+        let mut below = |limit: usize| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+        };
+        let mut people = [started(1), document("patient:1", 2), document("patient:1", 3)];
+        let meet = |people: &mut [Document; 3]| {
+            let [alice, bob, dora] = people;
+            for _ in 0..2 {
+                exchange(alice, bob);
+                exchange(bob, dora);
+            }
+        };
+        meet(&mut people);
+        // In every other run the text is there before they part.
+        if seed % 2 == 0 {
+            run(&mut people[0], &set_of("Stable 🫀.")).unwrap();
+            meet(&mut people);
+        }
+        for _ in 0..4 {
+            for _ in 0..12 {
+                let person = &mut people[below(3)];
+                let before = text(person).unwrap_or_default();
+                let (index, insert) = (below(30), WORDS[below(6)]);
+                let (delete, index) = (below(5), if index == 29 { usize::MAX } else { index });
+                let (command, after) = match below(5) {
+                    0 => (set_of(insert), insert.to_owned()),
+                    _ => (splice_of(index, delete, insert), meant(&before, index, delete, insert)),
+                };
+                run(person, &command).unwrap();
+                assert_eq!(
+                    text(person).unwrap_or_default(),
+                    after,
+                    "{seed}: {before:?} {command:?}"
+                );
+            }
+            meet(&mut people);
+            let [alice, bob, dora] = &people;
+            let standing = |document: &Document| -> std::collections::BTreeSet<(String, String)> {
+                let sides = conflicts(document).into_iter().flat_map(|conflict| conflict.values);
+                sides.map(|side| (side.hash, side.value.as_str().unwrap().to_owned())).collect()
+            };
+            assert_eq!(standing(alice), standing(bob), "{seed}");
+            assert_eq!(standing(alice), standing(dora), "{seed}");
+            // Of texts that stand beside each other the log's first is shown, which these have not.
+            if standing(alice).is_empty() {
+                assert_eq!(text(alice), text(bob), "{seed}");
+                assert_eq!(text(alice), text(dora), "{seed}");
+            }
+            if seed % 2 == 0 {
+                assert!(conflicts(alice).is_empty(), "{seed}: one text is merged");
+            }
+        }
+        run(&mut people[0], &set_of("Agreed.")).unwrap();
+        meet(&mut people);
+        assert!(people.iter().all(|person| text(person).as_deref() == Some("Agreed.")));
+        assert!(people.iter().all(|person| conflicts(person).is_empty()));
+    }
+}
+
 #[test]
 fn commands_on_texts_are_read_from_json() {
     let json = json!({

@@ -1,7 +1,7 @@
 use automerge::{
     Automerge, LoadOptions, ObjType, ReadDoc, TextEncoding,
     sync::{ChunkList, Message, MessageVersion},
-    transaction::Transactable,
+    transaction::{Transactable, Transaction},
 };
 use serde_json::Map;
 
@@ -298,21 +298,28 @@ fn a_label_is_not_taken_away_in_its_compartment() {
     world.converged();
 }
 
-/// What a client that types makes of a text, from what the server has.
-fn typed_at(world: &World, key: &str, text: &str, seed: u8) -> Vec<u8> {
+/// What a foreign client writes, from what the server has.
+fn foreign(world: &World, seed: u8, write: impl FnOnce(&mut Transaction<'_>)) -> Vec<u8> {
     let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
     let snapshot = world.server.document().save();
-    let mut typing = Automerge::load_with_options(&snapshot, options).unwrap();
-    typing.set_actor(crate::mint_actor(NOW, [seed; 8]));
-    let mut tx = typing.transaction();
-    let texts = crate::document::tests_collection(crate::document::TEXTS);
-    let object = match tx.get(&texts, key).unwrap() {
-        Some((_, object)) => object,
-        None => tx.put_object(&texts, key, ObjType::Text).unwrap(),
-    };
-    tx.splice_text(&object, 0, 0, text).unwrap();
+    let mut doc = Automerge::load_with_options(&snapshot, options).unwrap();
+    doc.set_actor(crate::mint_actor(NOW, [seed; 8]));
+    let mut tx = doc.transaction();
+    write(&mut tx);
     let hash = tx.commit().0.unwrap();
-    typing.get_change_by_hash(&hash).unwrap().raw_bytes().to_vec()
+    doc.get_change_by_hash(&hash).unwrap().raw_bytes().to_vec()
+}
+
+/// What a client that types makes of a text.
+fn typed_at(world: &World, key: &str, text: &str, seed: u8) -> Vec<u8> {
+    foreign(world, seed, |tx| {
+        let texts = crate::document::tests_collection(crate::document::TEXTS);
+        let object = match tx.get(&texts, key).unwrap() {
+            Some((_, object)) => object,
+            None => tx.put_object(&texts, key, ObjType::Text).unwrap(),
+        };
+        tx.splice_text(&object, 0, 0, text).unwrap();
+    })
 }
 
 /// The same of the text of the note.
@@ -411,6 +418,23 @@ fn a_text_is_of_a_resource_of_the_room() {
     assert_eq!(codes(&world).len(), before);
     world.converged();
     assert_eq!(world.server.document().text("Condition", "new", "summary").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_text_of_what_a_foreign_client_takes_away_meanwhile_is_taken() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, condition("Asthma"));
+    world.settle();
+    let late = typed_at(&world, "Condition/c/summary", "words", 62);
+    let away = foreign(&world, 61, |tx| {
+        tx.delete(crate::document::tests_collection("Condition"), "c").unwrap();
+    });
+    offer(&mut world, away);
+    offer(&mut world, late);
+    assert!(codes(&world).is_empty());
+    let after = typed_at(&world, "Condition/c/title", "words", 63);
+    offer(&mut world, after);
+    assert_eq!(codes(&world), ["outside-collections"]);
 }
 
 #[test]

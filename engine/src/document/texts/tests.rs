@@ -231,6 +231,14 @@ fn texts_of_deleted_resources_stay_behind() {
     let (resource_type, id) = ("AllergyIntolerance".to_owned(), "a".to_owned());
     run(&mut document, &Command::Delete { resource_type, id }).unwrap();
     assert_eq!(text(&document.refound(0).unwrap()), None);
+
+    // As foreign clients delete.
+    let mut document = started(1);
+    run(&mut document, &set_of("Was somebody else's.")).unwrap();
+    let mut tx = document.doc.transaction();
+    tx.delete(genesis::collection("AllergyIntolerance").unwrap(), "a").unwrap();
+    tx.commit();
+    assert_eq!(document.refound(0).unwrap().text("AllergyIntolerance", "a", "note"), None);
 }
 
 #[test]

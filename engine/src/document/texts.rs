@@ -51,6 +51,12 @@ pub(super) fn names(key: &str) -> Option<(&str, &str, &str)> {
     Some((resource_type, id, element))
 }
 
+/// Whether a name in `$texts` is the key of some resource's text.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn is_key(name: &str) -> bool {
+    names(name).is_some_and(|(resource_type, id, element)| key(resource_type, id, element).is_ok())
+}
+
 /// Every text that stands at a key, by the change that began it; the shown one first.
 pub(super) fn standing(doc: &Automerge, order: &LogOrder, key: &str) -> Vec<(ChangeHash, ObjId)> {
     let all = genesis::collection(TEXTS).and_then(|texts| doc.get_all(texts, key).ok());

@@ -217,6 +217,31 @@ pub enum Frame {
         /// Which document.
         document: DocumentId,
     },
+    /// Extension, client: tell me who is in a room, and show me there.
+    Presence {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// A document that the connection syncs.
+        document: DocumentId,
+        /// What the others see of this peer, a text of JSON; `None` to be told and not shown.
+        state: Option<String>,
+    },
+    /// Extension, server: who is in a room. It names no target, so that everybody is sent the same
+    /// bytes.
+    Present {
+        /// From whom.
+        sender: String,
+        /// Which document.
+        document: DocumentId,
+        /// Whether these are all; else what changed since.
+        complete: bool,
+        /// Who came, or shows something else.
+        peers: Vec<PresentPeer>,
+        /// Peer ids of those who went, or show nothing any more.
+        gone: Vec<String>,
+    },
     /// Extension, client: send me the room's numbered events, those behind `after` first.
     Follow {
         /// From whom.
@@ -332,8 +357,8 @@ macro_rules! kinds {
 
 kinds! {
     Join Peer Error Leave Request Sync DocUnavailable Ephemeral RemoteSubscriptionChange
-    RemoteHeadsChanged Room RoomFound RoomRefused Authors Refused SyncPart LeaveRoom Follow Unfollow
-    Events FollowEnded Interest Rooms SyncDeflated Unknown
+    RemoteHeadsChanged Room RoomFound RoomRefused Authors Refused SyncPart LeaveRoom Presence
+    Present Follow Unfollow Events FollowEnded Interest Rooms SyncDeflated Unknown
 }
 
 /// What a peer says about itself in [`Frame::Join`] and [`Frame::Peer`].
@@ -364,8 +389,19 @@ pub struct RoomStanding {
     pub before: Option<[u8; 16]>,
 }
 
+/// Somebody who shows themselves in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresentPeer {
+    /// The peer's id.
+    pub peer: String,
+    /// The person behind it, by their sign-in.
+    pub person: Author,
+    /// What it shows, a text of JSON that the server has not read.
+    pub state: String,
+}
+
 /// Which extensions a peer understands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChartroomMetadata {
     /// Version of the extension messages.
     pub version: u64,
@@ -373,6 +409,8 @@ pub struct ChartroomMetadata {
     pub durable_heads: bool,
     /// Whether this peer takes long sync messages in parts.
     pub parts: bool,
+    /// From a server: the person that it takes the other end for.
+    pub person: Option<Author>,
 }
 
 /// What one storage holds of a document.

@@ -67,7 +67,8 @@ impl Fake {
     /// A client that was answered as a server does.
     async fn welcome(&self) -> Line {
         let mut line = self.accept().await;
-        line.answer(Some(ChartroomMetadata { version: 1, durable_heads: true, parts: true })).await;
+        let chartroom = ChartroomMetadata { version: 1, parts: true, ..<_>::default() };
+        line.answer(Some(chartroom)).await;
         line
     }
 }

@@ -61,7 +61,7 @@ fn expected(name: &str) -> Frame {
                 chartroom: Some(ChartroomMetadata {
                     version: 1,
                     durable_heads: true,
-                    parts: false,
+                    ..Default::default()
                 }),
                 ..metadata(Some(STORAGE), false)
             },
@@ -206,6 +206,56 @@ fn what_is_written_is_read_back() {
     let Frame::SyncPart { sender, document, total, data } = expected("sync-part") else { panic!() };
     let part = encode_sync_part(&sender, &document, total, &data);
     assert_eq!(part, encode(&expected("sync-part")));
+}
+
+#[test]
+fn who_is_present_is_read_back() {
+    let (sender, target) = (|| ALICE.to_owned(), || SERVER.to_owned());
+    let presence = |state: Option<&str>| Frame::Presence {
+        sender: sender(),
+        target: target(),
+        document: document(),
+        state: state.map(str::to_owned),
+    };
+    let present = |complete, gone| Frame::Present {
+        sender: target(),
+        document: document(),
+        complete,
+        peers: vec![PresentPeer {
+            peer: ALICE.to_owned(),
+            person: Author::new("alice", "Alice Ärztin"),
+            state: r#"{"at":"Condition/c1"}"#.to_owned(),
+        }],
+        gone,
+    };
+    let answer = Frame::Peer {
+        sender: target(),
+        target: sender(),
+        metadata: PeerMetadata {
+            chartroom: Some(ChartroomMetadata {
+                version: 1,
+                durable_heads: true,
+                parts: true,
+                person: Some(Author::new("alice", "Alice Ärztin")),
+            }),
+            ..metadata(Some(STORAGE), false)
+        },
+        version: "1".to_owned(),
+    };
+    let frames = [
+        presence(Some("{}")),
+        presence(None),
+        present(true, Vec::new()),
+        present(false, vec!["client-bob".to_owned()]),
+        answer,
+    ];
+    for frame in frames {
+        let bytes = encode(&frame);
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err(), "cut to {end}");
+        }
+        assert_eq!(decode(&bytes), Ok(frame));
+    }
 }
 
 #[test]

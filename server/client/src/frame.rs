@@ -242,7 +242,7 @@ pub enum Frame {
         /// Peer ids of those who went, or show nothing any more.
         gone: Vec<String>,
     },
-    /// Extension, client: send me the room's numbered events, those behind `after` first.
+    /// Extension, client: send me the room's numbered events, those that are there first.
     Follow {
         /// From whom.
         sender: String,
@@ -252,8 +252,8 @@ pub enum Frame {
         document: DocumentId,
         /// The client's number for this; one in use is replaced.
         id: u64,
-        /// The number of the last event that the client has; 0 for none.
-        after: u64,
+        /// Where to begin.
+        start: FollowStart,
     },
     /// Extension, client: no more of these events.
     Unfollow {
@@ -388,6 +388,18 @@ pub struct RoomStanding {
     /// The same of the epoch before, as it was sealed.
     pub before: Option<[u8; 16]>,
 }
+
+/// Where a reader of a room's numbered events begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowStart {
+    /// Behind the event of this number, the last that the client has; 0 for none.
+    After(u64),
+    /// So many events before the end of the log, from 1 to [`FOLLOW_LAST_MAX`].
+    Last(u64),
+}
+
+/// Most events from which [`FollowStart::Last`] begins.
+pub const FOLLOW_LAST_MAX: u64 = 1000;
 
 /// Somebody who shows themselves in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,9 @@ use chartroom_client::{
     Author, Client, Command, FollowError, LineError, OpenError, OpenRoom, SaveError, Status,
     Target,
     backoff::Trouble,
-    frame::{ChartroomMetadata, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode},
+    frame::{
+        ChartroomMetadata, FollowStart, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode,
+    },
 };
 use chartroom_engine::{DocumentId, RoomId};
 use futures_util::{SinkExt, StreamExt};
@@ -242,7 +244,9 @@ async fn a_room_that_nobody_has_open_is_left() {
     let mut line = fake.welcome().await;
     line.found().await;
     let events = room.follow(3).await.unwrap();
-    let Frame::Follow { id, after: 3, .. } = line.next().await else { panic!("no follow") };
+    let Frame::Follow { id, start: FollowStart::After(3), .. } = line.next().await else {
+        panic!("no follow")
+    };
     drop(room);
     drop(events);
     assert!(matches!(line.next().await, Frame::Unfollow { id: ended, .. } if ended == id));

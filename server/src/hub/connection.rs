@@ -280,9 +280,9 @@ impl Session {
                 Ok(())
             }
             Frame::Presence { document, state, .. } => self.show(document, state).await,
-            Frame::Follow { document, id, after, .. } => {
+            Frame::Follow { document, id, start, .. } => {
                 let room = self.room(&document).map(|room| room.id().name.clone());
-                self.follows.begin(hub, &self.link, id, room, after);
+                self.follows.begin(hub, &self.link, id, room, start);
                 Ok(())
             }
             Frame::Unfollow { id, .. } => {

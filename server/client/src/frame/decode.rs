@@ -9,7 +9,8 @@ use chartroom_engine::{
 };
 
 use super::{
-    ChartroomMetadata, Frame, ID_BYTES_MAX, PeerMetadata, PresentPeer, RemoteHeads, RoomStanding,
+    ChartroomMetadata, FOLLOW_LAST_MAX, FollowStart, Frame, ID_BYTES_MAX, PeerMetadata,
+    PresentPeer, RemoteHeads, RoomStanding,
     cbor::{Fields, Value},
 };
 
@@ -119,7 +120,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Frame, FrameError> {
             target: target(fields)?,
             document: document(fields)?,
             id: fields.number("id")?,
-            after: fields.number("after")?,
+            start: follow_start(fields)?,
         },
         "unfollow" => Frame::Unfollow {
             sender: sender(fields)?,
@@ -296,6 +297,15 @@ fn presence(fields: &Fields<'_>) -> Result<Frame, FrameError> {
         Ok(())
     })?;
     Ok(Frame::Present { sender, document, complete, peers, gone: ids(fields, "gone")? })
+}
+
+fn follow_start(fields: &Fields<'_>) -> Result<FollowStart, FrameError> {
+    match fields.optional("last", |v| v.number("last"))? {
+        None => Ok(FollowStart::After(fields.number("after")?)),
+        Some(_) if fields.has("after") => Err(FrameError::Shape("last")),
+        Some(count) if (1..=FOLLOW_LAST_MAX).contains(&count) => Ok(FollowStart::Last(count)),
+        Some(_) => Err(FrameError::Shape("last")),
+    }
 }
 
 fn events(fields: &Fields<'_>) -> Result<Frame, FrameError> {

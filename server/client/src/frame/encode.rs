@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use chartroom_engine::{Author, DocumentId};
 use minicbor::{Encoder, encode::Error};
 
-use super::{ChartroomMetadata, Frame, PeerMetadata, PresentPeer, RemoteHeads, RoomStanding};
+use super::{
+    ChartroomMetadata, FollowStart, Frame, PeerMetadata, PresentPeer, RemoteHeads, RoomStanding,
+};
 
 /// Room for the fields round a sync message.
 const ENVELOPE_BYTES: usize = 192;
@@ -227,11 +229,14 @@ impl MapWriter {
                 peers.iter().try_for_each(|peer| self.present_peer(peer))?;
                 self.texts("gone", gone)
             }
-            Frame::Follow { sender, target, document, id, after } => {
+            Frame::Follow { sender, target, document, id, start } => {
                 self.addressed("follow", sender, target)?;
                 self.document(document)?;
                 self.number("id", *id)?;
-                self.number("after", *after)
+                match start {
+                    FollowStart::After(after) => self.number("after", *after),
+                    FollowStart::Last(count) => self.number("last", *count),
+                }
             }
             Frame::Unfollow { sender, target, id } => {
                 self.addressed("unfollow", sender, target)?;

@@ -165,7 +165,7 @@ fn expected(name: &str) -> Frame {
             target: server(),
             document: document(),
             id: 3,
-            after: 5_000_000_000,
+            start: FollowStart::After(5_000_000_000),
         },
         "unfollow" => Frame::Unfollow { sender: alice(), target: server(), id: 3 },
         "events" => Frame::Events {
@@ -397,6 +397,27 @@ fn a_document_id_with_a_wrong_checksum_is_refused() {
     let mut wrong = wrong;
     wrong[at] = if wrong[at] == b'2' { b'3' } else { b'2' };
     assert_eq!(decode(&wrong), Err(FrameError::DocumentId));
+}
+
+#[test]
+fn a_follow_begins_behind_a_number_or_before_the_end() {
+    let (sender, target) = (ALICE.to_owned(), SERVER.to_owned());
+    let follow = |start| {
+        let (sender, target) = (sender.clone(), target.clone());
+        Frame::Follow { sender, target, document: document(), id: 3, start }
+    };
+    for count in [1, FOLLOW_LAST_MAX] {
+        let frame = follow(FollowStart::Last(count));
+        assert_eq!(decode(&encode(&frame)), Ok(frame));
+    }
+    for count in [0, FOLLOW_LAST_MAX + 1] {
+        let bytes = encode(&follow(FollowStart::Last(count)));
+        assert_eq!(decode(&bytes), Err(FrameError::Shape("last")), "{count}");
+    }
+    let mut both = encode(&follow(FollowStart::Last(1)));
+    both[0] += 1;
+    both.extend_from_slice(b"\x65after\x00");
+    assert_eq!(decode(&both), Err(FrameError::Shape("last")));
 }
 
 #[test]

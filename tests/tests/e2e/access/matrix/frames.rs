@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartroom_engine::{Author, Command, DocumentId, mint_actor};
 use chartroom_server::{
     clock::now_ms,
-    wire::frame::{Frame, FrameKind, PROTOCOL_VERSION, RemoteHeads, RoomStanding},
+    wire::frame::{FollowStart, Frame, FrameKind, PROTOCOL_VERSION, RemoteHeads, RoomStanding},
 };
 use chartroom_tests::{
     client::Client,
@@ -144,7 +144,9 @@ fn frame(kind: FrameKind, wire: &Wire, room: &str, document: DocumentId) -> Fram
             let (peers, gone) = (Vec::new(), vec![sender.clone()]);
             Frame::Present { sender, document, complete: true, peers, gone }
         }
-        K::Follow => Frame::Follow { sender, target, document, id: 1, after: 0 },
+        K::Follow => {
+            Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(0) }
+        }
         K::Unfollow => Frame::Unfollow { sender, target, id: 1 },
         K::Events => Frame::Events { sender, target, id: 1, events: vec!["{}".to_owned()] },
         K::FollowEnded => {

@@ -64,6 +64,7 @@ pub use resource_types::{RESOURCE_TYPES, resource_type};
 pub(crate) use safety::blocks_acts;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use texts::is_key as is_text_key;
+pub(crate) use texts::names as text_names;
 pub use versions::Versions;
 pub(crate) use write::{Writer, is_resource_id};
 

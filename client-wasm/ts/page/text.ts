@@ -62,7 +62,7 @@ export class TextView {
     this.#link = link;
   }
 
-  /** `Type/id/element`. */
+  /** `Type:id:element`. */
   get key(): string {
     return this.#link.key;
   }

@@ -344,7 +344,7 @@ fn a_room_founded_anew_says_the_same_and_has_another_history() {
     first.command(&delete, Writer::Person(None), 0).unwrap();
     let texts = super::genesis::collection(TEXTS).unwrap();
     let mut tx = first.doc.transaction();
-    let text = tx.put_object(&texts, "AllergyIntolerance/a/note", ObjType::Text).unwrap();
+    let text = tx.put_object(&texts, "AllergyIntolerance:a:note", ObjType::Text).unwrap();
     tx.splice_text(&text, 0, 0, "Stable 🫀.").unwrap();
     tx.commit();
 

@@ -29,9 +29,9 @@ pub(super) const IDS: [&str; 5] = ["1", "2", "a-b.c", "after", "no id"];
 
 /// Keys of texts that people write together; the last are none.
 pub(super) const KEYS: [&str; 6] = [
-    "Basic/1/text",
-    "Condition/1/text",
-    "Condition/after/text",
+    "Basic:1:text",
+    "Condition:1:text",
+    "Condition:after:text",
     "DocumentReference/2/text",
     "Condition/no id/text",
     "1",

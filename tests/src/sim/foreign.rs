@@ -57,7 +57,7 @@ fn write(
 fn typed(tx: &mut Transaction<'_>, target: &Target, edit: &Edit) -> Option<()> {
     let Typed { text, index, delete, insert } = Typed::of(edit);
     let texts = object(tx, &ROOT, "$texts")?;
-    let key = format!("{}/{}/{text}", target.resource_type(), target.id);
+    let key = format!("{}:{}:{text}", target.resource_type(), target.id);
     let text = match object(tx, &texts, &key).filter(|_| edit.verb == Verb::Splice) {
         Some(text) => text,
         None => tx.put_object(&texts, key, ObjType::Text).ok()?,

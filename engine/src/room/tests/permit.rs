@@ -324,7 +324,7 @@ fn typed_at(world: &World, key: &str, text: &str, seed: u8) -> Vec<u8> {
 
 /// The same of the text of the note.
 fn typed(world: &World, text: &str, seed: u8) -> Vec<u8> {
-    typed_at(world, "DocumentReference/n/content", text, seed)
+    typed_at(world, "DocumentReference:n:content", text, seed)
 }
 
 fn splice(insert: &str) -> Command {
@@ -388,12 +388,12 @@ fn a_text_is_of_a_resource_of_the_room() {
     world.edit(2, condition("Asthma"));
     world.settle();
     for key in [
-        "Condition/other/summary",
-        "Condition/c",
-        "Condition/c/",
-        "Condition/c/a/b",
-        "Conditions/c/summary",
-        "$texts/c/summary",
+        "Condition:other:summary",
+        "Condition:c",
+        "Condition:c:",
+        "Condition:c:a:b",
+        "Conditions:c:summary",
+        "$texts:c:summary",
         "",
     ] {
         let refused = world.refused.len();
@@ -425,14 +425,14 @@ fn a_text_of_what_a_foreign_client_takes_away_meanwhile_is_taken() {
     let mut world = World::with(CHART, &[1, 2]);
     world.edit(2, condition("Asthma"));
     world.settle();
-    let late = typed_at(&world, "Condition/c/summary", "words", 62);
+    let late = typed_at(&world, "Condition:c:summary", "words", 62);
     let away = foreign(&world, 61, |tx| {
         tx.delete(crate::document::tests_collection("Condition"), "c").unwrap();
     });
     offer(&mut world, away);
     offer(&mut world, late);
     assert!(codes(&world).is_empty());
-    let after = typed_at(&world, "Condition/c/title", "words", 63);
+    let after = typed_at(&world, "Condition:c:title", "words", 63);
     offer(&mut world, after);
     assert_eq!(codes(&world), ["outside-collections"]);
 }
@@ -450,7 +450,7 @@ fn the_text_of_what_carries_a_label_is_written_in_its_compartment_alone() {
     world.server = Room::new(config, copy);
     world.join(1);
     world.settle();
-    let change = typed_at(&world, "Condition/c/summary", "words", 61);
+    let change = typed_at(&world, "Condition:c:summary", "words", 61);
     offer(&mut world, change);
     assert_eq!(codes(&world), ["restricted"]);
     let answer = served(&mut world, Plan(Arc::new(|_| Ok(splice("words").into()))));

@@ -144,6 +144,17 @@ pub(super) fn of_texts(doc: &Automerge, order: &LogOrder, prefix: &str) -> Vec<C
     found
 }
 
+/// Whether texts of a resource stand beside each other.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn has_disputed_text(
+    doc: &Automerge,
+    order: &LogOrder,
+    resource_type: &str,
+    id: &str,
+) -> bool {
+    !of_texts(doc, order, &format!("{resource_type}/{id}/")).is_empty()
+}
+
 struct Reading<'a> {
     doc: &'a Automerge,
     reader: Reader<'a>,

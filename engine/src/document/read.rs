@@ -224,7 +224,13 @@ impl Document {
         collection.is_some_and(|of| self.doc.get(of, id).is_ok_and(|found| found.is_some()))
     }
 
-    /// The same at heads, all of which the document has.
+    /// Whether texts of a resource stand beside each other, for a person to choose.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn has_disputed_text(&self, resource_type: &str, id: &str) -> bool {
+        conflicts::has_disputed_text(&self.doc, &self.order, resource_type, id)
+    }
+
+    /// Whether there was a resource, deleted or not, at heads, all of which the document has.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn had_resource(&self, heads: &[ChangeHash], name: &str, id: &str) -> bool {
         let collection = genesis::collection(name);

@@ -124,6 +124,10 @@ impl Room {
         match is_touched_since(&self.document, change.deps(), (resource_type, id)) {
             true if signs => Err(Refusal::ChangedSinceViewed),
             true => Err(Refusal::Signed),
+            // Nobody could choose any more.
+            false if signs && self.document.has_disputed_text(resource_type, id) => {
+                Err(Refusal::ConflictOpen)
+            }
             false => Ok(()),
         }
     }

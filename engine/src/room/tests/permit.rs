@@ -483,6 +483,41 @@ fn the_text_of_a_signed_note_takes_no_more() {
 }
 
 #[test]
+fn a_note_of_which_a_text_stands_twice_is_not_signed() {
+    let begin = |text: &str| Command::SetText {
+        resource_type: "DocumentReference".to_owned(),
+        id: "n".to_owned(),
+        element: "content".to_owned(),
+        text: text.to_owned(),
+    };
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    for person in [1, 2] {
+        world.leave(person);
+        world.edit(person, begin(&format!("By {person}.")));
+    }
+    for person in [1, 2] {
+        world.join(person);
+        world.settle();
+    }
+    assert_eq!(world.server.conflicts().len(), 1);
+    // As a browser does, whose module does not look.
+    force(&mut world, &put(note("final", "words")));
+    assert_eq!(codes(&world), ["conflict-open"]);
+    let heads = world.server.document().heads();
+    let (resource_type, id) = ("DocumentReference".to_owned(), "n".to_owned());
+    let signed = served(&mut world, Signing { resource_type, id, heads }.plan());
+    assert_eq!(signed.unwrap_err().code(), "conflict-open");
+
+    world.edit(1, begin("By both."));
+    world.settle();
+    force(&mut world, &put(note("final", "words")));
+    assert_eq!(codes(&world).len(), 1);
+    assert_eq!(world.converged()["entry"][0]["resource"]["docStatus"], "final");
+}
+
+#[test]
 fn a_signature_under_a_text_that_somebody_typed_on_fails() {
     let mut world = World::with(CHART, &[1, 2]);
     world.edit(2, put(note("preliminary", "words")));

@@ -152,7 +152,7 @@ pub(super) fn has_disputed_text(
     resource_type: &str,
     id: &str,
 ) -> bool {
-    !of_texts(doc, order, &format!("{resource_type}/{id}/")).is_empty()
+    !of_texts(doc, order, &texts::prefix(resource_type, id)).is_empty()
 }
 
 struct Reading<'a> {

@@ -156,7 +156,7 @@ impl Document {
     ) -> Vec<Conflict> {
         let read = conflicts::read(&self.doc, &self.order, resource_type, id);
         let mut found = read.map(|read| read.conflicts).unwrap_or_default();
-        let prefix = format!("{resource_type}:{id}:");
+        let prefix = texts::prefix(resource_type, id);
         found.extend(conflicts::of_texts(&self.doc, &self.order, &prefix));
         self.with_authors(found, people)
     }

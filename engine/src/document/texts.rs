@@ -36,9 +36,14 @@ struct Splice {
     insert: String,
 }
 
+/// What the keys of a resource's texts begin with.
+pub(super) fn prefix(resource_type: &str, id: &str) -> String {
+    format!("{resource_type}:{id}:")
+}
+
 /// The key of a resource's text.
 pub(super) fn key(resource_type: &str, id: &str, element: &str) -> Result<String, ShapeError> {
-    let key = format!("{resource_type}:{id}:{element}");
+    let key = prefix(resource_type, id) + element;
     match codec::is_element_name(element) && key.len() <= limits::TEXT_KEY_BYTES_MAX {
         true => Ok(key),
         false => Err(ShapeError::ElementName),

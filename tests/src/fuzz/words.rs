@@ -32,8 +32,8 @@ pub(super) const KEYS: [&str; 6] = [
     "Basic:1:text",
     "Condition:1:text",
     "Condition:after:text",
-    "DocumentReference/2/text",
-    "Condition/no id/text",
+    "DocumentReference:2:text",
+    "Condition:no id:text",
     "1",
 ];
 

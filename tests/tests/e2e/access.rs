@@ -3,6 +3,7 @@
 //! Rooms are held in memory here, and people sign in with tokens of the test's own provider.
 
 mod compartments;
+mod devices;
 mod glass;
 mod hidden;
 mod mallory;

@@ -9,6 +9,7 @@ mod hidden;
 mod mallory;
 mod matrix;
 mod notes;
+mod presence;
 mod races;
 mod scopes;
 mod signed_out;

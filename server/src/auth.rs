@@ -10,6 +10,7 @@
 //! ([`crate::config`]), and that [`loopback_only`] refuses what a page of some other site makes a
 //! browser on this machine send.
 
+pub(crate) mod devices;
 mod entrance;
 mod gate;
 pub(crate) mod pass;
@@ -72,6 +73,8 @@ struct Seen {
     rooms: Mutex<BTreeSet<RoomName>>,
     /// Whom it was about, where it was about somebody's rights.
     person: Mutex<Option<String>>,
+    /// The device that was to be wiped.
+    device: Mutex<Option<String>>,
     /// Whether glass had to be broken for it.
     glass: AtomicBool,
 }
@@ -120,6 +123,8 @@ impl Caller {
         let entry = self.seen.rooms.lock().iter().fold(entry, Entry::room);
         let person = self.seen.person.lock().clone();
         let entry = person.into_iter().fold(entry, |entry, id| entry.detail("person", id));
+        let device = self.seen.device.lock().clone();
+        let entry = device.into_iter().fold(entry, |entry, of| entry.detail("device", of));
         match self.has_broken_glass() {
             true => entry.purpose(BROKEN_GLASS, None),
             false => entry,
@@ -134,6 +139,11 @@ impl Caller {
     /// Notes whose rights a request is about.
     pub(crate) fn has_seen_person(&self, id: &str) {
         *self.seen.person.lock() = Some(id.to_owned());
+    }
+
+    /// Notes which device a request is about.
+    pub(crate) fn has_seen_device(&self, handle: &str) {
+        *self.seen.device.lock() = Some(handle.to_owned());
     }
 
     /// Whether the caller has seen something for which glass had to be broken.

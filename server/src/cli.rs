@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod devices;
 mod export;
 mod import;
 mod pharmacy;
@@ -88,6 +89,8 @@ pub fn execute(options: Options) -> anyhow::Result<ExitCode> {
         }
         Task::Dismiss { room, person, server } => access::dismiss(&at(&server)?, &room, &person),
         Task::Revoke { meant, server } => access::revoke(&at(&server)?, &meant),
+        Task::Devices { person, server } => devices::devices(&at(&server)?, person.as_deref()),
+        Task::Wipe { handle, server } => devices::wipe(&at(&server)?, &handle),
         Task::Audit { task } => audit_task(task, &store()?.data),
         Task::Export { room, server } => match through(server)? {
             Some(server) => export::from_server(&room, &server),

@@ -136,6 +136,23 @@ pub enum Task {
         #[command(flatten)]
         server: RequiredServer,
     },
+    /// List the devices that somebody has signed in from, at a running server
+    Devices {
+        /// Whose, by id; one's own if nobody is named
+        #[arg(long, value_name = "ID")]
+        person: Option<String>,
+        /// Where
+        #[command(flatten)]
+        server: RequiredServer,
+    },
+    /// Have a lost device wiped: it is told so at once, or when it comes back to the running server
+    Wipe {
+        /// The device's handle, as `chartroom devices` lists it
+        handle: String,
+        /// Where
+        #[command(flatten)]
+        server: RequiredServer,
+    },
     /// The audit trail: who did what
     Audit {
         /// What to do with it

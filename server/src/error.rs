@@ -17,6 +17,7 @@ use chartroom_engine::{
 use serde_json::{Value, json};
 
 use crate::{
+    auth::devices::WipeError,
     facility::FacilityError,
     hub::{FollowError, RefoundingError, RoomError},
     limits::{Limit, RetryAfter},
@@ -39,6 +40,12 @@ pub(crate) enum ApiError {
     /// No change of this hash is kept aside (caller).
     #[error("no change of this hash is kept aside")]
     NotQuarantined,
+    /// The caller has no device of this handle (caller).
+    #[error("there is no such device")]
+    DeviceNotFound,
+    /// The device is not wiped (caller).
+    #[error(transparent)]
+    Wipe(WipeError),
     /// The room does not do it (data, environment).
     #[error(transparent)]
     Room(#[from] RoomError),
@@ -116,9 +123,11 @@ impl ApiError {
             | Self::Query(_)
             | Self::Parameter { .. }
             | Self::Person => StatusCode::BAD_REQUEST,
-            Self::RoomNotFound | Self::NotQuarantined | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::RoomNotFound | Self::NotQuarantined | Self::DeviceNotFound | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::Events(_) => StatusCode::GONE,
-            Self::Refound(_) => StatusCode::CONFLICT,
+            Self::Refound(_) | Self::Wipe(_) => StatusCode::CONFLICT,
             Self::Room(_) | Self::TakesNoWrites | Self::Crowded(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -139,6 +148,8 @@ impl ApiError {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
             Self::NotQuarantined => "not-quarantined",
+            Self::DeviceNotFound => "device-not-found",
+            Self::Wipe(_) => "too-many-wiped",
             Self::Room(error) => error.code(),
             Self::TakesNoWrites => "storage-failing",
             Self::Events(error) => error.code(),
@@ -175,6 +186,15 @@ impl From<RefoundingError> for ApiError {
         match error {
             RefoundingError::Refused(error) => Self::Refound(error),
             RefoundingError::Room(error) => Self::Room(error),
+        }
+    }
+}
+
+impl From<WipeError> for ApiError {
+    fn from(error: WipeError) -> Self {
+        match error {
+            WipeError::Room(error) => Self::Room(error),
+            WipeError::TooMany => Self::Wipe(error),
         }
     }
 }

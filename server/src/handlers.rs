@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod api_ws;
 pub(crate) mod commands;
 pub(crate) mod conflicts;
+pub(crate) mod devices;
 pub(crate) mod document;
 pub(crate) mod events;
 pub(crate) mod glass;

@@ -67,7 +67,7 @@ pub use handle::{Edits, Mirror, RefoundingError, RoomError, RoomHandle};
 pub use load::{Loaded, load as load_room};
 pub(crate) use neighbours::{News, RoomNews, ServerEnd};
 pub use neighbours::{Rights, RoomAt, is_shared};
-pub use outbox::{Closing, Outbox, Outgoing, TRY_AGAIN};
+pub use outbox::{Closing, DEVICE_WIPED, Outbox, Outgoing, TRY_AGAIN};
 pub(crate) use places::is_listed;
 pub use quarantine::{Kept, Quarantine};
 pub(crate) use relayed::{Relayed, Said};

@@ -1,6 +1,7 @@
 //! What happens where a limit is exceeded, and which limits an operator sets.
 //!
-//! The limits themselves stand in [`chartroom_engine::limits`], each with its reason. Whoever goes
+//! The limits themselves stand in [`chartroom_engine::limits`], each with its reason, but for those
+//! that no engine knows of, which stand here. Whoever goes
 //! over one hears its [code](Limit::code), and the operator sees it in a metric and in the log: a
 //! limit is never exceeded in silence.
 
@@ -198,6 +199,15 @@ pub(crate) const PRESENCE_BYTES_MAX: usize = 4 * 1024;
 /// Peers that are shown in a room, so that the list of them stays below 3 MiB; far more than share a
 /// chart.
 pub(crate) const PRESENT_MAX: usize = 512;
+
+/// Devices of a person that are remembered, of which the one that was away longest goes; more than
+/// anybody has at a time.
+pub(crate) const DEVICES_MAX: usize = 64;
+/// Wiped devices that are remembered, of which the one that was wiped first goes: what a large house
+/// loses in decades.
+pub(crate) const WIPED_MAX: usize = 100_000;
+/// Wiped devices of somebody who is no operator: nobody drives out others' wipes with their own.
+pub(crate) const WIPED_OF_PERSON_MAX: usize = 64;
 
 /// Refused changes of one connection before it is closed.
 const REFUSED: Rate = Rate {

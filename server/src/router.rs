@@ -17,8 +17,8 @@ use crate::{
     facility::pharmacy::Queue,
     fhir::{self, FhirConfig},
     handlers::{
-        alerts, api_ws, commands, conflicts, document, events, glass, health, members, metrics,
-        peers, pharmacy, quarantine, refound, room, rooms, sign_in, sync, web, webhooks,
+        alerts, api_ws, commands, conflicts, devices, document, events, glass, health, members,
+        metrics, peers, pharmacy, quarantine, refound, room, rooms, sign_in, sync, web, webhooks,
     },
     webhooks::Webhooks,
 };
@@ -42,6 +42,8 @@ pub enum Needs {
     Role(Ability),
     /// Being let into the room, or a role that may do this.
     WholeOrRole(Ability),
+    /// That the device is one's own, or a role that may do this.
+    OwnOrRole(Ability),
     /// What the FHIR interaction takes (`fhir/table.rs`).
     Interaction,
 }
@@ -138,6 +140,13 @@ fn rows() -> Vec<Row> {
         row("DELETE", "/rooms/{room}/glass", (Needs::SignIn, Act::Dismiss), delete(glass::mended)),
         row("GET", "/sign-in", (Needs::SignIn, Act::Read), get(sign_in::show)),
         row("POST", "/sign-in/revoke", (Needs::Role(Operate), Act::Revoke), post(sign_in::revoke)),
+        row("GET", "/devices", (Needs::SignIn, Act::Read), get(devices::list)),
+        row(
+            "POST",
+            "/devices/{handle}/wipe",
+            (Needs::OwnOrRole(Operate), Act::Wipe),
+            post(devices::wipe),
+        ),
         row("GET", "/peers", (Needs::Role(Operate), Act::Operate), small(get(peers::list))),
         row(
             "GET",

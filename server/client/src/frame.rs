@@ -374,6 +374,19 @@ pub struct PeerMetadata {
     pub person: Option<Author>,
     /// The name of the server, where one server joins another.
     pub server: Option<String>,
+    /// A secret of the device that a client runs on, unchecked.
+    pub device: Option<DeviceSecret>,
+}
+
+/// What a client made up, once, for the device that it runs on: whoever knows it is that device. Not
+/// to be logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceSecret(pub String);
+
+impl std::fmt::Debug for DeviceSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeviceSecret")
+    }
 }
 
 /// A room, and a digest of its heads by which two servers know that they have the same.

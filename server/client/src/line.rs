@@ -103,6 +103,10 @@ impl LineError {
 }
 
 /// What the line tells, in order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are frames; a box is an allocation for each"
+)]
 pub(crate) enum Heard {
     /// The server is there.
     Up(Wire),

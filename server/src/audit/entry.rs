@@ -133,6 +133,8 @@ pub enum Act {
     Dismiss,
     /// A sign-in, a token or a consent was taken back.
     Revoke,
+    /// A device was to be wiped, or was told to wipe what it keeps.
+    Wipe,
     /// The server was operated: a room founded anew, a queue rebuilt, a setting changed.
     Operate,
     /// A write put back what others wrote.
@@ -212,6 +214,7 @@ impl Act {
             Self::Admit => "admit",
             Self::Dismiss => "dismiss",
             Self::Revoke => "revoke",
+            Self::Wipe => "wipe",
             Self::Operate => "operate",
             Self::EditReverted => "edit-reverted",
             Self::WrongPatientCorrected => "wrong-patient-corrected",

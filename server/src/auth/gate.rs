@@ -11,7 +11,12 @@ use chartroom_engine::{
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use super::{pass::Passes, roles::Roles, standing::Remembered};
+use super::{
+    devices::{Devices, Handle},
+    pass::Passes,
+    roles::Roles,
+    standing::Remembered,
+};
 use crate::{
     clock,
     hub::{Hub, RoomError},
@@ -106,10 +111,11 @@ pub(crate) struct Gate {
     revoked: Mutex<BTreeMap<String, u64>>,
     pub(super) remembered: Remembered,
     pub(super) passes: Passes,
+    pub(super) devices: Devices,
 }
 
 impl Gate {
-    /// With the sign-ins that the store knows as taken back.
+    /// With the sign-ins that the store knows as taken back, and the devices that are wiped.
     pub fn of(
         config: &AccessConfig,
         limits: &Limits,
@@ -128,6 +134,7 @@ impl Gate {
             revoked: Mutex::new(revoked.collect()),
             remembered: Remembered::default(),
             passes: Passes::default(),
+            devices: Devices::of(storage)?,
         })
     }
 
@@ -164,6 +171,11 @@ impl Gate {
     /// Whether a person has as many sockets as one may.
     pub fn is_crowded(&self, signed: &SignedIn) -> bool {
         self.signs_in() && self.passes.of(&signed.person.author.id) >= PERSON_CONNECTIONS_MAX
+    }
+
+    /// Whether a device is to be wiped.
+    pub fn is_wiped(&self, device: Handle) -> bool {
+        self.devices.is_wiped(device)
     }
 
     /// Whether a sign-in was taken back.

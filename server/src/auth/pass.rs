@@ -1,6 +1,6 @@
 //! Live connections of people who are signed in, so that one can be ended when it may be no longer.
 //!
-//! A connection ends when its sign-in expires or is taken back, and when a room that it is in is no
+//! A connection ends when its sign-in expires or is taken back, when its device is wiped, and when a room that it is in is no
 //! longer its person's to see: it comes back then, and finds what is left.
 
 use std::{
@@ -13,7 +13,7 @@ use chartroom_engine::{RoomName, access::Access};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::sleep};
 
-use super::SignedIn;
+use super::{SignedIn, devices::Handle};
 use crate::{
     clock,
     hub::{Closing, Hub},
@@ -31,6 +31,8 @@ pub(crate) enum Ended {
     Revoked,
     /// A room that it is in is not its person's to see any more, or not as it was.
     Access,
+    /// The device that it comes from is to be wiped.
+    Wiped,
 }
 
 impl Ended {
@@ -40,6 +42,7 @@ impl Ended {
             Self::Expired => "token-expired",
             Self::Revoked => "token-revoked",
             Self::Access => "access-ended",
+            Self::Wiped => "device-wiped",
         }
     }
 
@@ -51,6 +54,7 @@ impl Ended {
             Self::Access => {
                 Closing::try_again("access to a room has changed; come back for the others")
             }
+            Self::Wiped => Closing::wiped("this device is to be wiped"),
         }
     }
 }
@@ -62,6 +66,7 @@ pub(super) struct Passes(Mutex<BTreeMap<u64, Arc<Live>>>);
 #[derive(Debug)]
 struct Live {
     signed: Mutex<SignedIn>,
+    device: Option<Handle>,
     state: Mutex<State>,
     told: Notify,
 }
@@ -82,15 +87,18 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// For a connection of somebody who has just signed in.
-    pub fn new(hub: Arc<Hub>, signed: SignedIn) -> Self {
+    /// For a connection of somebody who has just signed in, from a device that may have said which.
+    pub fn new(hub: Arc<Hub>, signed: SignedIn, device: Option<Handle>) -> Self {
         let number = hub.next_number();
         let (signed, state, told) = (Mutex::new(signed), Mutex::default(), Notify::new());
-        let live = Arc::new(Live { signed, state, told });
+        let live = Arc::new(Live { signed, device, state, told });
         hub.gate().passes.0.lock().insert(number, Arc::clone(&live));
         // It may have been taken back meanwhile.
         if hub.gate().is_revoked(&live.signed.lock()) {
             live.end(Ended::Revoked);
+        }
+        if device.is_some_and(|device| hub.gate().is_wiped(device)) {
+            live.end(Ended::Wiped);
         }
         Self { hub, number, live }
     }
@@ -178,6 +186,13 @@ impl Passes {
             if is_meant(&live.signed.lock()) {
                 live.end(Ended::Revoked);
             }
+        }
+    }
+
+    /// Ends the connections from a device.
+    pub fn wipe(&self, device: Handle) {
+        for live in self.0.lock().values().filter(|live| live.device == Some(device)) {
+            live.end(Ended::Wiped);
         }
     }
 

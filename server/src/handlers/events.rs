@@ -46,7 +46,7 @@ pub(crate) async fn list(
     filter.set_events(names(&events)).map_err(|unknown| wrong("events", unknown))?;
     if wants_stream(&headers) {
         let after = stream::last_event_id(&headers)?.or(after);
-        let pass = Pass::new(Arc::clone(caller.hub()), caller.signed().clone());
+        let pass = Pass::new(Arc::clone(caller.hub()), caller.signed().clone(), None);
         let heard = caller.follow(&pass, &parse_name(&name)?, after).await?;
         return Ok(stream::respond(pass, heard, filter));
     }

@@ -19,21 +19,25 @@ use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Closing, Hub, Outbox, RoomError, RoomHandle, Said, Socket,
+    Closing, DEVICE_WIPED, Hub, Outbox, RoomError, RoomHandle, Said, Socket,
     ephemeral::Ephemeral,
     link::{Link, fail},
     room_task::Mail,
 };
 use crate::{
-    audit::{Act, Door},
+    audit::{Act, Door, Entry},
     auth::{
         self, Caller, Entrant, SignedIn,
+        devices::Handle,
         pass::{Ended, Pass},
     },
     error::ApiError,
     limits::{Bucket, Limit, NEW_ROOMS, PRESENCE_BYTES_MAX},
     sign_in::SignInError,
-    wire::frame::{ChartroomMetadata, Envelope, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata},
+    wire::frame::{
+        ChartroomMetadata, DeviceSecret, Envelope, Frame, FrameError, PROTOCOL_VERSION,
+        PeerMetadata,
+    },
 };
 use follow::Follows;
 pub(super) use membership::Membership;
@@ -52,6 +56,8 @@ pub struct Connection {
     entrant: Entrant,
     socket: Socket,
     envelope: Envelope,
+    /// The device that it comes from, where it said which.
+    device: Option<Handle>,
     session: Option<Session>,
 }
 
@@ -81,6 +87,7 @@ impl Connection {
             socket: Socket::open(Arc::clone(&hub)),
             hub,
             envelope: Envelope::default(),
+            device: None,
             session: None,
         }
     }
@@ -120,8 +127,28 @@ impl Connection {
 
     /// Tells the peer why, then ends the connection.
     pub fn fail(&self, closing: Closing) {
+        if closing.code == DEVICE_WIPED && !self.outbox().is_closing() {
+            self.note_wipe();
+        }
         let peer_id = self.session.as_ref().map(|session| session.link.peer_id.as_str());
         fail(self.outbox(), &self.hub.peer_id, peer_id, closing);
+    }
+
+    /// Notes that a device is told to wipe what it keeps.
+    fn note_wipe(&self) {
+        let Some(device) = self.device else { return };
+        self.hub.wipe_is_told(device);
+        let entry = match &self.session {
+            Some(session) => {
+                session.caller.entry(Act::Wipe).connection(session.link.peer_id.clone())
+            }
+            None => {
+                let from = self.entrant.from.map(|from| from.ip());
+                let entry = Entry::by_server(Act::Wipe).via(Door::Sync);
+                from.into_iter().fold(entry, Entry::from)
+            }
+        };
+        self.hub.audit.note(entry.detail("device", device.to_string()).detail("wipe", "told"));
     }
 
     async fn try_receive(&mut self, bytes: &[u8]) -> Result<(), Closing> {
@@ -169,6 +196,7 @@ impl Connection {
         if !versions.iter().any(|version| version == PROTOCOL_VERSION) {
             return Err(Closing::protocol("this server speaks protocol version 1"));
         }
+        self.check_device(metadata.device.as_ref())?;
         if sender == self.hub.peer_id {
             return Err(Closing::policy("this peer id is the server's"));
         }
@@ -182,6 +210,10 @@ impl Connection {
             Some((link, server)) => (link, SignedIn::claimed(auth::anonymous()), Some(server)),
             None => {
                 let signed = self.sign_in(metadata.person).await?;
+                if let Some(device) = self.device {
+                    let noted = self.hub.signed_in_from(&signed.person.author, device).await;
+                    noted.map_err(|error| closing_for(&error))?;
+                }
                 let (person, outbox) = (signed.person.author.id.clone(), Arc::clone(outbox));
                 let link = Link::new(sender, metadata.chartroom, outbox)
                     .of(person, self.entrant.from.map(|from| from.ip()));
@@ -202,14 +234,17 @@ impl Connection {
                     person: server.is_none().then(|| signed.person.author.clone()),
                 }),
                 person: None,
+                device: None,
                 server: server.as_ref().map(|_| self.hub.registry.name.clone()),
             },
             version: PROTOCOL_VERSION.to_owned(),
         });
-        let pass = Pass::new(Arc::clone(&self.hub), signed.clone());
+        let pass = Pass::new(Arc::clone(&self.hub), signed.clone(), self.device);
         let caller = Caller::new(Arc::clone(&self.hub), signed, self.entrant.from, Door::Sync);
         if server.is_none() {
-            caller.note(caller.entry(Act::SignIn).connection(link.peer_id.clone()));
+            let entry = caller.entry(Act::SignIn).connection(link.peer_id.clone());
+            let device = self.device.map(|device| device.to_string());
+            caller.note(device.into_iter().fold(entry, |entry, of| entry.detail("device", of)));
         }
         self.session = Some(Session {
             link,
@@ -222,6 +257,16 @@ impl Connection {
             new_rooms: Bucket::full(Instant::now()),
         });
         Ok(())
+    }
+
+    /// Refuses a device that is to be wiped, whoever uses it: it may have no good token any more.
+    fn check_device(&mut self, secret: Option<&DeviceSecret>) -> Result<(), Closing> {
+        let malformed = |_| Closing::protocol("the field device is no device's secret");
+        self.device = secret.map(Handle::of).transpose().map_err(malformed)?;
+        match self.device.is_some_and(|device| self.hub.gate.is_wiped(device)) {
+            true => Err(Ended::Wiped.closing()),
+            false => Ok(()),
+        }
     }
 
     /// Who the peer is: by its token, or, where there is no sign-in, as it says.

@@ -32,4 +32,9 @@ impl Hub {
         });
         Ok(durable.await.map_err(|_| RoomError::ShuttingDown)??)
     }
+
+    /// Has facts made durable, and waits for nothing: those that may be lost with the store's failure.
+    pub(crate) fn note_later(&self, room: RoomId, facts: Vec<Fact>) {
+        self.writer.commit(RoomBatch::of_facts(room, facts), |_| {});
+    }
 }

@@ -27,6 +27,9 @@ const DRAIN_BYTES: usize = 256 * 1024;
 /// The close code that asks the peer to come back.
 pub const TRY_AGAIN: u16 = 1013;
 
+/// The close code that has a device wipe what it keeps.
+pub const DEVICE_WIPED: u16 = 4004;
+
 /// Why, and with which WebSocket code, the server ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -67,6 +70,11 @@ impl Closing {
     /// The sign-in of the peer is taken no more.
     pub fn revoked(message: impl Into<Cow<'static, str>>) -> Self {
         Self { code: 4003, limit: None, message: message.into() }
+    }
+
+    /// The device of the peer is to be wiped.
+    pub fn wiped(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: DEVICE_WIPED, limit: None, message: message.into() }
     }
 
     /// The server goes down.

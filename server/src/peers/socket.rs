@@ -44,6 +44,7 @@ pub(super) async fn join(hub: &Hub, socket: &mut Socket) -> Result<Met, End> {
             }),
             person: None,
             server: Some(hub.registry().name.clone()),
+            device: None,
         },
         versions: vec![PROTOCOL_VERSION.to_owned()],
     };

@@ -146,6 +146,32 @@ fn people_are_let_in_listed_and_sent_away() {
 }
 
 #[test]
+fn devices_are_listed_and_wiped() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[]);
+    let [olga, bob] = [("olga", "operator"), ("bob", "nurse")]
+        .map(|(p, role)| token_file(folder.path(), p, role));
+    let by = |token: &str, task: &[&str]| {
+        said(&[task, &["--server", &server.url, "--token-file", token]].concat())
+    };
+    let json = |(code, text): (Option<i32>, String)| -> Value {
+        assert_eq!(code, Some(0), "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let own = json(by(&bob, &["devices"]));
+    assert_eq!(own, json!({ "person": "bob", "devices": [] }));
+    assert_eq!(json(by(&olga, &["devices", "--person", "org|bob ü"]))["person"], "org|bob ü");
+    assert!(by(&bob, &["devices", "--person", "olga"]).1.contains("does not allow this"));
+    let wipe = ["wipe", "0123456789abcdef"];
+    let (code, text) = by(&bob, &wipe);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("there is no such device"), "{text}");
+    let wiped = json(by(&olga, &wipe));
+    assert_eq!((&wiped["handle"], &wiped["known"]), (&json!("0123456789abcdef"), &json!(false)));
+    assert!(wiped["wiped"].is_string());
+}
+
+#[test]
 fn a_server_is_reached_by_https() {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();

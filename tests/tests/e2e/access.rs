@@ -3,11 +3,13 @@
 //! Rooms are held in memory here, and people sign in with tokens of the test's own provider.
 
 mod compartments;
+mod devices;
 mod glass;
 mod hidden;
 mod mallory;
 mod matrix;
 mod notes;
+mod presence;
 mod races;
 mod scopes;
 mod signed_out;

@@ -239,13 +239,8 @@ pub(super) fn join(peer_id: &str, manner: Manner) -> Vec<u8> {
     let ours = manner == Manner::Ours;
     let chartroom =
         ours.then_some(ChartroomMetadata { version: 1, durable_heads: true, ..<_>::default() });
-    let metadata = PeerMetadata {
-        storage_id: None,
-        is_ephemeral: true,
-        chartroom,
-        person: None,
-        server: None,
-    };
+    let metadata =
+        PeerMetadata { storage_id: None, is_ephemeral: true, chartroom, ..PeerMetadata::default() };
     encode(&Frame::Join {
         sender: peer_id.to_owned(),
         metadata,

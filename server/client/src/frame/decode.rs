@@ -9,8 +9,8 @@ use chartroom_engine::{
 };
 
 use super::{
-    ChartroomMetadata, FOLLOW_LAST_MAX, FollowStart, Frame, ID_BYTES_MAX, PeerMetadata,
-    PresentPeer, RemoteHeads, RoomStanding,
+    ChartroomMetadata, DeviceSecret, FOLLOW_LAST_MAX, FollowStart, Frame, ID_BYTES_MAX,
+    PeerMetadata, PresentPeer, RemoteHeads, RoomStanding,
     cbor::{Fields, Value},
 };
 
@@ -189,6 +189,7 @@ fn metadata(fields: &Fields<'_>) -> Result<PeerMetadata, FrameError> {
             chartroom: inner.optional("chartroom", chartroom)?,
             person: inner.optional("person", |v| author(&v.fields("person")?))?,
             server: inner.optional("server", |v| v.fields("server")?.text("name", ID_BYTES_MAX))?,
+            device: inner.optional("device", |v| v.text("device", ID_BYTES_MAX))?.map(DeviceSecret),
         })
     };
     Ok(fields.optional("peerMetadata", read)?.unwrap_or_default())

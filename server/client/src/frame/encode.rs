@@ -6,7 +6,8 @@ use chartroom_engine::{Author, DocumentId};
 use minicbor::{Encoder, encode::Error};
 
 use super::{
-    ChartroomMetadata, FollowStart, Frame, PeerMetadata, PresentPeer, RemoteHeads, RoomStanding,
+    ChartroomMetadata, DeviceSecret, FollowStart, Frame, PeerMetadata, PresentPeer, RemoteHeads,
+    RoomStanding,
 };
 
 /// Room for the fields round a sync message.
@@ -312,10 +313,15 @@ impl MapWriter {
     }
 
     fn metadata(&mut self, metadata: &PeerMetadata) -> Written {
-        let PeerMetadata { storage_id, is_ephemeral, chartroom, person, server } = metadata;
+        let PeerMetadata { storage_id, is_ephemeral, chartroom, person, server, device } = metadata;
         self.key("peerMetadata")?;
-        let optional =
-            [storage_id.is_some(), chartroom.is_some(), person.is_some(), server.is_some()];
+        let optional = [
+            storage_id.is_some(),
+            chartroom.is_some(),
+            person.is_some(),
+            server.is_some(),
+            device.is_some(),
+        ];
         self.out.map(1 + length(optional.iter().filter(|there| **there).count()))?;
         if let Some(storage_id) = storage_id {
             self.out.str("storageId")?.str(storage_id)?;
@@ -330,6 +336,9 @@ impl MapWriter {
         }
         if let Some(server) = server {
             self.out.str("server")?.map(1)?.str("name")?.str(server)?;
+        }
+        if let Some(DeviceSecret(device)) = device {
+            self.out.str("device")?.str(device)?;
         }
         Ok(())
     }

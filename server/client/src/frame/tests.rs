@@ -259,7 +259,7 @@ fn who_is_present_is_read_back() {
 }
 
 #[test]
-fn frames_between_servers_are_read_back() {
+fn frames_between_servers_and_of_devices_are_read_back() {
     let (sender, target) = (|| ALICE.to_owned(), || SERVER.to_owned());
     let standing =
         |heads| RoomStanding { name: "patient:1".to_owned(), epoch: 2, heads, before: heads };
@@ -269,6 +269,14 @@ fn frames_between_servers_are_read_back() {
             metadata: PeerMetadata {
                 server: Some("clinic".to_owned()),
                 ..metadata(Some(STORAGE), false)
+            },
+            versions: vec!["1".to_owned()],
+        },
+        Frame::Join {
+            sender: sender(),
+            metadata: PeerMetadata {
+                device: Some(DeviceSecret("abcdefghijklmnopqrstuv".to_owned())),
+                ..metadata(None, true)
             },
             versions: vec!["1".to_owned()],
         },

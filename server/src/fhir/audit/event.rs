@@ -58,7 +58,7 @@ fn kind(entry: &Entry) -> Value {
         Act::Start | Act::Stop | Act::Operate | Act::Checkpoint | Act::Overflow | Act::Mismatch => {
             "110100"
         }
-        Act::BreakGlass | Act::Admit | Act::Dismiss => "110113",
+        Act::BreakGlass | Act::Admit | Act::Dismiss | Act::Wipe => "110113",
         Act::Export => "110106",
         Act::Join
         | Act::Leave
@@ -101,6 +101,7 @@ fn action(entry: &Entry) -> &'static str {
         | Act::Admit
         | Act::Dismiss
         | Act::Revoke
+        | Act::Wipe
         | Act::Operate
         | Act::Start
         | Act::Stop

@@ -143,7 +143,7 @@ impl Session {
         let client_id = Builder::from_random_bytes(rand::random()).into_uuid().to_string();
         let role = signed.person.roles.first().map_or(ROLE, String::as_str);
         self.outbox().push(reply::welcome(&client_id, &signed.person.author, role));
-        let pass = Pass::new(Arc::clone(&self.hub), signed.clone());
+        let pass = Pass::new(Arc::clone(&self.hub), signed.clone(), None);
         let caller = Caller::new(Arc::clone(&self.hub), signed, self.from, Door::Json);
         caller.note(caller.entry(Act::SignIn));
         self.caller = Some((caller, Arc::new(pass)));

@@ -64,10 +64,15 @@ fn row(door: &Door, nth: usize, id: &str) -> Row {
         ("GET", "/rooms" | "/rooms/{room}" | "/rooms/{room}/document", 0) => {}
         ("GET", "/rooms/{room}/conflicts" | "/rooms/{room}/events", 0) => {}
         ("GET", "/rooms/{room}/queue" | "/rooms/{room}/active", 0) => {}
-        ("GET", "/rooms/{room}/members" | "/sign-in" | "/peers" | "/quarantine", 0) => {}
+        (
+            "GET",
+            "/rooms/{room}/members" | "/sign-in" | "/devices" | "/peers" | "/quarantine",
+            0,
+        ) => {}
         ("GET", "/webhooks" | "/webhooks/dead-letters" | "/metrics", 0) => {}
         ("GET", "/healthz" | "/readyz" | "/sync" | "/api/ws" | "/ws", 0) => {}
         ("POST", "/rooms/{room}/refound" | "/rooms/{room}/rebuild", 0) => {}
+        ("POST", "/devices/{handle}/wipe", 0) => {}
         ("POST", "/rooms/{room}/commands", 0) => {
             body = Some(json!({ "kind": "put", "resource": flag("new", id, "new") }));
         }
@@ -150,6 +155,7 @@ fn row(door: &Door, nth: usize, id: &str) -> Row {
         .path
         .replace("{room}", &room)
         .replace("{person}", "dora")
+        .replace("{handle}", "0123456789abcdef")
         .replace("{hash}", &"0".repeat(64));
     let path =
         path.replace("{target}", "none").replace("{type}", "Observation").replace("{version}", "1");
@@ -193,6 +199,9 @@ fn expected(door: &Door, row: &Row, who: Who) -> Answer {
         Needs::Role(_) => no(403, "role-missing"),
         Needs::WholeOrRole(ability) if may(who, ability) => inside(),
         Needs::WholeOrRole(_) => by_room(no(403, "scope-too-narrow")),
+        Needs::OwnOrRole(ability) if may(who, ability) => inside(),
+        // It is nobody's here.
+        Needs::OwnOrRole(_) => no(404, "device-not-found"),
         Needs::Interaction => {
             let told = row.told.unwrap_or_else(|| panic!("{} has no outcomes", row.name));
             let at = ALL.iter().filter(|who| who.is_in()).position(|of| *of == who).unwrap();

@@ -6,7 +6,8 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { signInArguments, token } from "../support/sign_in.mjs";
 import { SAMPLES, Server, chartroom, freePort, temporaryFolder, until } from "../support/server.mjs";
 import { Device } from "./client.mjs";
-import { browser } from "./pages.mjs";
+import { Line } from "./line.mjs";
+import { browser, browserServer } from "./pages.mjs";
 import { Site } from "./site.mjs";
 
 const PATIENT = "niamh-oyelaran";
@@ -156,7 +157,7 @@ test("a night offline on two devices: nothing is lost, and conflicts are shown o
     const conflicts = await tab.until("both conflicts show", () => {
       const conflicts = window.room.conflicts().filter(({ resource_type }) => resource_type === "AllergyIntolerance");
       return conflicts.length === 2 && conflicts;
-    });
+    }).catch(async (e) => { console.log(tab === alice, JSON.stringify(await tab.does(() => window.room.conflicts()), null, 1), JSON.stringify(await server.json("/rooms/" + ROOM + "/conflicts"), null, 1)); throw e; });
     const [dispute, removal] = conflicts.toSorted((one, other) => other.id.localeCompare(one.id));
     assert.deepEqual(dispute.values.map(({ value, author }) => [value.criticality, author.name]).toSorted(), [["high", "Alice"], ["unable-to-assess", "Bob"]]);
     assert.deepEqual([removal.id, removal.kind], ["from-first", "deleted"]);
@@ -247,6 +248,63 @@ test("a trap of the engine ends the worker, and the next one goes on from the st
     await other.end();
     await trapping.end();
   }
+});
+
+const others = () => window.room.presence.people.map(({ person, at }) => ({ ...person, at }));
+const nobody = () => window.room.presence.people.length === 0;
+
+test("who is there, where they look and that they type is told under verified names, and ends with a killed tab or browser", async () => {
+  const alice = await (await device()).tab("alice", ROOM);
+  const bobs = await device();
+  const bob = await bobs.tab("bob", ROOM);
+  await alice.does(() => window.room.presence.set({ tab: "orders" }));
+  await alice.does(() => window.room.presence.typing("AllergyIntolerance/undone", "criticality"));
+  const seen = await bob.until("Bob sees Alice type", () => window.room.presence.people[0]?.at.typing && window.room.presence.people.map(({ person, at }) => ({ person, at })));
+  assert.deepEqual(seen, [{ person: { id: "alice", name: "Alice" }, at: { tab: "orders", resource: "AllergyIntolerance/undone", element: "criticality", typing: true } }]);
+  assert.equal(await bob.does(() => window.room.presence.at("AllergyIntolerance/undone", "criticality")[0].person.name), "Alice");
+  await bob.until("she stops by herself", () => window.room.presence.people[0]?.at.typing === undefined);
+  assert.deepEqual(await alice.does(others), [], "who only listens is not shown");
+
+  // Another window of Bob's is another entry, and one's own window is none.
+  const second = await bobs.tab("bob", ROOM);
+  await second.does(() => window.room.presence.set({ tab: "results" }));
+  await alice.until("Alice sees Bob's second window", () => window.room.presence.people[0]?.at.tab === "results");
+  await bob.until("and so does his first", () => window.room.presence.people.length === 2);
+
+  const since = Date.now();
+  await alice.crash();
+  await bob.until("Alice is gone", () => window.room.presence.people.every(({ person }) => person.id !== "alice"));
+  console.log(`presence: gone ${Date.now() - since} ms after her tab was killed`);
+
+  const process = await browserServer();
+  const far = await process.connect();
+  const carol = await (await Device.open(far, site, server)).tab("carol", ROOM);
+  await carol.does(() => window.room.presence.set({ tab: "chart" }));
+  await bob.until("Carol is there", () => window.room.presence.people.some(({ person }) => person.id === "carol"));
+  const killed = Date.now();
+  process.kill();
+  await bob.until("Carol is gone", () => window.room.presence.people.every(({ person }) => person.id !== "carol"));
+  console.log(`presence: gone ${Date.now() - killed} ms after her browser was killed`);
+});
+
+test("presence is true again after a network that fell silent", async () => {
+  const line = await Line.start(server.port);
+  const bob = await (await device()).tab("bob", ROOM);
+  const alice = await Device.open(chromium, site, { sync: `ws://127.0.0.1:${line.port}/sync` });
+  devices.push(alice);
+  const tab = await alice.tab("alice", ROOM);
+  await tab.does(() => window.room.presence.set({ tab: "orders" }));
+  await bob.until("Alice is there", () => window.room.presence.people.length === 1);
+  line.silence(true);
+  const silent = Date.now();
+  await bob.until("Alice is gone", nobody);
+  console.log(`presence: gone ${((Date.now() - silent) / 1000).toFixed(1)} s after her network fell silent`);
+  line.silence(false);
+  line.cut();
+  await bob.until("Alice is back", () => window.room.presence.people[0]?.at.tab === "orders");
+  await tab.does(() => window.room.presence.set(null));
+  await bob.until("and shows nothing any more", nobody);
+  await line.end();
 });
 
 /** A site whose module is the package's own but for one function, which traps. */

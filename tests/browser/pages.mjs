@@ -8,13 +8,23 @@ import { ROOT } from "../support/server.mjs";
 const ARTIFACTS = join(ROOT, "tests", "artifacts");
 
 /** Starts the browser; nothing of it reaches for the network. */
-export async function browser() {
+export function browser() {
+  return chromium.launch(setup());
+}
+
+/** A browser that can be killed as a whole. */
+export async function browserServer() {
+  const server = await chromium.launchServer(setup());
+  return { connect: () => chromium.connect(server.wsEndpoint()), kill: () => server.process().kill("SIGKILL") };
+}
+
+function setup() {
   const executablePath = process.env.CHROMIUM ?? spawnSync("sh", ["-c", "command -v chromium || command -v chromium-browser || command -v google-chrome"], { encoding: "utf8" }).stdout.trim();
   if (!executablePath) throw new Error("no Chromium found; install Debian's package chromium or set CHROMIUM");
   const args = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
   // Chromium's own sandbox refuses to run as root.
   if (process.getuid() === 0) args.push("--no-sandbox");
-  return chromium.launch({ executablePath, args });
+  return { executablePath, args };
 }
 
 /** One person at one window, with everything that went wrong in it. */

@@ -47,6 +47,7 @@ export class Client {
   readonly #forgetHints: Unsubscribe;
   #token: Token | undefined;
   #link: Link | undefined;
+  #closing: Promise<void> | undefined;
   #asked = 0;
   #state: ClientStatus = Object.freeze({ connection: "connecting", error: null, storage: "none", storageError: null, unsaved: 0, unstored: 0 });
   #person: Person | null = null;
@@ -171,6 +172,7 @@ export class Client {
     this.#check();
     await this.#question((id) => ({ kind: "sign-out", id, how: unsaved ?? "ask" }));
     this.#endWith(new ChartroomError("client-closed", "this person signed out"));
+    await this.#closing;
   }
 
   /**
@@ -180,6 +182,7 @@ export class Client {
    */
   async close(): Promise<void> {
     this.#endWith(new ChartroomError("client-closed", "the client was closed"));
+    await this.#closing;
   }
 
   #hold(name: string): Held {
@@ -325,7 +328,7 @@ export class Client {
     for (const { view } of this.#rooms.values()) view.end(reason, true);
     this.#rooms.clear();
     this.#charts.clear();
-    this.#link?.close();
+    this.#closing = this.#link?.close();
     const error = reason.code === "client-closed" ? null : reason;
     this.#state = Object.freeze({ ...this.#state, connection: "closed", error });
     this.#emitter.emit("status", "closed");

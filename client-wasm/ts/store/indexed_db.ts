@@ -53,6 +53,8 @@ export class IndexedDbStore implements Store {
   readonly #key: CryptoKey | undefined;
   readonly #writer = crypto.randomUUID();
   readonly #places = new Map<string, Promise<Places>>();
+  /** Rooms of which this store has what could not be read: they are not written over. */
+  readonly #unread = new Set<string>();
   #seal: Seal = NO_SEAL;
   #database: Promise<Database> | undefined;
   #waiting: Waiting[] = [];
@@ -72,13 +74,21 @@ export class IndexedDbStore implements Store {
     try {
       await store.#open();
     } catch (error) {
-      if (error instanceof ChartroomError) throw error;
-      store.#failed(error);
+      if (store.#failed(error).code === "store-key") throw error;
     }
     return store;
   }
 
   async load(room: string): Promise<StoredRoom | undefined> {
+    try {
+      return await this.#load(room);
+    } catch (error) {
+      this.#unread.add(room);
+      throw this.#failed(error);
+    }
+  }
+
+  async #load(room: string): Promise<StoredRoom | undefined> {
     const database = await this.#open();
     const { key, edits } = await this.#of(room);
     const range = ofRoom(key);
@@ -128,7 +138,7 @@ export class IndexedDbStore implements Store {
 
   async wipe(): Promise<void> {
     await this.close();
-    await deleteDB(this.#name);
+    if (typeof indexedDB !== "undefined") await deleteDB(this.#name);
   }
 
   async close(): Promise<void> {
@@ -150,6 +160,7 @@ export class IndexedDbStore implements Store {
     if (typeof indexedDB === "undefined") throw new ChartroomError("store-unavailable", "this browser keeps no data for this page");
     const lost = () => {
       this.#database = undefined;
+      this.#unread.clear();
       if (!this.#isClosed) this.#is("lost", { code: "store-lost", message: "this device's store was deleted, or taken by a newer version of this app" });
     };
     const database = await openDB<Schema>(this.#name, VERSION, {
@@ -209,6 +220,10 @@ export class IndexedDbStore implements Store {
   /** Everything that takes time, done ahead of the transaction, which would not wait for it. */
   async #prepare(room: string, { epoch, snapshot, changes = [], edits = [], refusals = [], settled = [], authors = [], forget }: RoomWrite): Promise<Waiting["write"]> {
     await this.#open();
+    if (this.#unread.has(room)) {
+      if (await this.#load(room)) throw new ChartroomError("store-unavailable", "what this device has of a room could not be read when it was opened");
+      this.#unread.delete(room);
+    }
     const places = await this.#of(room);
     const { key } = places;
     const close = <T>(values: readonly T[]) => Promise.all(values.map((value) => this.#seal.close(value)));
@@ -253,7 +268,6 @@ export class IndexedDbStore implements Store {
       } catch (error) {
         const failed = this.#failed(error);
         // What came meanwhile would stand behind a gap.
-        this.#places.clear();
         for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(failed);
       }
     }

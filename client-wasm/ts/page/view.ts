@@ -268,6 +268,7 @@ export class RoomView {
       for (const place of this.mirror.answered(one.edit)) touched.add(keyOf(place));
       if (edit && one.hash !== null) this.#mine.add(one.hash);
       edit?.take(one);
+      if (edit) this.undo.answered(edit);
       if (one.state === "saved" && edit) saved.push(edit);
       if (one.state === "refused" && !this.#refused.has(one.edit)) refused.push(this.#keepRefused(one, edit));
       if (one.state === "saved" || one.state === "refused") this.#edits.delete(one.edit);

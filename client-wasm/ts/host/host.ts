@@ -122,13 +122,7 @@ export class Host {
       case "bye":
         return this.detach(page);
       case "ask":
-        return this.#with(message.room, ({ session }) => {
-          try {
-            this.#say(page, { kind: "answer", id: message.id, value: session.answer(message.question) });
-          } catch (error) {
-            this.#say(page, { kind: "answer", id: message.id, fault: faultOf(error) });
-          }
-        });
+        return this.#answer(page, message);
       case "command":
         return this.#with(message.room, ({ session }) => void session.command(message.edit, message.command));
       case "settle":
@@ -266,6 +260,19 @@ export class Host {
     this.#connection.send({ type: "leave-room", documentId: held.session.documentId });
     // The session may be in the middle of telling.
     queueMicrotask(() => held.session.end(new ChartroomError("room-closed", "the room was closed")));
+  }
+
+  #answer(page: string, { id, room, question }: Extract<FromPage, { kind: "ask" }>): void {
+    if (!this.#rooms.has(room)) {
+      return this.#say(page, { kind: "answer", id, fault: { code: "room-closed", message: "the room was closed; open it again" } });
+    }
+    this.#with(room, ({ session }) => {
+      try {
+        this.#say(page, { kind: "answer", id, value: session.answer(question) });
+      } catch (error) {
+        this.#say(page, { kind: "answer", id, fault: faultOf(error) });
+      }
+    });
   }
 
   #follow(held: Held, page: string, { room, key, after, last }: Extract<FromPage, { kind: "follow" }>): void {

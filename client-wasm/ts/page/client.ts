@@ -187,6 +187,7 @@ export class Client {
 
   #hold(name: string): Held {
     this.#check();
+    if (typeof name !== "string") throw new ChartroomError("room-name-invalid", "a room's name is a text such as patient:1");
     let held = this.#rooms.get(name);
     if (!held) {
       held = { view: new RoomView(name, this.#view), uses: 0 };
@@ -285,7 +286,8 @@ export class Client {
     return this.#question((id) => ({ kind: "ask", id, room, question }));
   }
 
-  #question<T>(message: (id: number) => FromPage): Promise<T> {
+  async #question<T>(message: (id: number) => FromPage): Promise<T> {
+    this.#check();
     const id = (this.#asked += 1);
     return new Promise<T>((resolve, reject) => {
       this.#questions.set(id, { resolve: resolve as (value: never) => void, reject });
@@ -353,6 +355,12 @@ async function setupOf({ url, person, token, backoff, wasm, store }: ConnectOpti
     throw new ChartroomError("bad-url", "the server's address is no URL", { cause });
   }
   const isKept = store ?? (typeof window !== "undefined" && typeof indexedDB !== "undefined" && person !== undefined);
+  if (person && ![person.id, person.name].every((text) => typeof text === "string" && text !== "")) {
+    throw new ChartroomError("person-missing", "a person has an id and a name, which are texts");
+  }
+  if (typeof store === "object" && !isKey(store.key)) {
+    throw new ChartroomError("store-key", "the store's key is a CryptoKey of AES-GCM that encrypts and decrypts");
+  }
   if (isKept && !person) throw new ChartroomError("person-missing", "what a device keeps is one person's; say whose, as `person`");
   return {
     url: address,
@@ -362,6 +370,10 @@ async function setupOf({ url, person, token, backoff, wasm, store }: ConnectOpti
     ...(wasm !== undefined && { wasm }),
     ...(isKept && person && { store: { name: await storeName(address, person.id), ...(typeof store === "object" && { key: store.key }) } }),
   };
+}
+
+function isKey(key: unknown): boolean {
+  return key instanceof CryptoKey && key.algorithm.name === "AES-GCM" && ["encrypt", "decrypt"].every((usage) => key.usages.includes(usage as KeyUsage));
 }
 
 /** The same object for the same error. */

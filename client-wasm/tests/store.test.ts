@@ -135,6 +135,75 @@ test("a full disk is told, and what could not be written is written when there i
   expect([ids(again), again.unsaved]).toEqual([["a1", "a2"], 2]);
 });
 
+test("a disk that is full only when it comes to the end of a write is a full one", async () => {
+  const client = await device.connect("Alice", NOWHERE);
+  const room = await client.open(ROOM);
+  await room.put(allergy("a1")).stored;
+  const { put } = IDBObjectStore.prototype;
+  // As browsers do it: the transaction is aborted, and with it each of its requests fails.
+  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, ...written) {
+    const request = put.apply(this, written);
+    (this.transaction as unknown as { _abort(name: string): void })._abort("QuotaExceededError");
+    return request;
+  });
+  room.put(allergy("a2"));
+  await until(() => client.state.storage !== "ok");
+  expect(client.state).toMatchObject({ storage: "full", storageError: { code: "store-full" } });
+});
+
+test("a write that fails in the middle leaves nothing of it", async () => {
+  const client = await device.connect("Alice", NOWHERE);
+  const room = await client.open(ROOM);
+  await room.put(allergy("a1")).stored;
+  const rows = async () => [await device.rows("rooms"), await device.rows("changes"), await device.rows("edits")];
+  await room.put(allergy("a2")).stored;
+  const before = await rows();
+  const { put } = IDBObjectStore.prototype;
+  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, ...written) {
+    if (this.name === "edits") throw new DOMException("the disk is full", "QuotaExceededError");
+    return put.apply(this, written);
+  });
+  room.put(allergy("a3"));
+  await until(() => client.state.storage === "full");
+  await client.close();
+  expect(await rows()).toEqual(before);
+  vi.restoreAllMocks();
+  const again = await (await device.connect("Alice", NOWHERE)).open(ROOM);
+  expect([ids(again), again.unsaved]).toEqual([["a1", "a2"], 2]);
+});
+
+test("what this device itself refuses is kept until somebody has looked at it, too", async () => {
+  const first = await device.connect("Alice", NOWHERE);
+  const room = await first.open(ROOM);
+  const stray = { ...allergy("a1"), patient: { reference: "Patient/other" } };
+  await expect(room.put(stray).saved).rejects.toMatchObject({ code: "wrong-patient" });
+  await first.close();
+  const second = await device.connect("Alice", NOWHERE);
+  const again = await second.open(ROOM);
+  expect(again.refused).toMatchObject([{ code: "wrong-patient", command: { kind: "put", resource: stray } }]);
+  expect([again.unsaved, ids(again)]).toEqual([0, []]);
+  again.refused[0]!.drop();
+  await second.close();
+  expect((await (await device.connect("Alice", NOWHERE)).open(ROOM)).refused).toEqual([]);
+});
+
+test("a long tail of changes becomes part of the snapshot", { timeout: 60_000 }, async () => {
+  const client = await device.connect("Alice", NOWHERE);
+  const room = await client.open(ROOM);
+  const edits: Edit[] = [];
+  // In several breaths, as people do it.
+  for (let n = 0; n < 6; n += 1) {
+    for (let m = 0; m < 200; m += 1) edits.push(room.put(allergy(`a${n}-${m}`)));
+    await Promise.all(edits.map((edit) => edit.stored));
+  }
+  expect(await device.rows("edits")).toBe(1_200);
+  expect(await device.rows("changes")).toBeLessThan(1_000);
+  device.kill();
+  const again = await (await device.connect("Alice", NOWHERE)).open(ROOM);
+  expect([ids(again).length, again.unsaved]).toEqual([1_200, 1_200]);
+  expect(again.heads()).toEqual(room.heads());
+});
+
 test("a database that somebody deletes is told to be lost, and begun anew with what waits", { timeout: 40_000 }, async () => {
   const client = await device.connect("Alice", NOWHERE);
   const room = await client.open(ROOM);
@@ -449,6 +518,7 @@ withServer("a device that keeps its rooms", () => {
     const [old] = again.refused as [RefusedEdit];
     const retried = old.retry();
     expect([told, again.refused, retried.state]).toEqual([[0], [], "new"]);
+    expect(again.undo.undoText).toBe("change description of note");
     expect(() => old.drop()).toThrow(expect.objectContaining({ name: "ChartroomError", code: "settled" }));
     expect(again.get("DocumentReference", "n1")).toMatchObject({ description: "late" });
     await retried.stored;

@@ -167,9 +167,10 @@ export class RoomSession {
       this.#apply({ id, hash: null, command, isSent: false, isStored: false }, command);
       return undefined;
     } catch (error) {
-      const { code, message } = fromEngine(error);
-      this.#tell({ edits: [{ edit: id, state: "refused", hash: null, fault: { code, message }, command }] });
-      return { code, message };
+      const refusals = this.#refuse([{ id, hash: null, command, isSent: false, isStored: false }], fromEngine(error));
+      this.#keep({ refusals });
+      this.#tell({ edits: refusals.map(refusalNews) });
+      return refusals[0]!.fault;
     }
   }
 

@@ -283,6 +283,7 @@ export class RoomView {
     if (!known) edit.take(news);
     this.undo.refused(edit);
     const settle = () => {
+      this.check();
       if (!this.#refused.delete(news.edit)) throw new ChartroomError("settled", "this refused edit was dropped or made again already");
       this.#refusedList = Object.freeze([...this.#refused.values()]);
       this.link.send({ kind: "settle", room: this.name, edit: news.edit });
@@ -296,7 +297,10 @@ export class RoomView {
       drop: settle,
       retry: () => {
         settle();
-        return this.command(command);
+        const done = this.undo.record(command);
+        const again = this.command(command);
+        done(again);
+        return again;
       },
     };
     this.#refused.set(news.edit, refused);

@@ -26,7 +26,8 @@ type Writing = IDBPTransaction<Schema, (typeof TABLES)[number][], "readwrite">;
 
 /** A write that waits, encrypted already. */
 interface Waiting {
-  write(transaction: Writing): Promise<unknown>[];
+  /** Begins what it comes to, and adds it to what is `done` when all of it is. */
+  write(transaction: Writing, done: Promise<unknown>[]): void;
   isEdit: boolean;
   resolve(): void;
   reject(error: ChartroomError): void;
@@ -230,12 +231,11 @@ export class IndexedDbStore implements Store {
     const row = epoch === undefined && snapshot === undefined ? undefined : await this.#seal.close({ name: room, epoch, snapshot });
     const closed = { changes: await close(changes), edits: await close(edits), refusals: await close(refusals), authors: await close(authors) };
     const actors = authors.map(({ actor }) => hex(actor.slice().buffer));
-    return (transaction) => {
+    return (transaction, done) => {
       const table = <T extends (typeof TABLES)[number]>(name: T) => transaction.objectStore(name);
-      const done: Promise<unknown>[] = [];
       if (forget) {
         done.push(table("rooms").delete(key), ...OF_ROOMS.map((name) => table(name).delete(ofRoom(key))));
-        return done;
+        return;
       }
       if (row !== undefined) {
         done.push(table("rooms").put(row, key), table("changes").delete(ofRoom(key)));
@@ -254,7 +254,6 @@ export class IndexedDbStore implements Store {
         if (!refusals.some((refusal) => refusal.edit === edit)) done.push(table("refusals").delete([key, edit]));
       });
       closed.authors.forEach((value, at) => done.push(table("authors").put(value, [key, actors[at]!])));
-      return done;
     };
   }
 
@@ -284,8 +283,16 @@ export class IndexedDbStore implements Store {
       transaction.abort();
       throw new ChartroomError("store-taken", "another tab has taken this device's store over");
     }
-    for (const { write } of batch) writes.push(...write(transaction));
-    await Promise.all([...writes, transaction.done]);
+    try {
+      for (const { write } of batch) write(transaction, writes);
+      await Promise.all([...writes, transaction.done]);
+    } catch (error) {
+      // All of it or nothing; and why a transaction was aborted, it knows better than its requests.
+      for (const write of writes) write.catch(() => {});
+      if (transaction.error === null) abort(transaction);
+      await transaction.done.catch(() => {});
+      throw transaction.error ?? error;
+    }
   }
 
   #failed(error: unknown): ChartroomError {
@@ -299,6 +306,14 @@ export class IndexedDbStore implements Store {
     this.status = status;
     this.fault = fault;
     this.onStatus();
+  }
+}
+
+function abort(transaction: Writing): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has ended by itself.
   }
 }
 

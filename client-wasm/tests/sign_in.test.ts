@@ -167,7 +167,7 @@ withServer("a server with sign-in", () => {
       return server.token("Alice", { seconds: 3 });
     };
     // The name that this side gives itself counts for nothing where there is sign-in.
-    const client = await connectAs("Somebody", server.url, { token });
+    const client = await connectAs("Somebody", server.url, { token, person: { id: "alice", name: "Somebody" } });
     const room = await client.open(ROOM);
     const seen = history(client);
     const edits: Edit[] = [];
@@ -222,7 +222,7 @@ withServer("a server with sign-in", () => {
 
   test("who brings no token is signed out", async () => {
     const server = await startServerWithSignIn();
-    const client = await connectAs("Mallory", server.url);
+    const client = await connectAs("Alice", server.url);
     await until(() => client.status === "signed-out");
     expect(client.error).toMatchObject({ code: "authentication", message: "a token is needed" });
     client.signIn(server.token("Alice"));

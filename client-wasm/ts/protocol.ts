@@ -93,6 +93,8 @@ export interface EditNews {
   edit: string;
   state: EditState;
   hash: string | null;
+  /** The store has it, whatever its state. */
+  isStored?: boolean;
   fault?: Fault;
   /** With a refusal, what the edit would have done. */
   command?: Command;

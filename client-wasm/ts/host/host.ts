@@ -52,7 +52,9 @@ export class Host {
   /** How often events were asked for; each asking has its number, so that late answers are told apart. */
   #asked = 0;
   readonly #tokens = new Map<number, (answer: { token?: string; fault?: Fault }) => void>();
-  #ended = false;
+  #ending: Promise<void> | undefined;
+  /** Resolves when the rooms in which edits wait are held. */
+  #waiting: Promise<unknown> = Promise.resolve();
   #counting = false;
 
   constructor(parts: HostParts) {
@@ -67,7 +69,10 @@ export class Host {
       },
     );
     this.#link = this.#linkOf(setup, store);
-    store.onStatus = () => this.#tellState();
+    store.onStatus = () => {
+      if (store.status === "lost") for (const { session } of this.#held.values()) session.storeLost();
+      this.#tellState();
+    };
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -75,8 +80,8 @@ export class Host {
   start(): void {
     this.#connection.start();
     // What waits goes out also where nobody opens its room.
-    this.#parts.store.waiting().then(
-      (rooms) => rooms.forEach((room) => void this.#hold(room).catch(() => {})),
+    this.#waiting = this.#parts.store.waiting().then(
+      (rooms) => Promise.allSettled(rooms.map((room) => this.#hold(room))),
       () => {},
     );
   }
@@ -117,13 +122,7 @@ export class Host {
       case "bye":
         return this.detach(page);
       case "ask":
-        return this.#with(message.room, ({ session }) => {
-          try {
-            this.#say(page, { kind: "answer", id: message.id, value: session.answer(message.question) });
-          } catch (error) {
-            this.#say(page, { kind: "answer", id: message.id, fault: faultOf(error) });
-          }
-        });
+        return this.#answer(page, message);
       case "command":
         return this.#with(message.room, ({ session }) => void session.command(message.edit, message.command));
       case "settle":
@@ -146,9 +145,16 @@ export class Host {
   }
 
   /** Ends everything; what the store has stays. */
-  async end(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = true;
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  get #ended(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  async #end(): Promise<void> {
     clearInterval(this.#ticker);
     const closed = this.#connection.close();
     const gone = new ChartroomError("client-closed", "the client was closed");
@@ -156,8 +162,7 @@ export class Host {
       presence.end();
       session.end(gone);
     }
-    await closed;
-    await this.#parts.store.close();
+    await Promise.all([closed, this.#parts.store.close()]);
   }
 
   #linkOf(setup: HostSetup, store: Store): SessionLink {
@@ -255,6 +260,19 @@ export class Host {
     this.#connection.send({ type: "leave-room", documentId: held.session.documentId });
     // The session may be in the middle of telling.
     queueMicrotask(() => held.session.end(new ChartroomError("room-closed", "the room was closed")));
+  }
+
+  #answer(page: string, { id, room, question }: Extract<FromPage, { kind: "ask" }>): void {
+    if (!this.#rooms.has(room)) {
+      return this.#say(page, { kind: "answer", id, fault: { code: "room-closed", message: "the room was closed; open it again" } });
+    }
+    this.#with(room, ({ session }) => {
+      try {
+        this.#say(page, { kind: "answer", id, value: session.answer(question) });
+      } catch (error) {
+        this.#say(page, { kind: "answer", id, fault: faultOf(error) });
+      }
+    });
   }
 
   #follow(held: Held, page: string, { room, key, after, last }: Extract<FromPage, { kind: "follow" }>): void {
@@ -395,6 +413,7 @@ export class Host {
 
   async #signOut(page: string, id: number, how: "ask" | "keep" | "discard"): Promise<void> {
     const { store } = this.#parts;
+    await this.#waiting;
     const { unsaved } = this.#state();
     if (how === "ask" && unsaved > 0) {
       const fault = { code: "unsaved-edits", message: `${unsaved} edits have not reached the server; keep them on this device, or discard them` };

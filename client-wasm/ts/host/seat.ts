@@ -41,7 +41,7 @@ export class Seat {
   #heardAt = Date.now();
   /** Pages of other tabs that this host knows. */
   readonly #guests = new Set<string>();
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(parts: SeatParts) {
     this.#parts = parts;
@@ -54,7 +54,7 @@ export class Seat {
       await seat.#start();
     } catch (error) {
       parts.say({ kind: "ended", fault: faultOf(error) });
-      seat.close();
+      void seat.close();
     }
     return seat;
   }
@@ -64,19 +64,25 @@ export class Seat {
     if (this.#isClosed) return;
     if (this.#host) this.#host.receive(this.#parts.page, message);
     else this.#broadcast({ to: "host", page: this.#parts.page, message });
-    if (message.kind === "bye") this.close();
+    if (message.kind === "bye") void this.close();
   }
 
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  /** Resolves when what it has of a host has ended, and the store is free. */
+  close(host = this.#host): Promise<void> {
+    this.#closing ??= this.#end(host);
+    return this.#closing;
+  }
+
+  async #end(host: Host | undefined): Promise<void> {
     this.#leave.abort();
     clearInterval(this.#pinging);
-    const ended = this.#host?.end() ?? Promise.resolve();
-    void ended.then(() => {
-      this.#release?.();
-      this.#channel?.close();
-    });
+    await host?.end();
+    this.#release?.();
+    this.#channel?.close();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing !== undefined;
   }
 
   async #start(): Promise<void> {
@@ -169,7 +175,7 @@ export class Seat {
     // The next host takes over from one that has trapped.
     if (message.kind === "ended" && message.fault.code === "engine-failed") return;
     say(message);
-    if (message.kind === "ended") this.close();
+    if (message.kind === "ended") void this.close();
   }
 
   /** A page of another tab says something to this host. */
@@ -191,9 +197,10 @@ export class Seat {
   }
 
   #ended(fault: Fault): void {
+    const host = this.#host;
     this.#host = undefined;
     if (fault.code === "engine-failed") this.#parts.onTrap?.();
-    this.close();
+    void this.close(host);
   }
 
   #broadcast(said: Said): void {

@@ -74,6 +74,8 @@ export class RoomSession {
   /** Whether nobody has written to the room, as far as is known here. */
   #isFounded: boolean;
   #tail = { bytes: 0, changes: 0 };
+  /** Edits and refusals that the store need not keep any more, and may have yet. */
+  readonly #unsettled = new Set<string>();
   #failedAt = 0;
 
   /** As the device kept it, or as it is founded. */
@@ -99,7 +101,7 @@ export class RoomSession {
 
   /** Unsaved edits that no store has. */
   get unstored(): number {
-    return [...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)].filter(({ isStored }) => !isStored).length;
+    return this.#waiting().filter(({ isStored }) => !isStored).length;
   }
 
   /** Whether a page can read it without the server's answer: this device has some of it. */
@@ -122,7 +124,7 @@ export class RoomSession {
     this.#call(() => this.#shown.readAll(this.#shell));
     yield { whole: "begins" };
     yield* this.#shown.all();
-    const edits = [...this.#news([...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)]), ...[...this.#refusals.values()].map(refusalNews)];
+    const edits = [...this.#news(this.#waiting()), ...[...this.#refusals.values()].map(refusalNews)];
     yield { whole: "ends", status: this.#statusNow(), heads: this.heads(), documentId: this.documentId, conflicts: this.#conflictsNow(), edits };
   }
 
@@ -152,7 +154,7 @@ export class RoomSession {
 
   /** Carries an edit out. One that is known already, told again by a page that changed hosts, is only told of. */
   command(id: string, command: Command): Fault | undefined {
-    const known = [...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)].find((edit) => edit.id === id);
+    const known = this.#waiting().find((edit) => edit.id === id);
     if (known) {
       this.#tell({ edits: this.#news([known]) });
       return undefined;
@@ -165,9 +167,10 @@ export class RoomSession {
       this.#apply({ id, hash: null, command, isSent: false, isStored: false }, command);
       return undefined;
     } catch (error) {
-      const { code, message } = fromEngine(error);
-      this.#tell({ edits: [{ edit: id, state: "refused", hash: null, fault: { code, message }, command }] });
-      return { code, message };
+      const refusals = this.#refuse([{ id, hash: null, command, isSent: false, isStored: false }], fromEngine(error));
+      this.#keep({ refusals });
+      this.#tell({ edits: refusals.map(refusalNews) });
+      return refusals[0]!.fault;
     }
   }
 
@@ -254,6 +257,16 @@ export class RoomSession {
   tick(): void {
     this.#feed(() => this.#shell.tick(Date.now()));
     if (this.#failedAt > 0 && Date.now() - this.#failedAt > STORE_AGAIN_MS) this.#keep({});
+  }
+
+  /** The store has lost what it had: it is given everything anew. */
+  storeLost(): void {
+    this.#isKept = false;
+    this.#failedAt = Date.now();
+    const edits = this.#waiting();
+    for (const edit of edits) edit.isStored = false;
+    this.#tell({ edits: this.#news(edits) });
+    this.link.counted();
   }
 
   /** Ends the session; what the store has of it stays. */
@@ -384,6 +397,7 @@ export class RoomSession {
   /** Writes what has changed; all of the room where the store does not have it. */
   #keep(write: RoomWrite): void {
     if (this.link.store.status === "none" || this.#ended) return;
+    for (const id of write.settled ?? []) this.#unsettled.add(id);
     const isFailed = this.#failedAt > 0;
     if (isFailed && Date.now() - this.#failedAt <= STORE_AGAIN_MS) return;
     this.#failedAt = 0;
@@ -394,7 +408,8 @@ export class RoomSession {
     const isWhole = write.snapshot !== undefined || !this.#isKept || isFailed || this.#tail.bytes > STORED_TAIL_BYTES || this.#tail.changes > STORED_TAIL_CHANGES;
     const isNothing = !isWhole && Object.values(write).every((part) => Array.isArray(part) && part.length === 0);
     if (isNothing || (!this.#isKept && this.#isFounded && this.unsaved === 0 && !write.settled && !write.refusals)) return;
-    const edits = isWhole ? [...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)] : [];
+    const edits = isWhole ? this.#waiting() : [];
+    const settled = [...this.#unsettled];
     const all: RoomWrite = isWhole
       ? {
           ...write,
@@ -404,15 +419,19 @@ export class RoomSession {
           edits: edits.map(stored),
           refusals: [...this.#refusals.values()],
           authors: [...this.#authors.values()],
+          settled,
         }
-      : write;
+      : { ...write, settled };
     if (isWhole) {
       this.#isKept = true;
       this.#tail = { bytes: 0, changes: 0 };
     }
     const ids = new Set((all.edits ?? []).map(({ edit }) => edit));
     this.link.store.write(this.name, all).then(
-      () => this.#stored(ids),
+      () => {
+        for (const id of settled) this.#unsettled.delete(id);
+        this.#stored(ids);
+      },
       () => {
         this.#failedAt = Date.now();
         this.#isKept = false;
@@ -422,15 +441,20 @@ export class RoomSession {
 
   #stored(ids: Set<string>): void {
     if (this.#ended || ids.size === 0) return;
-    const edits = [...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)].filter(({ id, isStored }) => ids.has(id) && !isStored);
+    const edits = this.#waiting().filter(({ id, isStored }) => ids.has(id) && !isStored);
     for (const edit of edits) edit.isStored = true;
     if (edits.length === 0) return;
     this.#tell({ edits: this.#news(edits) });
     this.link.counted();
   }
 
+  /** Every edit that the server has not answered for. */
+  #waiting(): HostEdit[] {
+    return [...this.#edits.values(), ...this.#carried.map(({ edit }) => edit)];
+  }
+
   #news(edits: Iterable<HostEdit>): EditNews[] {
-    return Array.from(edits, (edit) => ({ edit: edit.id, state: stateOf(edit), hash: edit.hash, command: edit.command }));
+    return Array.from(edits, (edit) => ({ edit: edit.id, state: stateOf(edit), hash: edit.hash, isStored: edit.isStored, command: edit.command }));
   }
 
   /** A resource may have changed; its conflicts too, which are costly to look for everywhere. */

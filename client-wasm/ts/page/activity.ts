@@ -24,7 +24,7 @@ export function activityOf(events: readonly ChartEvent[]): Activity[] {
     const known = told.get(key);
     if (!known || weight(event) >= weight(known)) told.set(key, event);
   }
-  return [...told.values()].map(entry).sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
+  return [...told.values()].reverse().map(entry).sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
 }
 
 function entry(event: ChartEvent): Activity {

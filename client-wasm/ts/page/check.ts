@@ -53,6 +53,13 @@ export function plain(value: unknown, place: string, depth = 0): Json {
   }
 }
 
+/** Throws unless these can name a state of a room. */
+export function checkHeads(heads: unknown): asserts heads is readonly string[] {
+  if (!Array.isArray(heads) || heads.some((hash) => typeof hash !== "string")) {
+    throw new ChartroomError("bad-shape", "heads are an array of hashes in hex, as room.heads() gives them");
+  }
+}
+
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as unknown;
   return prototype === null || Object.getPrototypeOf(prototype) === null;

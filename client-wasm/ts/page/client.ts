@@ -47,6 +47,7 @@ export class Client {
   readonly #forgetHints: Unsubscribe;
   #token: Token | undefined;
   #link: Link | undefined;
+  #closing: Promise<void> | undefined;
   #asked = 0;
   #state: ClientStatus = Object.freeze({ connection: "connecting", error: null, storage: "none", storageError: null, unsaved: 0, unstored: 0 });
   #person: Person | null = null;
@@ -171,6 +172,7 @@ export class Client {
     this.#check();
     await this.#question((id) => ({ kind: "sign-out", id, how: unsaved ?? "ask" }));
     this.#endWith(new ChartroomError("client-closed", "this person signed out"));
+    await this.#closing;
   }
 
   /**
@@ -180,10 +182,12 @@ export class Client {
    */
   async close(): Promise<void> {
     this.#endWith(new ChartroomError("client-closed", "the client was closed"));
+    await this.#closing;
   }
 
   #hold(name: string): Held {
     this.#check();
+    if (typeof name !== "string") throw new ChartroomError("room-name-invalid", "a room's name is a text such as patient:1");
     let held = this.#rooms.get(name);
     if (!held) {
       held = { view: new RoomView(name, this.#view), uses: 0 };
@@ -282,7 +286,8 @@ export class Client {
     return this.#question((id) => ({ kind: "ask", id, room, question }));
   }
 
-  #question<T>(message: (id: number) => FromPage): Promise<T> {
+  async #question<T>(message: (id: number) => FromPage): Promise<T> {
+    this.#check();
     const id = (this.#asked += 1);
     return new Promise<T>((resolve, reject) => {
       this.#questions.set(id, { resolve: resolve as (value: never) => void, reject });
@@ -325,7 +330,7 @@ export class Client {
     for (const { view } of this.#rooms.values()) view.end(reason, true);
     this.#rooms.clear();
     this.#charts.clear();
-    this.#link?.close();
+    this.#closing = this.#link?.close();
     const error = reason.code === "client-closed" ? null : reason;
     this.#state = Object.freeze({ ...this.#state, connection: "closed", error });
     this.#emitter.emit("status", "closed");
@@ -350,6 +355,12 @@ async function setupOf({ url, person, token, backoff, wasm, store }: ConnectOpti
     throw new ChartroomError("bad-url", "the server's address is no URL", { cause });
   }
   const isKept = store ?? (typeof window !== "undefined" && typeof indexedDB !== "undefined" && person !== undefined);
+  if (person && ![person.id, person.name].every((text) => typeof text === "string" && text !== "")) {
+    throw new ChartroomError("person-missing", "a person has an id and a name, which are texts");
+  }
+  if (typeof store === "object" && !isKey(store.key)) {
+    throw new ChartroomError("store-key", "the store's key is a CryptoKey of AES-GCM that encrypts and decrypts");
+  }
   if (isKept && !person) throw new ChartroomError("person-missing", "what a device keeps is one person's; say whose, as `person`");
   return {
     url: address,
@@ -359,6 +370,10 @@ async function setupOf({ url, person, token, backoff, wasm, store }: ConnectOpti
     ...(wasm !== undefined && { wasm }),
     ...(isKept && person && { store: { name: await storeName(address, person.id), ...(typeof store === "object" && { key: store.key }) } }),
   };
+}
+
+function isKey(key: unknown): boolean {
+  return key instanceof CryptoKey && key.algorithm.name === "AES-GCM" && ["encrypt", "decrypt"].every((usage) => key.usages.includes(usage as KeyUsage));
 }
 
 /** The same object for the same error. */

@@ -38,11 +38,11 @@ export class LocalEdit implements Edit {
   }
 
   /** The host has told what became of it. */
-  take({ state, hash, fault }: EditNews): void {
+  take({ state, hash, isStored, fault }: EditNews): void {
     this.isAnswered = true;
     this.#hash = hash;
     this.#state = state;
-    if (state === "local" || state === "saved") this.#stored.resolve();
+    if (isStored || state === "saved") this.#stored.resolve();
     if (state === "saved") this.#saved.resolve();
     if (state === "refused") this.abandon(new ChartroomError(fault?.code ?? "refused", fault?.message ?? "the edit was refused"));
   }

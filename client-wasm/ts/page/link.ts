@@ -16,7 +16,8 @@ interface LinkListener {
 /** An end of the talk between a page and its host. */
 export interface Link {
   send(message: FromPage): void;
-  close(): void;
+  /** Resolves when a host of this page's own has written what it was told. */
+  close(): Promise<void>;
 }
 
 /** Begins the talk with a host, in a worker where that can be. */
@@ -50,7 +51,7 @@ class WorkerLink implements Link {
     this.#worker?.postMessage(message);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
     worker?.postMessage({ kind: "bye" } satisfies FromPage);
@@ -92,14 +93,13 @@ async function hostHere(page: string, setup: HostSetup, options: ConnectOptions,
   const { Seat } = await import("../host/seat.js");
   let isClosed = false;
   // As between threads: nobody hears anything while they are saying something.
-  const later = (act: () => void) => queueMicrotask(() => void (isClosed || act()));
-  const say = (message: ToPage) => later(() => listener.message(message));
+  const say = (message: ToPage) => queueMicrotask(() => void (isClosed || listener.message(message)));
   const seat = Seat.take({ page, setup, say, ...(options.WebSocket && { WebSocket: options.WebSocket }) });
   return {
-    send: (message) => void seat.then((taken) => later(() => taken.receive(message))),
+    send: (message) => void seat.then((taken) => taken.receive(message)),
     close: () => {
       isClosed = true;
-      void seat.then((taken) => taken.receive({ kind: "bye" }));
+      return seat.then((taken) => (taken.receive({ kind: "bye" }), taken.close()));
     },
   };
 }

@@ -4,6 +4,8 @@ import type { Command, Resource, ResourceCommand } from "../types.js";
 interface Entry {
   told: Resource | undefined;
   shown: Resource | undefined;
+  /** What showed before it was deleted, which a restore brings back. */
+  gone: Resource | undefined;
 }
 
 interface Collection {
@@ -90,20 +92,24 @@ export class Mirror {
   #entry(type: string, id: string): Entry {
     const collection = this.#types.get(type) ?? { entries: new Map<string, Entry>(), list: undefined };
     this.#types.set(type, collection);
-    const entry = collection.entries.get(id) ?? { told: undefined, shown: undefined };
+    const entry = collection.entries.get(id) ?? { told: undefined, shown: undefined, gone: undefined };
     collection.entries.set(id, entry);
     return entry;
   }
 
   #show(type: string, id: string, entry: Entry): boolean {
     let next = entry.told;
+    let { gone } = entry;
     for (const parts of this.#ahead.values()) {
       for (const part of parts) {
         const [ofType, ofId] = placeOf(part);
-        if (ofType === type && ofId === id) next = applied(part, next, entry.told);
+        if (ofType !== type || ofId !== id) continue;
+        gone = next ?? gone;
+        next = applied(part, next, gone);
       }
     }
     if (!isSame(entry.shown, next)) {
+      if (next === undefined) entry.gone = entry.shown;
       entry.shown = next;
       this.#types.get(type)!.list = undefined;
       return true;
@@ -112,8 +118,8 @@ export class Mirror {
   }
 }
 
-/** What a resource is behind an edit; `told` is what an undelete may bring back. */
-function applied(command: ResourceCommand, resource: Resource | undefined, told: Resource | undefined): Resource | undefined {
+/** What a resource is behind an edit; `gone` is what an undelete may bring back. */
+function applied(command: ResourceCommand, resource: Resource | undefined, gone: Resource | undefined): Resource | undefined {
   switch (command.kind) {
     case "put":
       return command.resource;
@@ -126,7 +132,7 @@ function applied(command: ResourceCommand, resource: Resource | undefined, told:
     case "delete":
       return undefined;
     case "undelete":
-      return resource ?? told;
+      return resource ?? gone;
   }
 }
 

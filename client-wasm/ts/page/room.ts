@@ -1,7 +1,7 @@
 import { ChartroomError } from "../errors.js";
 import type { ChartEvent, Command, Conflict, Edit, FollowOptions, HistoryEntry, Json, RefusedEdit, Resource, ResourceCommand, ResourceOf, ResourceType, RoomEvents, RoomStatus, Unsubscribe } from "../types.js";
 import { activityOf, type Activity } from "./activity.js";
-import { checkNames, plain, plainResource } from "./check.js";
+import { checkHeads, checkNames, plain, plainResource } from "./check.js";
 import { conflictView, resolution, type Choice, type ConflictView } from "./conflict.js";
 import { Past } from "./past.js";
 import type { PagePresence } from "./presence.js";
@@ -161,8 +161,10 @@ export class Room {
   /** The room as it was: at heads, or at a time, by what changes say of when they were made. */
   async at(when: readonly string[] | Date): Promise<Past> {
     const view = this.#open();
+    if (when instanceof Date && Number.isNaN(when.getTime())) throw new ChartroomError("bad-number", "this is no time");
     const heads = when instanceof Date ? await view.link.ask(this.name, { about: "heads-at", ms: when.getTime() }) : when;
-    return new Past(this.name, Object.freeze([...heads]), view.link);
+    checkHeads(heads);
+    return new Past(this.name, Object.freeze([...heads]), { ask: (room, question) => this.#open().link.ask(room, question) });
   }
 
   /** The changes of a resource, the oldest first, with their authors. */
@@ -173,6 +175,7 @@ export class Room {
 
   /** Type and id of what was written since the room had these heads: what changed since somebody last looked. */
   async changedSince(heads: readonly string[]): Promise<[type: string, id: string][]> {
+    checkHeads(heads);
     return this.#open().link.ask(this.name, { about: "changed-since", heads });
   }
 
@@ -196,7 +199,7 @@ export class Room {
    */
   async text(type: string, id: string, element: string): Promise<TextView> {
     checkNames(type, id);
-    if (!/^[a-z]\w{0,63}$/i.test(element)) throw new ChartroomError("bad-shape", "an element has a name of letters and digits");
+    if (typeof element !== "string" || !/^[a-z]\w{0,63}$/i.test(element)) throw new ChartroomError("bad-shape", "an element has a name of letters and digits");
     const text = await this.#open().openText(type, id, element);
     this.#texts.add(text);
     return text;
@@ -295,6 +298,12 @@ function isRoomEvent(name: string): name is keyof RoomEvents {
 
 function patchOf(type: string, id: string, elements: Record<string, unknown>): ResourceCommand {
   checkNames(type, id);
+  if (typeof elements !== "object" || elements === null || Array.isArray(elements)) {
+    throw new ChartroomError("bad-shape", "elements are an object of names and values");
+  }
+  if ((elements.resourceType ?? type) !== type || (elements.id ?? id) !== id) {
+    throw new ChartroomError("bad-shape", "a patch does not change what a resource is called; put another one");
+  }
   const entries = Object.entries(elements).map(([name, value]): [string, Json] => [name, plain(value, `${type}.${name}`)]);
   return { kind: "patch", resourceType: type, id, elements: Object.fromEntries(entries) };
 }

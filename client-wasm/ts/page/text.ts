@@ -54,7 +54,6 @@ export class TextView {
   /** @internal How many show it. */
   shown = 0;
   #isOpen = false;
-  #isClosing = false;
   #ended = false;
 
   /** @internal */
@@ -97,7 +96,7 @@ export class TextView {
    * the reason of {@link TextView.frozen}.
    */
   splice(at: number, remove: number, insert = ""): void {
-    if (!(at >= 0 && remove >= 0 && at + remove <= this.length)) {
+    if (!(Number.isInteger(at) && Number.isInteger(remove) && at >= 0 && remove >= 0 && at + remove <= this.length)) {
       throw new ChartroomError("out-of-range", `the text has ${this.length} units; these are not all in it`);
     }
     this.apply(ChangeSet.of({ from: at, to: at + remove, insert }, this.length, "\n").toJSON());
@@ -114,7 +113,7 @@ export class TextView {
     if (this.#ended) throw new ChartroomError("room-closed", "the room was closed; open it again");
     const frozen = this.#link.frozen();
     if (frozen) throw frozen;
-    const changes = ChangeSet.fromJSON(json);
+    const changes = changeSet(json);
     if (changes.length !== this.length) throw new ChartroomError("out-of-range", "the change is of another text than shows");
     this.#content = changes.apply(this.#content);
     this.#typed = this.#typed ? this.#typed.compose(changes) : changes;
@@ -130,7 +129,6 @@ export class TextView {
   close(): void {
     this.shown -= 1;
     if (this.#ended || this.shown > 0) return;
-    this.#isClosing = true;
     this.#flush();
     this.#endIfSettled();
   }
@@ -170,7 +168,8 @@ export class TextView {
   /** @internal The host has what was sent, or says why not. */
   taken(fault: ChartroomError | undefined): void {
     if (fault) {
-      // The host has told the text as it stands; what was typed goes with the rest.
+      // The host tells the text as it stands next; what was typed goes with the rest.
+      this.#isOpen = false;
       const lost = this.#typed && this.#sent ? this.#sent.compose(this.#typed) : (this.#sent ?? this.#typed);
       this.#sent = this.#typed = undefined;
       if (lost) this.#show(lost.invert(this.#base));
@@ -191,7 +190,7 @@ export class TextView {
   }
 
   #endIfSettled(): void {
-    if (!this.#isClosing || !this.isSettled || this.#ended) return;
+    if (this.shown > 0 || !this.isSettled || this.#ended) return;
     this.#ended = true;
     this.#link.send({ kind: "text-close", room: this.#link.room, text: this.#link.key });
     this.#link.closed();
@@ -225,6 +224,15 @@ export class TextView {
     if (changes.empty) return;
     this.#content = changes.apply(this.#content);
     this.#emitter.emit("change", textChange(changes));
+  }
+}
+
+/** A change as an app gives it. */
+function changeSet(json: unknown): ChangeSet {
+  try {
+    return ChangeSet.fromJSON(json);
+  } catch (cause) {
+    throw new ChartroomError("bad-shape", "this is no change of a text as a ChangeSet writes itself", { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { ChartroomError } from "../errors.js";
-import type { Command, Edit, Json, Resource, ResourceCommand } from "../types.js";
+import type { Command, Conflict, Edit, Json, Resource, ResourceCommand } from "../types.js";
 import { commandWording } from "../wording.js";
 import type { LocalEdit } from "./edit.js";
 import { isSame, type Mirror } from "./mirror.js";
@@ -10,6 +10,7 @@ const STEPS_MAX = 200;
 /** The room, as undo needs it. */
 interface UndoRoom {
   readonly mirror: Mirror;
+  readonly conflicts: readonly Conflict[];
   readonly emitter: { emit(name: "undo", value: undefined): void };
   command(command: Command): LocalEdit;
 }
@@ -21,6 +22,8 @@ interface Step {
   /** `undefined`: the resource was not there. */
   before: Resource | undefined;
   after: Resource | undefined;
+  /** What a restore brings back is known once the host has answered. */
+  isLate?: boolean;
 }
 
 interface Entry {
@@ -31,7 +34,7 @@ interface Entry {
 
 /**
  * One's own edits in a room, to take back and to do again. Only what still stands as this person
- * left it is touched: what others have written since, they keep.
+ * left it is touched: what others have written since, they keep, and what is in dispute a person chooses.
  */
 export class UndoStack {
   readonly #room: UndoRoom;
@@ -73,15 +76,25 @@ export class UndoStack {
     return (edit) => {
       const steps = parts.map((part, at): Step => {
         const [type, id] = placeOf(part);
-        return { type, id, before: before[at], after: this.#room.mirror.get(type, id) };
+        const after = this.#room.mirror.get(type, id);
+        return { type, id, before: before[at], after, isLate: part.kind === "undelete" && after === undefined };
       });
-      const changed = steps.filter((step) => !isSame(step.before, step.after));
+      const changed = steps.filter((step) => step.isLate || !isSame(step.before, step.after));
       if (changed.length === 0) return;
-      const words = text ?? commandWording(command, changed[0]!.before);
+      const words = text ?? commandWording(command, command.kind === "undelete" ? changed[0]!.after : changed[0]!.before);
       this.#done = [...this.#done, { text: words, steps: changed, edit }].slice(-STEPS_MAX);
       this.#undone = [];
       this.#room.emitter.emit("undo", undefined);
     };
+  }
+
+  /** @internal The host has carried it out. */
+  answered(edit: LocalEdit): void {
+    const steps = this.#done.filter((entry) => entry.edit === edit).flatMap((entry) => entry.steps);
+    for (const step of steps.filter(({ isLate }) => isLate)) {
+      step.after = this.#room.mirror.get(step.type, step.id);
+      step.isLate = false;
+    }
   }
 
   /** @internal It never happened. */
@@ -110,14 +123,15 @@ export class UndoStack {
   /** The edit that makes what stands as `before` says, where it does, as `after` says. */
   #towards({ type, id, before, after }: Step): ResourceCommand[] {
     const now = this.#room.mirror.get(type, id);
+    const disputes = this.#room.conflicts.filter((conflict) => conflict.resource_type === type && conflict.id === id);
     if (after === undefined) {
       // Taking back a creation must not take what others wrote into it.
-      return now && isSame(now, before) ? [{ kind: "delete", resourceType: type, id }] : [];
+      return now && isSame(now, before) && disputes.length === 0 ? [{ kind: "delete", resourceType: type, id }] : [];
     }
     if (before === undefined) return now ? [] : [{ kind: "undelete", resourceType: type, id }];
     if (!now) return [];
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-    const elements = [...names].filter((name) => !isSame(before[name], after[name]) && isSame(now[name], before[name]));
+    const elements = [...names].filter((name) => !isSame(before[name], after[name]) && isSame(now[name], before[name]) && !disputes.some(({ elements }) => elements.includes(name)));
     if (elements.length === 0) return [];
     const values = elements.map((name) => [name, (after[name] ?? null) as Json] as const);
     return [{ kind: "patch", resourceType: type, id, elements: Object.fromEntries(values) }];

@@ -268,6 +268,7 @@ export class RoomView {
       for (const place of this.mirror.answered(one.edit)) touched.add(keyOf(place));
       if (edit && one.hash !== null) this.#mine.add(one.hash);
       edit?.take(one);
+      if (edit) this.undo.answered(edit);
       if (one.state === "saved" && edit) saved.push(edit);
       if (one.state === "refused" && !this.#refused.has(one.edit)) refused.push(this.#keepRefused(one, edit));
       if (one.state === "saved" || one.state === "refused") this.#edits.delete(one.edit);
@@ -282,6 +283,7 @@ export class RoomView {
     if (!known) edit.take(news);
     this.undo.refused(edit);
     const settle = () => {
+      this.check();
       if (!this.#refused.delete(news.edit)) throw new ChartroomError("settled", "this refused edit was dropped or made again already");
       this.#refusedList = Object.freeze([...this.#refused.values()]);
       this.link.send({ kind: "settle", room: this.name, edit: news.edit });
@@ -295,7 +297,10 @@ export class RoomView {
       drop: settle,
       retry: () => {
         settle();
-        return this.command(command);
+        const done = this.undo.record(command);
+        const again = this.command(command);
+        done(again);
+        return again;
       },
     };
     this.#refused.set(news.edit, refused);

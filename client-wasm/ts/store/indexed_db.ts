@@ -26,7 +26,8 @@ type Writing = IDBPTransaction<Schema, (typeof TABLES)[number][], "readwrite">;
 
 /** A write that waits, encrypted already. */
 interface Waiting {
-  write(transaction: Writing): Promise<unknown>[];
+  /** Begins what it comes to, and adds it to what is `done` when all of it is. */
+  write(transaction: Writing, done: Promise<unknown>[]): void;
   isEdit: boolean;
   resolve(): void;
   reject(error: ChartroomError): void;
@@ -53,6 +54,8 @@ export class IndexedDbStore implements Store {
   readonly #key: CryptoKey | undefined;
   readonly #writer = crypto.randomUUID();
   readonly #places = new Map<string, Promise<Places>>();
+  /** Rooms of which this store has what could not be read: they are not written over. */
+  readonly #unread = new Set<string>();
   #seal: Seal = NO_SEAL;
   #database: Promise<Database> | undefined;
   #waiting: Waiting[] = [];
@@ -72,13 +75,21 @@ export class IndexedDbStore implements Store {
     try {
       await store.#open();
     } catch (error) {
-      if (error instanceof ChartroomError) throw error;
-      store.#failed(error);
+      if (store.#failed(error).code === "store-key") throw error;
     }
     return store;
   }
 
   async load(room: string): Promise<StoredRoom | undefined> {
+    try {
+      return await this.#load(room);
+    } catch (error) {
+      this.#unread.add(room);
+      throw this.#failed(error);
+    }
+  }
+
+  async #load(room: string): Promise<StoredRoom | undefined> {
     const database = await this.#open();
     const { key, edits } = await this.#of(room);
     const range = ofRoom(key);
@@ -128,7 +139,7 @@ export class IndexedDbStore implements Store {
 
   async wipe(): Promise<void> {
     await this.close();
-    await deleteDB(this.#name);
+    if (typeof indexedDB !== "undefined") await deleteDB(this.#name);
   }
 
   async close(): Promise<void> {
@@ -150,6 +161,7 @@ export class IndexedDbStore implements Store {
     if (typeof indexedDB === "undefined") throw new ChartroomError("store-unavailable", "this browser keeps no data for this page");
     const lost = () => {
       this.#database = undefined;
+      this.#unread.clear();
       if (!this.#isClosed) this.#is("lost", { code: "store-lost", message: "this device's store was deleted, or taken by a newer version of this app" });
     };
     const database = await openDB<Schema>(this.#name, VERSION, {
@@ -209,18 +221,21 @@ export class IndexedDbStore implements Store {
   /** Everything that takes time, done ahead of the transaction, which would not wait for it. */
   async #prepare(room: string, { epoch, snapshot, changes = [], edits = [], refusals = [], settled = [], authors = [], forget }: RoomWrite): Promise<Waiting["write"]> {
     await this.#open();
+    if (this.#unread.has(room)) {
+      if (await this.#load(room)) throw new ChartroomError("store-unavailable", "what this device has of a room could not be read when it was opened");
+      this.#unread.delete(room);
+    }
     const places = await this.#of(room);
     const { key } = places;
     const close = <T>(values: readonly T[]) => Promise.all(values.map((value) => this.#seal.close(value)));
     const row = epoch === undefined && snapshot === undefined ? undefined : await this.#seal.close({ name: room, epoch, snapshot });
     const closed = { changes: await close(changes), edits: await close(edits), refusals: await close(refusals), authors: await close(authors) };
     const actors = authors.map(({ actor }) => hex(actor.slice().buffer));
-    return (transaction) => {
+    return (transaction, done) => {
       const table = <T extends (typeof TABLES)[number]>(name: T) => transaction.objectStore(name);
-      const done: Promise<unknown>[] = [];
       if (forget) {
         done.push(table("rooms").delete(key), ...OF_ROOMS.map((name) => table(name).delete(ofRoom(key))));
-        return done;
+        return;
       }
       if (row !== undefined) {
         done.push(table("rooms").put(row, key), table("changes").delete(ofRoom(key)));
@@ -239,7 +254,6 @@ export class IndexedDbStore implements Store {
         if (!refusals.some((refusal) => refusal.edit === edit)) done.push(table("refusals").delete([key, edit]));
       });
       closed.authors.forEach((value, at) => done.push(table("authors").put(value, [key, actors[at]!])));
-      return done;
     };
   }
 
@@ -253,7 +267,6 @@ export class IndexedDbStore implements Store {
       } catch (error) {
         const failed = this.#failed(error);
         // What came meanwhile would stand behind a gap.
-        this.#places.clear();
         for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(failed);
       }
     }
@@ -270,8 +283,16 @@ export class IndexedDbStore implements Store {
       transaction.abort();
       throw new ChartroomError("store-taken", "another tab has taken this device's store over");
     }
-    for (const { write } of batch) writes.push(...write(transaction));
-    await Promise.all([...writes, transaction.done]);
+    try {
+      for (const { write } of batch) write(transaction, writes);
+      await Promise.all([...writes, transaction.done]);
+    } catch (error) {
+      // All of it or nothing; and why a transaction was aborted, it knows better than its requests.
+      for (const write of writes) write.catch(() => {});
+      if (transaction.error === null) abort(transaction);
+      await transaction.done.catch(() => {});
+      throw transaction.error ?? error;
+    }
   }
 
   #failed(error: unknown): ChartroomError {
@@ -285,6 +306,14 @@ export class IndexedDbStore implements Store {
     this.status = status;
     this.fault = fault;
     this.onStatus();
+  }
+}
+
+function abort(transaction: Writing): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -255,7 +255,8 @@ export class Client {
       case "text-changed":
         return view.texts.get(message.text)?.changed(message.changes);
       case "text-taken":
-        return view.texts.get(message.text)?.taken(message.fault && new ChartroomError(message.fault.code, message.fault.message));
+        view.texts.get(message.text)?.taken(message.fault && new ChartroomError(message.fault.code, message.fault.message));
+        return this.#endIfUnused(message.room);
     }
   }
 

@@ -16,7 +16,7 @@ pub struct Report {
     /// A snapshot was taken over or a refusal undone: everything may have changed.
     adopted: bool,
     events: Vec<Arc<Event>>,
-    /// Keys of the texts that changes wrote, ours too: `Type/id/element`.
+    /// Keys of the texts that changes wrote, ours too: `Type:id:element`.
     texts: BTreeSet<String>,
     /// Hashes of changes that the server holds durably now, in hex.
     saved: Vec<String>,

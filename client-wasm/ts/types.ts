@@ -199,8 +199,9 @@ export interface Conflict {
   resource_type: string;
   id: string;
   /** `element`: one element; `group`: elements that only make sense together; `deleted`: an edit
-   * against a delete; `created`: two creations of one id. */
-  kind: "element" | "group" | "deleted" | "created";
+   * against a delete; `created`: two creations of one id; `text`: two texts that were begun apart,
+   * whose values are strings. */
+  kind: "element" | "group" | "deleted" | "created" | "text";
   elements: string[];
   /** Whether acts such as dispense or sign have to wait until a person has chosen. */
   safety: boolean;
@@ -290,7 +291,7 @@ export interface Whereabouts {
   element?: string | undefined;
   /** Whether they are writing there. */
   typing?: boolean | undefined;
-  /** The text that the selection is in, `Type/id/element`. */
+  /** The text that the selection is in, `Type:id:element`. */
   text?: string | undefined;
   /** A selection in a text, in UTF-16 units: where it began and where the caret is. */
   selection?: [anchor: number, head: number] | undefined;

@@ -125,6 +125,10 @@ pub enum Refusal {
     #[cfg(not(target_arch = "wasm32"))]
     #[error("the note changed since its signer saw it")]
     ChangedSinceViewed,
+    /// A text of the note was begun by several people apart, of which one has to be chosen first.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("concurrent texts of the note stand beside each other; a person has to choose first")]
+    ConflictOpen,
     /// Automerge could not apply it.
     #[error("the change cannot be applied")]
     NotApplicable,
@@ -154,6 +158,8 @@ impl Refusal {
             Self::Signed => "signed",
             #[cfg(not(target_arch = "wasm32"))]
             Self::ChangedSinceViewed => "changed-since-viewed",
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::ConflictOpen => "conflict-open",
             Self::NotApplicable => "not-applicable",
         }
     }

@@ -62,6 +62,9 @@ pub(crate) use read::stub;
 pub use refound::RefoundError;
 pub use resource_types::{RESOURCE_TYPES, resource_type};
 pub(crate) use safety::blocks_acts;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use texts::is_key as is_text_key;
+pub(crate) use texts::names as text_names;
 pub use versions::Versions;
 pub(crate) use write::{Writer, is_resource_id};
 
@@ -411,7 +414,7 @@ pub(crate) fn text_value(text: &str) -> Value {
 
 const _: () = assert!(limits::RESOURCE_BYTES_MAX < limits::CHANGE_BYTES_MAX);
 // A text may be written anew in one change.
-const _: () = assert!(2 * limits::TEXT_UNITS_MAX as u64 + 1 <= limits::CHANGE_OPS_MAX);
+const _: () = assert!(2 * (limits::TEXT_UNITS_MAX as u64) < limits::CHANGE_OPS_MAX);
 
 #[cfg(test)]
 mod tests;

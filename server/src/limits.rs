@@ -37,6 +37,8 @@ pub enum Limit {
     MessageLists,
     /// Bytes of a message to other people's clients.
     EphemeralBytes,
+    /// Peers that are shown in a room.
+    Present,
     /// Rooms of a connection.
     ConnectionRooms,
     /// New rooms per second; the connection waits for the next one.
@@ -83,6 +85,7 @@ impl Limit {
             Self::FrameBytes => "frame-too-large",
             Self::MessageLists => "message-over-limit",
             Self::EphemeralBytes => "ephemeral-too-large",
+            Self::Present => "too-many-present",
             Self::ConnectionRooms => "too-many-rooms",
             Self::NewRooms => "new-rooms-per-second",
             Self::Follows => "too-many-follows",
@@ -114,6 +117,7 @@ impl Limit {
             | Self::PersonConnections
             | Self::Requests => 1013,
             Self::JoinWait
+            | Self::Present
             | Self::ConnectionRooms
             | Self::NewRooms
             | Self::Follows
@@ -187,6 +191,13 @@ pub(crate) const NEW_ROOMS: Rate = Rate {
     per_second: limits::NEW_ROOMS_PER_SECOND,
     burst: Duration::from_secs(limits::NEW_ROOMS_BURST_SECONDS),
 };
+
+/// Largest state that a peer shows to the others in a room; a place in a chart and a cursor have a few
+/// hundred bytes.
+pub(crate) const PRESENCE_BYTES_MAX: usize = 4 * 1024;
+/// Peers that are shown in a room, so that the list of them stays below 3 MiB; far more than share a
+/// chart.
+pub(crate) const PRESENT_MAX: usize = 512;
 
 /// Refused changes of one connection before it is closed.
 const REFUSED: Rate = Rate {

@@ -1,26 +1,17 @@
 // A browser's socket at a server with sign-in: how its token travels, and how it hears why it is closed.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Server, temporaryFolder } from "../support/server.mjs";
+import { signInArguments, token as signed } from "../support/sign_in.mjs";
 import { browser } from "./pages.mjs";
-
-const SECRET = "a secret of the tests, of forty-one bytes";
 
 let folder, server, chromium, page;
 
 before(async () => {
   folder = await temporaryFolder("browser-sign-in");
-  const file = async (name, text) => {
-    await writeFile(join(folder.path, name), text);
-    return join(folder.path, name);
-  };
-  await file("secret", SECRET);
-  const signIn = await file("sign-in.json", JSON.stringify({ keys: [{ algorithm: "HS256", secretFile: "secret" }], leewaySeconds: 0 }));
-  const roles = await file("roles.json", JSON.stringify({ roles: { operator: { may: ["operate"] } } }));
-  server = await Server.start(join(folder.path, "store"), { args: ["--sign-in", signIn, "--roles", roles] });
+  const args = await signInArguments(folder.path, { operator: { may: ["operate"] } });
+  server = await Server.start(join(folder.path, "store"), { args });
   chromium = await browser();
   page = await chromium.newPage();
   await page.goto(`${server.http}/healthz`);
@@ -32,12 +23,7 @@ after(async () => {
   await folder?.remove();
 });
 
-function token(person, seconds) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const now = Date.now() / 1000;
-  const signed = `${part({ alg: "HS256" })}.${part({ sub: person, roles: ["operator"], iat: now, exp: now + seconds })}`;
-  return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
-}
+const token = (person, seconds) => signed(person, seconds, { roles: ["operator"] });
 
 /** `{type: "join", senderId, supportedProtocolVersions: ["1"], peerMetadata: {}}` in CBOR. */
 function joining(senderId) {

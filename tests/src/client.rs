@@ -315,7 +315,7 @@ impl Client {
                     ..Default::default()
                 }),
                 person: Some(self.person.clone()),
-                server: None,
+                ..Default::default()
             },
             versions: vec![PROTOCOL_VERSION.to_owned()],
         })

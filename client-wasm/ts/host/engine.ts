@@ -15,7 +15,7 @@ export interface Report {
   events: EngineEvent[];
   saved: string[];
   givenBack: string[];
-  /** Keys of the texts that may have changed, `Type/id/element`. */
+  /** Keys of the texts that may have changed, `Type:id:element`. */
   texts: string[];
   closed: string | null;
   reload: string | null;

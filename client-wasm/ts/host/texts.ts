@@ -134,6 +134,6 @@ function splices(key: string, changes: ChangeSet): Extract<Command, { kind: "spl
 }
 
 function partsOf(key: string): { type: string; id: string; element: string } {
-  const [type = "", id = "", element = ""] = key.split("/");
+  const [type = "", id = "", element = ""] = key.split(":");
   return { type, id, element };
 }

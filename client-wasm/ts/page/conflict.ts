@@ -3,8 +3,8 @@ import type { Command, Conflict, ConflictValue, Json, Resource } from "../types.
 import { resourceWording } from "../wording.js";
 import { isSame } from "./mirror.js";
 
-/** What a person chose: one of the sides, by its change, or values of their own for the elements. */
-export type Choice = { hash: string } | { elements: { [element: string]: Json } };
+/** What a person chose: one of the sides, by its change, or values of their own for the elements, or for a text. */
+export type Choice = { hash: string } | { elements: { [element: string]: Json } } | { text: string };
 
 /** A conflict as a dialog shows it. */
 export interface ConflictView {
@@ -28,10 +28,10 @@ const DELETED = "$deleted";
 /** The edit that settles a conflict as a person chose; `current` is the resource as it shows. */
 export function resolution(conflict: Conflict, choice: Choice, current: Resource | undefined): Command {
   const { resource_type: resourceType, id, kind, elements } = conflict;
-  const chosen = "elements" in choice ? choice.elements : sideOf(conflict, choice.hash);
+  const side = "hash" in choice ? sideOf(conflict, choice.hash) : undefined;
+  if (kind === "text") return { kind: "setText", resourceType, id, element: elements[0]!, text: textOf(side?.value, choice) };
+  const chosen = "elements" in choice ? choice.elements : valueOf(side);
   if (kind === "deleted") return { kind: chosen[DELETED] === true ? "delete" : "undelete", resourceType, id };
-  const text = kind === "element" && elements.length === 1 && isText(conflict) ? chosen[elements[0]!] : undefined;
-  if (typeof text === "string") return { kind: "setText", resourceType, id, element: elements[0]!, text };
   const shown = valueOf(conflict.values.find((value) => value.shown));
   const entries = Object.entries(chosen).map(([name, value]) => [name, inList(current?.[name], shown[name], value)] as const);
   return { kind: "patch", resourceType, id, elements: { ...Object.fromEntries(elements.map((name) => [name, null])), ...Object.fromEntries(entries) } };
@@ -44,10 +44,16 @@ export function conflictView(conflict: Conflict, resource: Resource | undefined)
   return { title: conflict.elements.length > 0 ? `${what}: ${conflict.elements.join(", ")}` : what, safety: conflict.safety, sides };
 }
 
-function sideOf(conflict: Conflict, hash: string): { [element: string]: Json } {
+function sideOf(conflict: Conflict, hash: string): ConflictValue {
   const side = conflict.values.find((value) => value.hash === hash);
   if (!side) throw new ChartroomError("changed-since", "the conflict has changed; look at it again");
-  return valueOf(side);
+  return side;
+}
+
+function textOf(value: Json | undefined, choice: Choice): string {
+  const text = "text" in choice ? choice.text : value;
+  if (typeof text !== "string") throw new ChartroomError("bad-shape", "a conflict of texts is settled with a side or with a text");
+  return text;
 }
 
 function valueOf(side: ConflictValue | undefined): { [element: string]: Json } {
@@ -61,12 +67,8 @@ function inList(current: unknown, shown: Json | undefined, chosen: Json): Json {
   return current.map((item: Json) => (isSame(item, shown) ? chosen : item));
 }
 
-/** Whether the two sides are texts that people wrote together, which are no elements of the resource. */
-function isText(conflict: Conflict): boolean {
-  return conflict.values.every((value) => "$text" in valueOf(value));
-}
-
 function sideText({ kind, elements }: Conflict, side: ConflictValue): string {
+  if (kind === "text") return readable(side.value);
   const value = valueOf(side);
   if (kind === "deleted") return value[DELETED] === true ? "deleted" : "edited, and still there";
   if (elements.length === 1) return readable(value[elements[0]!]);

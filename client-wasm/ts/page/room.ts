@@ -1,5 +1,5 @@
 import { ChartroomError } from "../errors.js";
-import type { ChartEvent, Conflict, Edit, FollowOptions, HistoryEntry, Json, RefusedEdit, Resource, ResourceCommand, ResourceOf, ResourceType, RoomEvents, RoomStatus, Unsubscribe } from "../types.js";
+import type { ChartEvent, Command, Conflict, Edit, FollowOptions, HistoryEntry, Json, RefusedEdit, Resource, ResourceCommand, ResourceOf, ResourceType, RoomEvents, RoomStatus, Unsubscribe } from "../types.js";
 import { activityOf, type Activity } from "./activity.js";
 import { checkNames, plain, plainResource } from "./check.js";
 import { conflictView, resolution, type Choice, type ConflictView } from "./conflict.js";
@@ -150,7 +150,7 @@ export class Room {
 
   /** Settles a conflict for everyone, with one of the sides or with values of one's own. */
   resolve(conflict: Conflict, choice: Choice): Edit {
-    return this.#command(resolution(conflict, choice, this.get(conflict.resource_type, conflict.id)), undefined);
+    return this.#recorded(resolution(conflict, choice, this.get(conflict.resource_type, conflict.id)));
   }
 
   /** The hashes that name the room's present state, in hex. */
@@ -244,14 +244,19 @@ export class Room {
     return once;
   }
 
-  #command(command: ResourceCommand | { kind: "batch"; commands: ResourceCommand[] } | ReturnType<typeof resolution>, options: EditOptions | undefined): Edit {
-    const view = this.#open();
-    const parts = command.kind === "batch" ? command.commands : [command];
-    for (const part of parts) {
-      if ((part.kind === "patch" || part.kind === "delete") && !view.mirror.get(part.resourceType, part.id)) {
+  /** An edit of what stands. */
+  #command(command: ResourceCommand | { kind: "batch"; commands: ResourceCommand[] }, options: EditOptions | undefined): Edit {
+    const { mirror } = this.#open();
+    for (const part of command.kind === "batch" ? command.commands : [command]) {
+      if ((part.kind === "patch" || part.kind === "delete") && !mirror.get(part.resourceType, part.id)) {
         throw new ChartroomError("not-found", "there is no such resource in this room; put it, or restore it if it was deleted");
       }
     }
+    return this.#recorded(command, options);
+  }
+
+  #recorded(command: Command, options?: EditOptions): Edit {
+    const view = this.#open();
     const done = view.undo.record(command, options?.text);
     const edit = view.command(command);
     done(edit);

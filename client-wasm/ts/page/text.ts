@@ -69,7 +69,7 @@ export class TextView {
     this.#told = this.frozen?.code;
   }
 
-  /** `Type/id/element`. */
+  /** `Type:id:element`. */
   get key(): string {
     return this.#link.key;
   }

@@ -179,7 +179,7 @@ export class RoomView {
   async openText(type: string, id: string, element: string): Promise<TextView> {
     const { TextView } = await import("./text.js");
     this.check();
-    const key = `${type}/${id}/${element}`;
+    const key = `${type}:${id}:${element}`;
     let text = this.texts.get(key);
     if (!text) {
       text = new TextView({

@@ -162,6 +162,57 @@ fn a_system_has_everything_but_compartments() {
 }
 
 #[test]
+fn to_write_a_text_is_to_update_its_resource() {
+    let id = crate::RoomId::first(room(CHART));
+    let mut document = Document::found(&id, crate::mint_actor(NOW, [1; 8]));
+    let resource = json!({
+        "resourceType": "Condition", "id": "c", "subject": { "reference": "Patient/p1" },
+        "category": [{ "coding": [{ "system": "http://x", "code": "problem" }] }],
+    });
+    let writer = crate::document::Writer::Person(None);
+    document.command(&Command::Put { resource }, writer, NOW).unwrap();
+    let (name, element) = ("Condition".to_owned(), "summary".to_owned());
+    let texts = |id: &str| {
+        let (resource_type, id) = (name.clone(), id.to_owned());
+        let (index, delete, insert) = (0, 0, "x".to_owned());
+        let element = element.clone();
+        let set = Command::SetText {
+            resource_type: resource_type.clone(),
+            id: id.clone(),
+            element: element.clone(),
+            text: "x".to_owned(),
+        };
+        [Command::Splice { resource_type, id, element, index, delete, insert }, set]
+    };
+    for (scopes, code) in [
+        ("user/*.cruds", None),
+        ("user/Condition.u", None),
+        ("user/Condition.u?category=http://x|problem", None),
+        ("user/Condition.u?category=http://x|encounter", Some("scope-missing")),
+        ("user/Condition.crds", Some("scope-missing")),
+        ("user/Composition.cruds", Some("scope-missing")),
+        ("user/*.rs", Some("read-only")),
+    ] {
+        let bob = person(&[], scopes);
+        let access = decide(&bob, CHART, member(Level::Write), Standing::default()).unwrap();
+        let [splice, set] = texts("c");
+        let batch = Command::Batch { commands: vec![splice.clone()] };
+        let elements = serde_json::Map::new();
+        let (resource_type, id) = (name.clone(), "c".to_owned());
+        let patch = Command::Patch { resource_type, id, elements };
+        for command in [splice, set, batch, patch] {
+            let denied = access.check_command(&document, &command).err();
+            assert_eq!(denied.map(|denial| denial.code()), code, "{scopes}: {command:?}");
+        }
+    }
+    let reader = decide(&person(&[], "user/*.cruds"), CHART, member(Level::Read), broken(0));
+    for command in texts("c") {
+        let denied = reader.as_ref().unwrap().check_command(&document, &command);
+        assert_eq!(denied, Err(Denial::ReadOnly));
+    }
+}
+
+#[test]
 fn without_sign_in_everybody_may_do_everything() {
     let nobody = person(&[], "");
     for name in [CHART, "patient:p1~PSY", "pharmacy:queue"] {

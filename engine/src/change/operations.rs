@@ -14,7 +14,7 @@ use serde_json::Map;
 
 use super::{Refusal, Touched};
 use crate::{
-    document::{self, Document, Put, TEXTS},
+    document::{self, Document, Put, TEXTS, text_names},
     limits,
 };
 
@@ -159,8 +159,7 @@ impl Touched {
         if self.collection != TEXTS {
             return (&self.collection, &self.id);
         }
-        let mut names = self.id.splitn(3, '/');
-        (names.next().unwrap_or_default(), names.next().unwrap_or_default())
+        text_names(&self.id).map(|(name, id, _)| (name, id)).unwrap_or_default()
     }
 
     /// Notes a write at an element that says where the resource belongs, or whether it is signed.

@@ -144,7 +144,8 @@ pub enum CommandError {
     /// This author may read here, not write.
     #[error("this person may read this room, not change it")]
     ReadOnly,
-    /// Drug, dose, to whom, whether active, an allergy or the code status is disputed.
+    /// Drug, dose, to whom, whether active, an allergy or the code status is disputed, or a text of a note
+    /// that is to be signed.
     #[error("concurrent values that matter for safety stand there; a person has to choose first")]
     ConflictOpen,
     /// The prescription is no order that stands.

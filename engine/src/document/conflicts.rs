@@ -32,6 +32,8 @@ pub enum ConflictKind {
     Deleted,
     /// Two people created the same id.
     Created,
+    /// Two people began, or set, one text apart; splices of one text are merged instead.
+    Text,
 }
 
 /// Values that stand beside each other until a person writes the element again.
@@ -54,7 +56,7 @@ pub struct Conflict {
 /// One side of a conflict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConflictValue {
-    /// Element names to values; null where this side removed the element.
+    /// Element names to values; null where this side removed the element. Of a text, its string.
     pub value: Value,
     /// Who wrote it, where known.
     pub author: Option<Author>,
@@ -136,10 +138,21 @@ pub(super) fn of_texts(doc: &Automerge, order: &LogOrder, prefix: &str) -> Vec<C
         };
         let sides: Sides = texts::standing(doc, order, &key).into_iter().map(side).collect();
         let mut reading = Reading::new(Reader { doc, heads: None }, order, name, id);
-        reading.report(ConflictKind::Element, vec![element.to_owned()], &sides);
-        found.extend(reading.conflicts.into_iter().map(|c| Conflict { safety: false, ..c }));
+        reading.report(ConflictKind::Text, vec![element.to_owned()], &sides);
+        found.extend(reading.conflicts);
     }
     found
+}
+
+/// Whether texts of a resource stand beside each other.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn has_disputed_text(
+    doc: &Automerge,
+    order: &LogOrder,
+    resource_type: &str,
+    id: &str,
+) -> bool {
+    !of_texts(doc, order, &format!("{resource_type}/{id}/")).is_empty()
 }
 
 struct Reading<'a> {
@@ -412,7 +425,13 @@ impl<'a> Reading<'a> {
                 let change = self.doc.get_change_meta_by_hash(hash);
                 let time = change.as_ref().map_or(0, |change| change.timestamp);
                 ConflictValue {
-                    value: Value::Object(side_json(side, &elements)),
+                    value: match kind {
+                        ConflictKind::Text => side_text(side),
+                        ConflictKind::Element
+                        | ConflictKind::Group
+                        | ConflictKind::Deleted
+                        | ConflictKind::Created => Value::Object(side_json(side, &elements)),
+                    },
                     author: None,
                     authored_ms: crate::time::claimed_ms(time),
                     hash: hash.to_string(),
@@ -456,6 +475,11 @@ fn side_json(side: &Written, named: &[String]) -> Map<String, Value> {
         }
     }
     json
+}
+
+/// What one side of a text says.
+fn side_text(side: &Written) -> Value {
+    side.values().find_map(|text| text.value.clone()).unwrap_or_default()
 }
 
 fn element_names(keys: &BTreeSet<String>) -> Vec<String> {

@@ -6,12 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use automerge::{ChangeHash, ReadDoc};
+use automerge::ChangeHash;
+#[cfg(not(target_arch = "wasm32"))]
+use automerge::ReadDoc;
 use serde_json::{Map, Value, json};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::genesis;
 use super::{
     Conflict, ConflictKind, Document, Look, People, RESOURCE_TYPES, Seen, TEXTS, codec, conflicts,
-    genesis, resource_types, texts,
+    resource_types, texts,
     view::{Reader, ResourceView},
 };
 use crate::limits;
@@ -152,7 +156,7 @@ impl Document {
     ) -> Vec<Conflict> {
         let read = conflicts::read(&self.doc, &self.order, resource_type, id);
         let mut found = read.map(|read| read.conflicts).unwrap_or_default();
-        let prefix = format!("{resource_type}/{id}/");
+        let prefix = format!("{resource_type}:{id}:");
         found.extend(conflicts::of_texts(&self.doc, &self.order, &prefix));
         self.with_authors(found, people)
     }
@@ -182,9 +186,10 @@ impl Document {
             .into_iter()
             .flat_map(|conflict| match conflict.kind {
                 ConflictKind::Created => vec!["$created".to_owned()],
-                ConflictKind::Element | ConflictKind::Group | ConflictKind::Deleted => {
-                    conflict.elements
-                }
+                ConflictKind::Element
+                | ConflictKind::Group
+                | ConflictKind::Deleted
+                | ConflictKind::Text => conflict.elements,
             })
             .collect();
         let resource = || Arc::new(with_identity(resource_type, id, read.elements));
@@ -192,8 +197,8 @@ impl Document {
         Look::new(Seen { resource, disputed: names.into_iter().collect() }, line)
     }
 
-    /// The changes behind the values in one of these elements of a resource, or behind a text, where as many stand
-    /// beside each other as may.
+    /// The changes behind the values in one of these elements of a resource, or behind a text, where as
+    /// many stand beside each other as may.
     pub(crate) fn crowd(
         &self,
         name: &str,
@@ -217,6 +222,20 @@ impl Document {
     pub(crate) fn has_resource(&self, resource_type: &str, id: &str) -> bool {
         let collection = genesis::collection(resource_type);
         collection.is_some_and(|of| self.doc.get(of, id).is_ok_and(|found| found.is_some()))
+    }
+
+    /// Whether texts of a resource stand beside each other, for a person to choose.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn has_disputed_text(&self, resource_type: &str, id: &str) -> bool {
+        conflicts::has_disputed_text(&self.doc, &self.order, resource_type, id)
+    }
+
+    /// Whether there was a resource, deleted or not, at heads, all of which the document has.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn had_resource(&self, heads: &[ChangeHash], name: &str, id: &str) -> bool {
+        let collection = genesis::collection(name);
+        let found = collection.map(|of| self.doc.get_at(of, id, heads));
+        found.is_some_and(|found| found.is_ok_and(|found| found.is_some()))
     }
 
     /// The ids of one type, deleted ones included.

@@ -70,12 +70,13 @@ impl Document {
         logged.map(|(change, seq)| LoggedChange { seq, ..LoggedChange::from(change) }).collect()
     }
 
-    /// The texts that people write together, by key, but for those of deleted resources.
+    /// The texts that people write together, by key, of the resources that stand.
     fn texts(&self) -> Vec<(String, String)> {
         let kept = |key: &String| {
-            let Some((name, id, _)) = texts::names(key) else { return true };
-            let read = conflicts::read(&self.doc, &self.order, name, id);
-            read.is_none_or(|read| !read.deleted)
+            let named = texts::names(key);
+            let read =
+                named.and_then(|(name, id, _)| conflicts::read(&self.doc, &self.order, name, id));
+            read.is_some_and(|read| !read.deleted)
         };
         let shown = |key: String| {
             let (_, text) = texts::standing(&self.doc, &self.order, &key).into_iter().next()?;

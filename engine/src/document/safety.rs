@@ -44,6 +44,7 @@ pub(super) fn is_critical(resource_type: &str, kind: ConflictKind, elements: &[S
             let unit = super::view::unit_name(element);
             groups(resource_type).iter().any(|group| group.contains(&unit))
         }),
+        ConflictKind::Text => false,
     }
 }
 

@@ -344,7 +344,7 @@ fn a_room_founded_anew_says_the_same_and_has_another_history() {
     first.command(&delete, Writer::Person(None), 0).unwrap();
     let texts = super::genesis::collection(TEXTS).unwrap();
     let mut tx = first.doc.transaction();
-    let text = tx.put_object(&texts, "Composition/n/text", ObjType::Text).unwrap();
+    let text = tx.put_object(&texts, "AllergyIntolerance:a:note", ObjType::Text).unwrap();
     tx.splice_text(&text, 0, 0, "Stable 🫀.").unwrap();
     tx.commit();
 
@@ -352,6 +352,8 @@ fn a_room_founded_anew_says_the_same_and_has_another_history() {
     assert_eq!(second.room().epoch, 2);
     assert_eq!(second.export(), first.export());
     assert_eq!(second.change_count(), 3, "genesis, the resources, the texts");
+    let text = |document: &Document| document.text("AllergyIntolerance", "a", "note");
+    assert_eq!(text(&second).as_deref(), Some("Stable 🫀."));
     assert!(!second.has(&first.genesis()));
     let log = second.log().into_iter().map(|change| change.bytes.to_vec());
     let loaded = Document::load(second.room(), second.actor().clone(), None, log).unwrap();

@@ -1,4 +1,5 @@
-//! Texts that people write together: narrative of a resource, at `Type/id/element` of `$texts`.
+//! Texts that people write together: narrative of a resource, at `Type:id:element` of `$texts`. Between
+//! slashes, Automerge's JavaScript would take such a key for a path of its own.
 //!
 //! Indexes count UTF-16 code units, as JavaScript does. Texts that were begun apart stand beside each
 //! other until a person chooses; the one that the room showed first is shown, and written to.
@@ -37,7 +38,7 @@ struct Splice {
 
 /// The key of a resource's text.
 pub(super) fn key(resource_type: &str, id: &str, element: &str) -> Result<String, ShapeError> {
-    let key = format!("{resource_type}/{id}/{element}");
+    let key = format!("{resource_type}:{id}:{element}");
     match codec::is_element_name(element) && key.len() <= limits::TEXT_KEY_BYTES_MAX {
         true => Ok(key),
         false => Err(ShapeError::ElementName),
@@ -45,10 +46,16 @@ pub(super) fn key(resource_type: &str, id: &str, element: &str) -> Result<String
 }
 
 /// Type, id and element that a key is made of.
-pub(super) fn names(key: &str) -> Option<(&str, &str, &str)> {
-    let (resource_type, rest) = key.split_once('/')?;
-    let (id, element) = rest.split_once('/')?;
+pub(crate) fn names(key: &str) -> Option<(&str, &str, &str)> {
+    let (resource_type, rest) = key.split_once(':')?;
+    let (id, element) = rest.split_once(':')?;
     Some((resource_type, id, element))
+}
+
+/// Whether a name in `$texts` is the key of some resource's text.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn is_key(name: &str) -> bool {
+    names(name).is_some_and(|(resource_type, id, element)| key(resource_type, id, element).is_ok())
 }
 
 /// Every text that stands at a key, by the change that began it; the shown one first.

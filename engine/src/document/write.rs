@@ -72,12 +72,13 @@ impl Place<'_> {
         if self.own { Ok(()) } else { compartment::check(self.room, resource_type, id, resource) }
     }
 
-    /// Whether elements of a resource may be written, as far as it is a signed note. A browser's edit of
-    /// one is refused by the server.
+    /// Whether elements of a resource may be written, as far as it is a signed note, or becomes one. A
+    /// browser's edit of one is refused by the server.
     #[cfg(not(target_arch = "wasm32"))]
     fn check_note<'a>(
         &self,
-        resource_type: &str,
+        (doc, order): (&Automerge, &LogOrder),
+        (resource_type, id): (&str, &str),
         before: &Map<String, Value>,
         written: impl Iterator<Item = &'a String>,
         after: Option<&Map<String, Value>>,
@@ -88,9 +89,14 @@ impl Place<'_> {
             return Ok(());
         };
         let status = after.and_then(|after| after.get(element)?.as_str());
-        match notes::may_write(resource_type, before, written, status) {
-            true => Ok(()),
-            false => Err(CommandError::Signed),
+        if !notes::may_write(resource_type, before, written, status) {
+            return Err(CommandError::Signed);
+        }
+        // Nobody could choose any more.
+        let signs = status.is_some_and(|after| notes::signs(resource_type, before, after));
+        match signs && conflicts::has_disputed_text(doc, order, resource_type, id) {
+            true => Err(CommandError::ConflictOpen),
+            false => Ok(()),
         }
     }
 }
@@ -223,7 +229,13 @@ fn put(
         codec::decode_stored(stored) != standing
     });
     #[cfg(not(target_arch = "wasm32"))]
-    place.check_note(resource_type, &read.elements, wanted.keys(), Some(object))?;
+    place.check_note(
+        (doc, order),
+        (resource_type, id),
+        &read.elements,
+        wanted.keys(),
+        Some(object),
+    )?;
     if read.deleted {
         wanted.insert(DELETED.to_owned(), Stored::Scalar(ScalarValue::Null));
     }
@@ -285,7 +297,13 @@ fn patch(
         settles.contains(name) || codec::decode_stored(stored) != standing
     });
     #[cfg(not(target_arch = "wasm32"))]
-    place.check_note(resource_type, &read.elements, wanted.keys(), Some(&resource))?;
+    place.check_note(
+        (doc, order),
+        (resource_type, id),
+        &read.elements,
+        wanted.keys(),
+        Some(&resource),
+    )?;
     Ok(Plan {
         resource_type,
         id: id.to_owned(),
@@ -316,7 +334,8 @@ fn set_deleted(
     let _ = place;
     #[cfg(not(target_arch = "wasm32"))]
     if deleted {
-        place.check_note(resource_type, &read.elements, writes.keys(), None)?;
+        let keys = writes.keys();
+        place.check_note((doc, order), (resource_type, id), &read.elements, keys, None)?;
     }
     Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, text: None })
 }

@@ -295,7 +295,7 @@ pub struct Batch {
     pub events: Vec<Arc<Event>>,
     /// Tickets of the [`Input::Mirror`]s in it. A batch may hold nothing else.
     pub mirrors: Vec<u64>,
-    /// Keys of the texts that the changes write: `Type/id/element` (client role).
+    /// Keys of the texts that the changes write: `Type:id:element` (client role).
     pub texts: BTreeSet<String>,
 }
 

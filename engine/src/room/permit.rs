@@ -10,7 +10,7 @@ use crate::{
     Peer,
     access::Right,
     change::{Refusal, Touched, operations::is_touched_since},
-    document::{TEXTS, check_written, notes},
+    document::{TEXTS, check_compartment, check_written, is_text_key, notes},
 };
 
 impl Room {
@@ -34,11 +34,20 @@ impl Room {
             let (resource_type, id) = one.resource();
             let is_note = notes::status_element(resource_type).is_some() && !is_server;
             let in_compartment = self.id.name.patient_id().is_some() && !self.id.name.is_chart();
-            let standing = match limited.is_some() || is_note || in_compartment {
+            let is_text = one.collection == TEXTS;
+            if is_text && !self.has_owner(now_ms, change, (one, touched), applied)? {
+                return Err(Refusal::OutsideCollections);
+            }
+            let standing = match limited.is_some() || is_note || in_compartment || is_text {
                 true => self.standing(now_ms, (resource_type, id), applied)?,
                 false => None,
             };
-            if one.collection != TEXTS {
+            if is_text {
+                // As a command on it would be.
+                let object = standing.as_deref().and_then(Value::as_object);
+                let check = |object| check_compartment(&self.id.name, resource_type, id, object);
+                object.map_or(Ok(()), check)?;
+            } else {
                 let is_new = in_compartment
                     && standing.is_none()
                     && !one.unclear
@@ -56,6 +65,34 @@ impl Room {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is the resource that a text is of, deleted or not: in the room, or where the change
+    /// that writes the text was made, or made by it.
+    fn has_owner(
+        &mut self,
+        now_ms: u64,
+        change: &Change,
+        (text, touched): (&Touched, &[Touched]),
+        applied: &mut Applied,
+    ) -> Result<bool, Refusal> {
+        let (resource_type, id) = text.resource();
+        if !is_text_key(&text.id) {
+            return Ok(false);
+        }
+        let makes = |one: &Touched| one.collection != TEXTS && one.concerns(resource_type, id);
+        if touched.iter().any(|one| makes(one) && !one.deletes)
+            || self.document.has_resource(resource_type, id)
+        {
+            return Ok(true);
+        }
+        // A change that is staged may have made it.
+        match self.flush_group(now_ms, applied) {
+            true => Ok(self.document.has_resource(resource_type, id)
+                // Foreign clients delete a resource by taking its key away.
+                || self.document.had_resource(change.deps(), resource_type, id)),
+            false => Err(Refusal::NotApplicable),
+        }
     }
 
     /// Whether a change leaves a signed note alone, or amends it, and signs none that its author has
@@ -87,6 +124,10 @@ impl Room {
         match is_touched_since(&self.document, change.deps(), (resource_type, id)) {
             true if signs => Err(Refusal::ChangedSinceViewed),
             true => Err(Refusal::Signed),
+            // Nobody could choose any more.
+            false if signs && self.document.has_disputed_text(resource_type, id) => {
+                Err(Refusal::ConflictOpen)
+            }
             false => Ok(()),
         }
     }
@@ -128,8 +169,11 @@ fn status_behind(
     }
 }
 
-/// What a change does to a resource that stands, or does not.
+/// What a change does to a resource that stands, or does not. To write a text of it is to update it.
 fn rights(touched: &Touched, stands: bool) -> Vec<Right> {
+    if touched.collection == TEXTS {
+        return vec![Right::Update];
+    }
     let writes = touched.elements.iter().any(|name| !name.starts_with('$'));
     let deletes = touched.deletes.then_some(Right::Delete);
     let other = if stands { Right::Update } else { Right::Create };

@@ -217,7 +217,32 @@ pub enum Frame {
         /// Which document.
         document: DocumentId,
     },
-    /// Extension, client: send me the room's numbered events, those behind `after` first.
+    /// Extension, client: tell me who is in a room, and show me there.
+    Presence {
+        /// From whom.
+        sender: String,
+        /// To whom.
+        target: String,
+        /// A document that the connection syncs.
+        document: DocumentId,
+        /// What the others see of this peer, a text of JSON; `None` to be told and not shown.
+        state: Option<String>,
+    },
+    /// Extension, server: who is in a room. It names no target, so that everybody is sent the same
+    /// bytes.
+    Present {
+        /// From whom.
+        sender: String,
+        /// Which document.
+        document: DocumentId,
+        /// Whether these are all; else what changed since.
+        complete: bool,
+        /// Who came, or shows something else.
+        peers: Vec<PresentPeer>,
+        /// Peer ids of those who went, or show nothing any more.
+        gone: Vec<String>,
+    },
+    /// Extension, client: send me the room's numbered events, those that are there first.
     Follow {
         /// From whom.
         sender: String,
@@ -227,8 +252,8 @@ pub enum Frame {
         document: DocumentId,
         /// The client's number for this; one in use is replaced.
         id: u64,
-        /// The number of the last event that the client has; 0 for none.
-        after: u64,
+        /// Where to begin.
+        start: FollowStart,
     },
     /// Extension, client: no more of these events.
     Unfollow {
@@ -332,8 +357,8 @@ macro_rules! kinds {
 
 kinds! {
     Join Peer Error Leave Request Sync DocUnavailable Ephemeral RemoteSubscriptionChange
-    RemoteHeadsChanged Room RoomFound RoomRefused Authors Refused SyncPart LeaveRoom Follow Unfollow
-    Events FollowEnded Interest Rooms SyncDeflated Unknown
+    RemoteHeadsChanged Room RoomFound RoomRefused Authors Refused SyncPart LeaveRoom Presence
+    Present Follow Unfollow Events FollowEnded Interest Rooms SyncDeflated Unknown
 }
 
 /// What a peer says about itself in [`Frame::Join`] and [`Frame::Peer`].
@@ -364,8 +389,31 @@ pub struct RoomStanding {
     pub before: Option<[u8; 16]>,
 }
 
+/// Where a reader of a room's numbered events begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FollowStart {
+    /// Behind the event of this number, the last that the client has; 0 for none.
+    After(u64),
+    /// So many events before the end of the log, from 1 to [`FOLLOW_LAST_MAX`].
+    Last(u64),
+}
+
+/// Most events from which [`FollowStart::Last`] begins.
+pub const FOLLOW_LAST_MAX: u64 = 1000;
+
+/// Somebody who shows themselves in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresentPeer {
+    /// The peer's id.
+    pub peer: String,
+    /// The person behind it, by their sign-in.
+    pub person: Author,
+    /// What it shows, a text of JSON that the server has not read.
+    pub state: String,
+}
+
 /// Which extensions a peer understands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChartroomMetadata {
     /// Version of the extension messages.
     pub version: u64,
@@ -373,6 +421,8 @@ pub struct ChartroomMetadata {
     pub durable_heads: bool,
     /// Whether this peer takes long sync messages in parts.
     pub parts: bool,
+    /// From a server: the person that it takes the other end for.
+    pub person: Option<Author>,
 }
 
 /// What one storage holds of a document.

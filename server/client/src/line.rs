@@ -20,8 +20,8 @@ use crate::{
     backoff::{Backoff, Trouble},
     dial::{DialError, Socket, Target, TokenError, dial},
     frame::{
-        ChartroomMetadata, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata, SyncHead, decode,
-        encode,
+        ChartroomMetadata, FollowStart, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata,
+        SyncHead, decode, encode,
     },
 };
 
@@ -151,7 +151,7 @@ impl Wire {
     /// Asks for the events behind a number.
     pub fn follow(&self, document: DocumentId, id: u64, after: u64) -> Vec<u8> {
         let (sender, target) = self.parties();
-        encode(&Frame::Follow { sender, target, document, id, after })
+        encode(&Frame::Follow { sender, target, document, id, start: FollowStart::After(after) })
     }
 
     /// Wants no more of them.

@@ -12,7 +12,9 @@ use chartroom_client::{
     Author, Client, Command, FollowError, LineError, OpenError, OpenRoom, SaveError, Status,
     Target,
     backoff::Trouble,
-    frame::{ChartroomMetadata, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode},
+    frame::{
+        ChartroomMetadata, FollowStart, Frame, PROTOCOL_VERSION, PeerMetadata, decode, encode,
+    },
 };
 use chartroom_engine::{DocumentId, RoomId};
 use futures_util::{SinkExt, StreamExt};
@@ -67,7 +69,8 @@ impl Fake {
     /// A client that was answered as a server does.
     async fn welcome(&self) -> Line {
         let mut line = self.accept().await;
-        line.answer(Some(ChartroomMetadata { version: 1, durable_heads: true, parts: true })).await;
+        let chartroom = ChartroomMetadata { version: 1, parts: true, ..<_>::default() };
+        line.answer(Some(chartroom)).await;
         line
     }
 }
@@ -241,7 +244,9 @@ async fn a_room_that_nobody_has_open_is_left() {
     let mut line = fake.welcome().await;
     line.found().await;
     let events = room.follow(3).await.unwrap();
-    let Frame::Follow { id, after: 3, .. } = line.next().await else { panic!("no follow") };
+    let Frame::Follow { id, start: FollowStart::After(3), .. } = line.next().await else {
+        panic!("no follow")
+    };
     drop(room);
     drop(events);
     assert!(matches!(line.next().await, Frame::Unfollow { id: ended, .. } if ended == id));

@@ -15,6 +15,7 @@ use chartroom_engine::{
     access::Access,
     limits::{CONNECTION_ROOMS_MAX, EPHEMERAL_BYTES_MAX, WIRE_BYTES_MAX},
 };
+use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -30,7 +31,7 @@ use crate::{
         pass::{Ended, Pass},
     },
     error::ApiError,
-    limits::{Bucket, Limit, NEW_ROOMS},
+    limits::{Bucket, Limit, NEW_ROOMS, PRESENCE_BYTES_MAX},
     sign_in::SignInError,
     wire::frame::{ChartroomMetadata, Envelope, Frame, FrameError, PROTOCOL_VERSION, PeerMetadata},
 };
@@ -198,6 +199,7 @@ impl Connection {
                     version: EXTENSIONS_VERSION,
                     durable_heads: true,
                     parts: true,
+                    person: server.is_none().then(|| signed.person.author.clone()),
                 }),
                 person: None,
                 server: server.as_ref().map(|_| self.hub.registry.name.clone()),
@@ -277,9 +279,10 @@ impl Session {
                 self.known.remove(&document);
                 Ok(())
             }
-            Frame::Follow { document, id, after, .. } => {
+            Frame::Presence { document, state, .. } => self.show(document, state).await,
+            Frame::Follow { document, id, start, .. } => {
                 let room = self.room(&document).map(|room| room.id().name.clone());
-                self.follows.begin(hub, &self.link, id, room, after);
+                self.follows.begin(hub, &self.link, id, room, start);
                 Ok(())
             }
             Frame::Unfollow { id, .. } => {
@@ -312,6 +315,7 @@ impl Session {
             | Frame::Authors { .. }
             | Frame::Refused { .. }
             | Frame::SyncPart { .. }
+            | Frame::Present { .. }
             | Frame::Events { .. }
             | Frame::FollowEnded { .. }
             | Frame::Join { .. }
@@ -503,6 +507,22 @@ impl Session {
         membership.room().send(mail).await.map_err(|error| closing_for(&error))
     }
 
+    /// Shows the peer to the others in a room, or nothing of it, and has it told who they are.
+    async fn show(&self, document: DocumentId, state: Option<String>) -> Result<(), Closing> {
+        if state.as_ref().is_some_and(|state| state.len() > PRESENCE_BYTES_MAX) {
+            let message = "what is shown of the peer is over the limit";
+            return Err(Closing::over(Limit::EphemeralBytes, message));
+        }
+        let is_json = |state: &String| serde_json::from_str::<IgnoredAny>(state).is_ok();
+        if !state.as_ref().is_none_or(is_json) {
+            return self.link.mistake();
+        }
+        let Some(membership) = self.joined.get(&document) else { return Ok(()) };
+        let (peer, person) = (membership.peer(), self.caller.author().clone());
+        let mail = Mail::Present { peer, person, state };
+        membership.room().send(mail).await.map_err(|error| closing_for(&error))
+    }
+
     /// A room that the peer has open.
     fn room(&self, document: &DocumentId) -> Option<&RoomHandle> {
         let joined = self.joined.get(document).map(Membership::room);
@@ -533,6 +553,8 @@ fn frame_sender(frame: &Frame) -> Option<&str> {
         | Frame::Refused { sender, .. }
         | Frame::SyncPart { sender, .. }
         | Frame::LeaveRoom { sender, .. }
+        | Frame::Presence { sender, .. }
+        | Frame::Present { sender, .. }
         | Frame::Follow { sender, .. }
         | Frame::Unfollow { sender, .. }
         | Frame::Events { sender, .. }

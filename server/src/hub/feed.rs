@@ -103,7 +103,8 @@ impl Hub {
         name: &RoomName,
         after: Option<u64>,
     ) -> Result<Follower, FollowError> {
-        let (room, queue, last) = self.listen(name).await?;
+        let mut follower = self.follow_live(name).await?;
+        let last = follower.position;
         let position = after.unwrap_or(last);
         if position > last {
             return Err(FollowError::Ahead { last });
@@ -111,10 +112,31 @@ impl Hub {
         if let Some(first) = self.oldest_event(name).await?.filter(|first| position + 1 < *first) {
             return Err(FollowError::Gone { first, last });
         }
+        follower.position = position;
+        Ok(follower)
+    }
+
+    /// Follows a room's events: the last `count` of the log, or as many as are kept, then live ones.
+    pub async fn follow_last(
+        self: &Arc<Self>,
+        name: &RoomName,
+        count: u64,
+    ) -> Result<Follower, FollowError> {
+        let mut follower = self.follow_live(name).await?;
+        let last = follower.position;
+        // Those before the oldest are dropped, those behind the last not there.
+        let oldest = self.oldest_event(name).await?.unwrap_or(0);
+        let kept_after = oldest.saturating_sub(1).min(last);
+        follower.position = last.saturating_sub(count).max(kept_after);
+        Ok(follower)
+    }
+
+    async fn follow_live(self: &Arc<Self>, name: &RoomName) -> Result<Follower, RoomError> {
+        let (room, queue, last) = self.listen(name).await?;
         Ok(Follower {
             hub: Arc::clone(self),
             name: name.clone(),
-            position,
+            position: last,
             replay_through: last,
             queue,
             _room: room,

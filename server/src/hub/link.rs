@@ -46,7 +46,7 @@ impl Link {
         outbox: Arc<Outbox>,
     ) -> Self {
         let (heads_wanted, patience) = (AtomicBool::new(false), Mutex::new(Patience::new()));
-        let parts = extensions.is_some_and(|extensions| extensions.parts);
+        let parts = extensions.as_ref().is_some_and(|extensions| extensions.parts);
         let (extensions, server) = (extensions.is_some(), None);
         let (person, from) = (String::new(), None);
         Self { peer_id, person, from, extensions, parts, server, outbox, heads_wanted, patience }

@@ -153,6 +153,15 @@ impl Outbox {
         bytes <= self.bytes_max / 2
     }
 
+    /// Queues a frame that can be made anew later, where little waits; false where it was left out.
+    pub fn offer(&self, frame: &Bytes) -> bool {
+        let fits = self.has_space() && (self.holds(frame.len()) || self.bytes() == 0);
+        if fits {
+            self.push(frame.clone());
+        }
+        fits
+    }
+
     /// Bytes that were taken to be written since this was last asked.
     pub fn take_written(&self) -> u64 {
         self.written.swap(0, Ordering::Relaxed)

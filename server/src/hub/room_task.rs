@@ -8,6 +8,7 @@ mod intake;
 mod live;
 mod mail;
 mod members;
+mod presence;
 mod refound;
 mod stand_in;
 mod summary;
@@ -21,7 +22,7 @@ use chartroom_engine::{
 use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
@@ -168,8 +169,12 @@ impl RoomTask {
                     live.room.handle(clock::now_ms(), Input::Tick);
                     self.idle_ticks += 1;
                     live.members.rest();
+                    live.members.tell_late_who_is_here(&self.hub.peer_id, &self.id);
                     live.members.count_what_servers_lack(&self.id, &live.room);
                     self.resident.measure(&live.room, live.members.count());
+                }
+                () = reached(live.members.presence_due()) => {
+                    live.members.tell_who_is_here(&self.hub.peer_id, &self.id);
                 }
                 count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {
                     self.used();
@@ -370,6 +375,14 @@ impl RoomTask {
         let mut ticks = interval(self.tick_length());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks
+    }
+}
+
+/// Waits for an instant, if there is one to wait for.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn join(hub: &Hub, socket: &mut Socket) -> Result<Met, End> {
             chartroom: Some(ChartroomMetadata {
                 version: EXTENSIONS_VERSION,
                 durable_heads: true,
-                parts: false,
+                ..<_>::default()
             }),
             person: None,
             server: Some(hub.registry().name.clone()),

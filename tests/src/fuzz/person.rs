@@ -11,7 +11,7 @@ use chartroom_engine::Peer;
 
 use super::{
     ward::{NOW_MS, Ward, actor_of},
-    words::{IDS, TYPES, text, word},
+    words::{IDS, KEYS, TYPES, text, word},
 };
 
 /// Writes of one change.
@@ -40,11 +40,12 @@ impl Person {
     pub fn edit(&mut self, choices: &mut Unstructured<'_>) -> Result<Option<Change>> {
         let mut tx = self.doc.transaction();
         for _ in 0..=choices.int_in_range(0..=WRITES_MAX)? {
-            let object = match tx.get(ROOT, *choices.choose(&TYPES)?) {
+            let name = *choices.choose(&TYPES)?;
+            let object = match tx.get(ROOT, name) {
                 Ok(Some((Value::Object(_), object))) => object,
                 Ok(_) | Err(_) => continue,
             };
-            write(&mut tx, object, choices)?.ok();
+            write(&mut tx, object, name == "$texts", choices)?.ok();
         }
         // What no clock says is a bent change's to claim: where automerge checks its arithmetic, its
         // own writer would panic.
@@ -58,9 +59,14 @@ impl Person {
 fn write(
     tx: &mut Transaction<'_>,
     mut object: ObjId,
+    of_texts: bool,
     choices: &mut Unstructured<'_>,
 ) -> Result<Written> {
     let mut at_collection = true;
+    let (keys, made): (&[&str], _) = match of_texts {
+        true => (&KEYS, ObjType::Text),
+        false => (&IDS, ObjType::Map),
+    };
     loop {
         let kind = match tx.object_type(&object) {
             Ok(kind) => kind,
@@ -69,11 +75,11 @@ fn write(
         let next = match kind {
             ObjType::Map | ObjType::Table => {
                 let key =
-                    if at_collection { choices.choose(&IDS)?.to_string() } else { word(choices)? };
+                    if at_collection { choices.choose(keys)?.to_string() } else { word(choices)? };
                 match tx.get(&object, key.as_str()) {
                     Ok(Some((Value::Object(_), next))) if choices.ratio(3, 4)? => next,
                     _ if at_collection && choices.ratio(7, 8)? => {
-                        match tx.put_object(&object, key, ObjType::Map) {
+                        match tx.put_object(&object, key, made) {
                             Ok(made) => made,
                             Err(error) => return Ok(Err(error)),
                         }

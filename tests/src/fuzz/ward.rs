@@ -130,6 +130,12 @@ impl Ward {
         let written = self.command(Command::Put { resource: resource.clone() });
         assert!(written.is_ok(), "others can still write: {written:?}");
         assert_eq!(self.room.document().resource("Condition", "after"), Some(resource));
+        let (resource_type, id) = ("Condition".to_owned(), "after".to_owned());
+        let (element, text) = ("text".to_owned(), "Mild.".to_owned());
+        let written = self.command(Command::SetText { resource_type, id, element, text });
+        assert!(written.is_ok(), "others can still type: {written:?}");
+        let text = self.room.document().text("Condition", "after", "text");
+        assert_eq!(text.as_deref(), Some("Mild."));
 
         let document = self.room.document();
         // A load costs more than all before it: one run loads the snapshot, another the log.

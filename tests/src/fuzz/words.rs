@@ -27,6 +27,16 @@ pub(super) const TYPES: [&str; 16] = [
 /// Few, so that people meet; the last is no FHIR id.
 pub(super) const IDS: [&str; 5] = ["1", "2", "a-b.c", "after", "no id"];
 
+/// Keys of texts that people write together; the last are none.
+pub(super) const KEYS: [&str; 6] = [
+    "Basic:1:text",
+    "Condition:1:text",
+    "Condition:after:text",
+    "DocumentReference/2/text",
+    "Condition/no id/text",
+    "1",
+];
+
 const NAMES: [&str; 44] = [
     "$deleted",
     "$order",
@@ -208,7 +218,21 @@ fn number(choices: &mut Unstructured<'_>) -> Result<Value> {
 pub(super) fn command(choices: &mut Unstructured<'_>, depth: usize) -> Result<Command> {
     let resource_type = choices.choose(&TYPES)?.to_string();
     let id = choices.choose(&IDS)?.to_string();
-    Ok(match choices.int_in_range(0..=9)? {
+    Ok(match choices.int_in_range(0..=12)? {
+        10 | 11 => {
+            let (element, insert) = ("text".to_owned(), text(choices)?);
+            // Behind the end, within a pair, and what no sum holds.
+            let mut count = || match choices.int_in_range(0..=15)? {
+                15 => Ok(usize::MAX),
+                few => Ok(few),
+            };
+            let (index, delete) = (count()?, count()?);
+            Command::Splice { resource_type, id, element, index, delete, insert }
+        }
+        12 => {
+            let text = text(choices)?;
+            Command::SetText { resource_type, id, element: "text".to_owned(), text }
+        }
         0..=3 => Command::Put { resource: resource(choices)? },
         4 | 5 => Command::Patch { resource_type, id, elements: elements(choices)? },
         6 => Command::Delete { resource_type, id },

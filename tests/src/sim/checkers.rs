@@ -7,13 +7,14 @@ use std::{
 
 use automerge::sync::Message;
 use chartroom_engine::{
-    ChangeHash, Conflict, Document, Event, Room, document::ConflictKind, document::People,
+    ChangeHash, Conflict, Document, Event, Room,
+    document::{ConflictKind, ConflictValue, People},
     mint_actor,
 };
 use chartroom_server::storage::Storage;
 use serde_json::{Map, Value};
 
-use super::{Failure, people::Replica, plan::Kind, server::Server, splits, world::World};
+use super::{Failure, model, people::Replica, plan::Kind, server::Server, splits, world::World};
 
 /// Heads that the server speaks are durable, whoever hears them.
 pub fn of_message(world: &World, room: usize, message: &[u8]) -> Result<(), Failure> {
@@ -125,6 +126,20 @@ fn differing_resource(one: &Room, other: &Document, people: &People) -> Option<S
     if told(&ours) != told(&theirs) {
         return Some(format!("the conflicts: {:?} and {:?}", told(&ours), told(&theirs)));
     }
+    let disputed = |name: &str, id: &str, text: &str| {
+        ours.iter().any(|conflict| {
+            (conflict.kind, conflict.resource_type.as_str(), conflict.id.as_str())
+                == (ConflictKind::Text, name, id)
+                && conflict.elements.iter().any(|element| element == text)
+        })
+    };
+    let text = model::texts().find(|(name, id, text)| {
+        let read = |document: &Document| document.text(name, id, text);
+        !disputed(name, id, text) && read(one.document()) != read(other)
+    });
+    if let Some((name, id, text)) = text {
+        return Some(format!("the text {name}/{id}/{text}"));
+    }
     let (mine, other) = (resources(one.document()), resources(other));
     let undecided = |key: &(String, String)| {
         ours.iter().any(|conflict| {
@@ -138,6 +153,7 @@ fn differing_resource(one: &Room, other: &Document, people: &People) -> Option<S
             let disputed: Vec<&String> = ours
                 .iter()
                 .filter(|conflict| (&conflict.resource_type, &conflict.id) == (&key.0, &key.1))
+                .filter(|conflict| conflict.kind != ConflictKind::Text)
                 .flat_map(|conflict| &conflict.elements)
                 .collect();
             let mut resource = resource?.clone();
@@ -149,10 +165,12 @@ fn differing_resource(one: &Room, other: &Document, people: &People) -> Option<S
     Some(format!("{differs:?} reads {:?} and {:?}", mine.get(differs), other.get(differs)))
 }
 
-/// Where conflicts are, of which kind, and the changes on their sides.
+/// Where conflicts are, of which kind, and the changes on their sides; of texts also what they say.
 fn told(conflicts: &[Conflict]) -> BTreeSet<String> {
     let told = conflicts.iter().map(|conflict| {
-        let hashes: BTreeSet<&String> = conflict.values.iter().map(|side| &side.hash).collect();
+        let side =
+            |side: &ConflictValue| (side.hash.clone(), side.value.as_str().map(str::to_owned));
+        let hashes: BTreeSet<_> = conflict.values.iter().map(side).collect();
         let Conflict { resource_type, id, kind, elements, .. } = conflict;
         format!("{resource_type}/{id} {kind:?} {elements:?} {hashes:?}")
     });

@@ -8,7 +8,7 @@ use automerge::{
 use serde_json::Value;
 
 use super::{
-    model::Target,
+    model::{Target, Typed},
     plan::{Edit, Verb},
 };
 
@@ -43,6 +43,7 @@ fn write(
         return Some(());
     };
     match edit.verb {
+        Verb::Splice | Verb::SetText => typed(tx, target, edit),
         Verb::Unset => tx.delete(&map, name).ok(),
         Verb::Delete => tx.delete(collection, target.id.as_str()).ok(),
         Verb::Insert | Verb::Remove => items(tx, &map, edit),
@@ -50,6 +51,20 @@ fn write(
             put(tx, &map, name, &target.value, edit.value)
         }
     }
+}
+
+/// Writes into a text, or a new one in its place; indexes count characters here.
+fn typed(tx: &mut Transaction<'_>, target: &Target, edit: &Edit) -> Option<()> {
+    let Typed { text, index, delete, insert } = Typed::of(edit);
+    let texts = object(tx, &ROOT, "$texts")?;
+    let key = format!("{}:{}:{text}", target.resource_type(), target.id);
+    let text = match object(tx, &texts, &key).filter(|_| edit.verb == Verb::Splice) {
+        Some(text) => text,
+        None => tx.put_object(&texts, key, ObjType::Text).ok()?,
+    };
+    let length = tx.length(&text);
+    let index = index.min(length);
+    tx.splice_text(&text, index, delete.min(length - index) as isize, insert).ok()
 }
 
 /// Inserts a note, or takes one out, where notes stand as a list.

@@ -1,6 +1,9 @@
 //! What people write: resources, elements and values by number, as commands and as foreign writes.
 
-use chartroom_engine::{Command, Document, document::People};
+use chartroom_engine::{
+    Command, Document,
+    document::{ConflictKind, People},
+};
 use serde_json::{Map, Value, json};
 
 use super::plan::{Edit, Verb};
@@ -73,6 +76,49 @@ const TEMPLATES: [Template; 4] = [
         ],
     },
 ];
+
+/// The names of the texts of a resource that people write together.
+const TEXTS: [&str; 2] = ["summary", "text"];
+
+/// What is typed: letters, pairs of code units, letters that several characters make, or nothing.
+const TYPED: [&str; 7] =
+    ["a", "\u{1fac0}", "", "e\u{301}", "words ", "\u{1f469}\u{200d}\u{2695}", "\n"];
+
+/// A write into a text: where, in code units, how many go, and what comes.
+pub struct Typed {
+    /// The text's name.
+    pub text: &'static str,
+    /// Often behind the end, or within a pair.
+    pub index: usize,
+    /// How many code units go.
+    pub delete: usize,
+    /// What comes.
+    pub insert: &'static str,
+}
+
+impl Typed {
+    /// What an edit writes.
+    pub fn of(edit: &Edit) -> Self {
+        let one_of = |these: &[&'static str], number: u64| {
+            these.get(number as usize % these.len()).copied().unwrap_or_default()
+        };
+        Self {
+            text: one_of(&TEXTS, edit.element),
+            index: edit.value as usize % 23,
+            delete: edit.value as usize / 23 % 4,
+            insert: one_of(&TYPED, edit.value),
+        }
+    }
+}
+
+/// Every text that anybody can write: type, id, name.
+pub fn texts() -> impl Iterator<Item = (&'static str, String, &'static str)> {
+    let ids = || (0..3).map(|number| format!("r{number}"));
+    let of = move |template: &'static Template| {
+        ids().flat_map(|id| TEXTS.map(|text| (template.resource_type, id.clone(), text)))
+    };
+    TEMPLATES.iter().flat_map(of)
+}
 
 /// The resource and element that an edit is of.
 pub struct Target {
@@ -157,6 +203,18 @@ pub fn command(
         Verb::Set => set(target.value.clone()),
         Verb::Unset => set(Value::Null),
         Verb::Delete => Command::Delete { resource_type, id },
+        Verb::Splice => {
+            let Typed { text, index, delete, insert } = Typed::of(edit);
+            let (element, insert) = (text.to_owned(), insert.to_owned());
+            Command::Splice { resource_type, id, element, index, delete, insert }
+        }
+        Verb::SetText => {
+            let Typed { text: name, index, delete, insert } = Typed::of(edit);
+            let before = document.text(&resource_type, &id, name).unwrap_or_default();
+            let kept = before.chars().skip(delete).take(index);
+            let text = insert.chars().chain(kept).collect();
+            Command::SetText { resource_type, id, element: name.to_owned(), text }
+        }
         Verb::Insert => {
             let mut items = items();
             let at = edit.value as usize % (items.len() + 1);
@@ -189,6 +247,10 @@ fn choose(
         return Some(Command::Undelete { resource_type, id });
     }
     let side = conflict.values.get(number as usize % conflict.values.len())?;
+    if conflict.kind == ConflictKind::Text {
+        let (element, text) = (conflict.elements.first()?.clone(), side.value.as_str()?.to_owned());
+        return Some(Command::SetText { resource_type, id, element, text });
+    }
     let elements = side.value.as_object()?.clone();
     Some(Command::Patch { resource_type, id, elements })
 }

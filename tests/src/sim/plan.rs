@@ -118,6 +118,10 @@ pub enum Verb {
     Batch,
     /// Choose a side of a conflict.
     Choose,
+    /// Write into a text.
+    Splice,
+    /// Write a text whole.
+    SetText,
 }
 
 /// What Mallory does.
@@ -171,6 +175,8 @@ words!(Verb {
     Undelete = "undelete",
     Batch = "batch",
     Choose = "choose",
+    Splice = "splice",
+    SetText = "set-text",
 });
 words!(Attack {
     OtherPatient = "other-patient",
@@ -273,6 +279,10 @@ impl Edit {
             Verb::Batch,
             Verb::Choose,
             Verb::Choose,
+            Verb::Splice,
+            Verb::Splice,
+            Verb::Splice,
+            Verb::SetText,
         ]);
         let (resource, element) = (choices.below(8), choices.below(6));
         Self { verb, resource, element, value: choices.below(1000) }

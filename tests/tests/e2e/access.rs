@@ -11,6 +11,7 @@ mod notes;
 mod races;
 mod scopes;
 mod signed_out;
+mod texts;
 
 use std::{sync::Arc, time::Instant};
 

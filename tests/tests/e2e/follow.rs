@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use chartroom_engine::DocumentId;
-use chartroom_server::{storage::Memory, wire::frame::Frame};
+use chartroom_server::{
+    storage::Memory,
+    wire::frame::{FollowStart, Frame},
+};
 use chartroom_tests::{
     client::{Client, open_narrow_socket},
     server::Server,
@@ -14,7 +17,10 @@ use crate::{ROOM, allergy, start};
 
 async fn follow(client: &mut Client, document: DocumentId, id: u64, after: u64) {
     let (sender, target) = client.peer_ids();
-    client.send(&Frame::Follow { sender, target, document, id, after }).await.unwrap();
+    client
+        .send(&Frame::Follow { sender, target, document, id, start: FollowStart::After(after) })
+        .await
+        .unwrap();
 }
 
 /// Numbers of the events heard for one follow.
@@ -84,5 +90,41 @@ async fn what_cannot_be_followed_is_said_and_the_rest_goes_on() {
         |alice: &Client| (101..=163).chain([165]).all(|id| heard(alice, id).first() == Some(&1));
     alice.until("all others hear it", all_but_one).await.unwrap();
     assert!(heard(&alice, 100).is_empty());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_last_events_come_first_and_then_what_comes() {
+    let (_folder, server) = start().await;
+    let mut alice = Client::connect(server.address(), "alice").await.unwrap();
+    let room = alice.open(ROOM).await.unwrap();
+    let last = |id, count| {
+        let (sender, target) = alice.peer_ids();
+        Frame::Follow { sender, target, document: room, id, start: FollowStart::Last(count) }
+    };
+    let (early, two, all, wrong) = (last(1, 1000), last(2, 2), last(3, 1000), last(4, 0));
+    // The log is empty yet.
+    alice.send(&early).await.unwrap();
+    for n in 0..4 {
+        alice.put(room, allergy(&format!("a{n}"), "latex")).await.unwrap();
+        alice.until_saved(room).await.unwrap();
+    }
+    let events = server.get(&format!("/rooms/{ROOM}/events")).await.unwrap().body;
+    let end = events["last"].as_u64().unwrap();
+    let heard_all = |from: u64, to: u64, id| {
+        move |me: &Client| heard(me, id) == (from..=to).collect::<Vec<_>>()
+    };
+    alice.until("from the beginning", heard_all(1, end, 1)).await.unwrap();
+    alice.send(&two).await.unwrap();
+    alice.until("two", heard_all(end - 1, end, 2)).await.unwrap();
+    alice.send(&all).await.unwrap();
+    alice.until("fewer than asked for", heard_all(1, end, 3)).await.unwrap();
+    alice.put(room, allergy("a9", "latex")).await.unwrap();
+    alice.until("what comes", |me| heard(me, 2).last() > Some(&end)).await.unwrap();
+    let live = heard(&alice, 2);
+    assert!(live.windows(2).all(|pair| pair[1] == pair[0] + 1), "{live:?}");
+    // No number of events.
+    alice.send(&wrong).await.unwrap();
+    assert_eq!(alice.until_closed().await.unwrap().0, 1002);
     server.stop().await.unwrap();
 }

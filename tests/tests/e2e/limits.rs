@@ -5,7 +5,11 @@ mod closed;
 use std::time::{Duration, Instant};
 
 use chartroom_engine::limits;
-use chartroom_server::{config::ServerConfig, limits::Limits, wire::frame::Frame};
+use chartroom_server::{
+    config::ServerConfig,
+    limits::Limits,
+    wire::frame::{FollowStart, Frame},
+};
 use chartroom_tests::{
     client::{Client, open_socket},
     forge,
@@ -214,7 +218,10 @@ async fn one_follow_too_many_is_refused_and_the_connection_stays() {
     let (sender, target) = alice.peer_ids();
     for id in 0..=limits::FOLLOWS_MAX as u64 {
         let (sender, target) = (sender.clone(), target.clone());
-        alice.send(&Frame::Follow { sender, target, document, id, after: 0 }).await.unwrap();
+        alice
+            .send(&Frame::Follow { sender, target, document, id, start: FollowStart::After(0) })
+            .await
+            .unwrap();
     }
     let refused = |frame: &Frame| matches!(frame, Frame::FollowEnded { code, .. } if code == "too-many-follows");
     alice.until("a follow refused", |me| me.heard.iter().any(refused)).await.unwrap();

@@ -22,6 +22,7 @@ mod native_client;
 mod peers;
 mod people;
 mod pharmacy;
+mod presence;
 mod refound;
 mod rooms;
 mod webhooks;

@@ -238,7 +238,7 @@ impl Voice for Client {
 pub(super) fn join(peer_id: &str, manner: Manner) -> Vec<u8> {
     let ours = manner == Manner::Ours;
     let chartroom =
-        ours.then_some(ChartroomMetadata { version: 1, durable_heads: true, parts: false });
+        ours.then_some(ChartroomMetadata { version: 1, durable_heads: true, ..<_>::default() });
     let metadata = PeerMetadata {
         storage_id: None,
         is_ephemeral: true,

@@ -140,15 +140,18 @@ fn texts_begun_apart_are_a_conflict_until_somebody_chooses() {
     exchange(&mut alice, &mut bob);
     let found = conflicts(&alice);
     let [conflict] = found.as_slice() else { panic!("one conflict: {found:?}") };
-    assert_eq!((conflict.kind, conflict.safety), (ConflictKind::Element, false));
+    assert_eq!((conflict.kind, conflict.safety), (ConflictKind::Text, false));
     assert_eq!(
         (conflict.id.as_str(), conflict.elements.as_slice()),
         ("a", &["note".to_owned()][..])
     );
     let values: Vec<(bool, &Value)> =
         conflict.values.iter().map(|value| (value.shown, &value.value)).collect();
-    assert_eq!(values, [(true, &json!({"note": "Rash."})), (false, &json!({"note": "Itching."}))]);
+    assert_eq!(values, [(true, &json!("Rash.")), (false, &json!("Itching."))]);
     assert!(conflict.values.iter().all(|value| value.authored_ms == NOW as i64));
+    let told = serde_json::to_value(conflict).unwrap();
+    assert_eq!((&told["kind"], &told["elements"]), (&json!("text"), &json!(["note"])));
+    assert_eq!(told["values"][0]["value"], "Rash.");
     assert_eq!(text(&alice).as_deref(), Some("Rash."), "the shown one");
     let of_one = alice.resource_conflicts("AllergyIntolerance", "a", &People::default());
     assert_eq!(of_one, found);
@@ -170,35 +173,22 @@ fn texts_begun_apart_are_a_conflict_until_somebody_chooses() {
 #[test]
 fn what_cannot_be_written_says_why() {
     let mut document = started(1);
-    let with = |change: fn(&mut Command)| {
-        let mut command = splice_of(0, 0, "x");
-        change(&mut command);
-        command
+    let into = |resource_type: &str, id: &str, element: &str| Command::Splice {
+        resource_type: resource_type.to_owned(),
+        id: id.to_owned(),
+        element: element.to_owned(),
+        index: 0,
+        delete: 0,
+        insert: "x".to_owned(),
     };
-    let cases: [(&str, fn(&mut Command)); 5] = [
-        ("unknown-resource-type", |command| {
-            let Command::Splice { resource_type, .. } = command else { return };
-            *resource_type = "Alergy".to_owned();
-        }),
-        ("bad-id", |command| {
-            let Command::Splice { id, .. } = command else { return };
-            *id = "a/b".to_owned();
-        }),
-        ("bad-shape", |command| {
-            let Command::Splice { element, .. } = command else { return };
-            *element = "a/b".to_owned();
-        }),
-        ("bad-shape", |command| {
-            let Command::Splice { element, .. } = command else { return };
-            *element = "a".repeat(limits::TEXT_KEY_BYTES_MAX);
-        }),
-        ("not-found", |command| {
-            let Command::Splice { id, .. } = command else { return };
-            *id = "b".to_owned();
-        }),
-    ];
-    for (code, change) in cases {
-        assert_eq!(run(&mut document, &with(change)), Err(code));
+    for (code, resource_type, id, element) in [
+        ("unknown-resource-type", "Alergy", "a", "note"),
+        ("bad-id", "AllergyIntolerance", "a/b", "note"),
+        ("bad-shape", "AllergyIntolerance", "a", "a/b"),
+        ("bad-shape", "AllergyIntolerance", "a", &"a".repeat(limits::TEXT_KEY_BYTES_MAX)),
+        ("not-found", "AllergyIntolerance", "b", "note"),
+    ] {
+        assert_eq!(run(&mut document, &into(resource_type, id, element)), Err(code));
     }
     let long = "x".repeat(limits::TEXT_UNITS_MAX);
     run(&mut document, &set_of(&long)).unwrap();
@@ -241,6 +231,130 @@ fn texts_of_deleted_resources_stay_behind() {
     let (resource_type, id) = ("AllergyIntolerance".to_owned(), "a".to_owned());
     run(&mut document, &Command::Delete { resource_type, id }).unwrap();
     assert_eq!(text(&document.refound(0).unwrap()), None);
+
+    // As foreign clients delete.
+    let mut document = started(1);
+    run(&mut document, &set_of("Was somebody else's.")).unwrap();
+    let mut tx = document.doc.transaction();
+    tx.delete(genesis::collection("AllergyIntolerance").unwrap(), "a").unwrap();
+    tx.commit();
+    assert_eq!(document.refound(0).unwrap().text("AllergyIntolerance", "a", "note"), None);
+}
+
+#[test]
+fn a_text_set_apart_is_a_conflict_and_a_text_that_stands_is_merged() {
+    let mut alice = started(1);
+    let mut bob = document("patient:1", 2);
+    exchange(&mut alice, &mut bob);
+    // The same words twice are nothing to choose between.
+    run(&mut alice, &set_of("Hives.")).unwrap();
+    run(&mut bob, &set_of("Hives.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    assert!(conflicts(&alice).is_empty() && conflicts(&bob).is_empty());
+
+    let (mut alice, mut bob) = (started(1), document("patient:1", 2));
+    exchange(&mut alice, &mut bob);
+    run(&mut alice, &set_of("Hives.")).unwrap();
+    run(&mut bob, &set_of("Rash.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    for document in [&alice, &bob] {
+        let kinds: Vec<ConflictKind> = conflicts(document).iter().map(|one| one.kind).collect();
+        assert_eq!(kinds, [ConflictKind::Text]);
+    }
+    // An element of the same name is another matter.
+    let note = json!([{"text": "seen"}]);
+    put(&mut alice, allergy("a", json!({ "note": note })));
+    assert_eq!(conflicts(&alice).len(), 1);
+    run(&mut alice, &set_of("Hives, rash.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    run(&mut alice, &splice_of(0, 0, "Mild: ")).unwrap();
+    run(&mut alice, &splice_of(6, 5, "weals")).unwrap();
+    run(&mut bob, &splice_of(11, 1, " on both arms.")).unwrap();
+    run(&mut bob, &set_of("Hives, rash on both arms. Itching.")).unwrap();
+    exchange(&mut alice, &mut bob);
+    assert_eq!(text(&alice).as_deref(), Some("Mild: weals, rash on both arms. Itching."));
+    assert_eq!(text(&alice), text(&bob));
+    assert!(conflicts(&alice).is_empty() && conflicts(&bob).is_empty());
+}
+
+/// A splice as it is meant: in code units, what does not fit brought to fit.
+fn meant(text: &str, index: usize, delete: usize, insert: &str) -> String {
+    let mut units: Vec<u16> = text.encode_utf16().collect();
+    let cuts = |at: usize| units.get(at).is_some_and(|unit| (0xdc00..0xe000).contains(unit));
+    let mut from = index.min(units.len());
+    let mut to = index.saturating_add(delete).min(units.len());
+    (from, to) = (from - usize::from(cuts(from)), to + usize::from(delete > 0 && cuts(to)));
+    from = from.min(to);
+    to = if delete == 0 { from } else { to };
+    units.splice(from..to, insert.encode_utf16());
+    String::from_utf16(&units).unwrap()
+}
+
+#[test]
+fn whatever_is_typed_apart_everybody_has_the_same_text() {
+    const WORDS: [&str; 6] = ["a", "🫀", "", "e\u{301}", "👩\u{200d}⚕️ ", "two\nlines"];
+    for seed in 1..40_u64 {
+        // Steele and Vigna's SplitMix64.
+        let mut state = seed;
+        let mut below = |limit: usize| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+        };
+        let mut people = [started(1), document("patient:1", 2), document("patient:1", 3)];
+        let meet = |people: &mut [Document; 3]| {
+            let [alice, bob, dora] = people;
+            for _ in 0..2 {
+                exchange(alice, bob);
+                exchange(bob, dora);
+            }
+        };
+        meet(&mut people);
+        // In every other run the text is there before they part.
+        if seed % 2 == 0 {
+            run(&mut people[0], &set_of("Stable 🫀.")).unwrap();
+            meet(&mut people);
+        }
+        for _ in 0..4 {
+            for _ in 0..12 {
+                let person = &mut people[below(3)];
+                let before = text(person).unwrap_or_default();
+                let (index, insert) = (below(30), WORDS[below(6)]);
+                let (delete, index) = (below(5), if index == 29 { usize::MAX } else { index });
+                let (command, after) = match below(5) {
+                    0 => (set_of(insert), insert.to_owned()),
+                    _ => (splice_of(index, delete, insert), meant(&before, index, delete, insert)),
+                };
+                run(person, &command).unwrap();
+                assert_eq!(
+                    text(person).unwrap_or_default(),
+                    after,
+                    "{seed}: {before:?} {command:?}"
+                );
+            }
+            meet(&mut people);
+            let [alice, bob, dora] = &people;
+            let standing = |document: &Document| -> std::collections::BTreeSet<(String, String)> {
+                let sides = conflicts(document).into_iter().flat_map(|conflict| conflict.values);
+                sides.map(|side| (side.hash, side.value.as_str().unwrap().to_owned())).collect()
+            };
+            assert_eq!(standing(alice), standing(bob), "{seed}");
+            assert_eq!(standing(alice), standing(dora), "{seed}");
+            // Of texts that stand beside each other the log's first is shown, which these have not.
+            if standing(alice).is_empty() {
+                assert_eq!(text(alice), text(bob), "{seed}");
+                assert_eq!(text(alice), text(dora), "{seed}");
+            }
+            if seed % 2 == 0 {
+                assert!(conflicts(alice).is_empty(), "{seed}: one text is merged");
+            }
+        }
+        run(&mut people[0], &set_of("Agreed.")).unwrap();
+        meet(&mut people);
+        assert!(people.iter().all(|person| text(person).as_deref() == Some("Agreed.")));
+        assert!(people.iter().all(|person| conflicts(person).is_empty()));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use automerge::{
     Automerge, LoadOptions, ObjType, ReadDoc, TextEncoding,
     sync::{ChunkList, Message, MessageVersion},
-    transaction::Transactable,
+    transaction::{Transactable, Transaction},
 };
 use serde_json::Map;
 
@@ -298,22 +298,170 @@ fn a_label_is_not_taken_away_in_its_compartment() {
     world.converged();
 }
 
-/// What a client that types makes of the text of a note, from what the server has.
-fn typed(world: &World, text: &str, seed: u8) -> Vec<u8> {
+/// What a foreign client writes, from what the server has.
+fn foreign(world: &World, seed: u8, write: impl FnOnce(&mut Transaction<'_>)) -> Vec<u8> {
     let options = LoadOptions::new().text_encoding(TextEncoding::Utf16CodeUnit);
     let snapshot = world.server.document().save();
-    let mut typing = Automerge::load_with_options(&snapshot, options).unwrap();
-    typing.set_actor(crate::mint_actor(NOW, [seed; 8]));
-    let mut tx = typing.transaction();
-    let texts = crate::document::tests_collection(crate::document::TEXTS);
-    let key = "DocumentReference/n/content";
-    let object = match tx.get(&texts, key).unwrap() {
-        Some((_, object)) => object,
-        None => tx.put_object(&texts, key, ObjType::Text).unwrap(),
-    };
-    tx.splice_text(&object, 0, 0, text).unwrap();
+    let mut doc = Automerge::load_with_options(&snapshot, options).unwrap();
+    doc.set_actor(crate::mint_actor(NOW, [seed; 8]));
+    let mut tx = doc.transaction();
+    write(&mut tx);
     let hash = tx.commit().0.unwrap();
-    typing.get_change_by_hash(&hash).unwrap().raw_bytes().to_vec()
+    doc.get_change_by_hash(&hash).unwrap().raw_bytes().to_vec()
+}
+
+/// What a client that types makes of a text.
+fn typed_at(world: &World, key: &str, text: &str, seed: u8) -> Vec<u8> {
+    foreign(world, seed, |tx| {
+        let texts = crate::document::tests_collection(crate::document::TEXTS);
+        let object = match tx.get(&texts, key).unwrap() {
+            Some((_, object)) => object,
+            None => tx.put_object(&texts, key, ObjType::Text).unwrap(),
+        };
+        tx.splice_text(&object, 0, 0, text).unwrap();
+    })
+}
+
+/// The same of the text of the note.
+fn typed(world: &World, text: &str, seed: u8) -> Vec<u8> {
+    typed_at(world, "DocumentReference:n:content", text, seed)
+}
+
+fn splice(insert: &str) -> Command {
+    let (resource_type, id) = ("Condition".to_owned(), "c".to_owned());
+    let (index, delete, insert) = (0, 0, insert.to_owned());
+    Command::Splice { resource_type, id, element: "summary".to_owned(), index, delete, insert }
+}
+
+#[test]
+fn to_write_a_text_is_to_update_its_resource() {
+    let set = Command::SetText {
+        resource_type: "Condition".to_owned(),
+        id: "c".to_owned(),
+        element: "summary".to_owned(),
+        text: "words".to_owned(),
+    };
+    for (scopes, code) in [
+        ("user/*.rs user/Condition.u", None),
+        ("user/*.rs user/Condition.cd", Some("scope-missing")),
+        ("user/*.rs user/Flag.cud", Some("scope-missing")),
+        ("user/*.rs", Some("read-only")),
+    ] {
+        for edit in [splice("words"), set.clone()] {
+            let mut world = World::with(CHART, &[1, 2]);
+            world.edit(2, condition("Asthma"));
+            world.settle();
+            grant(&mut world, 1, scopes);
+            world.edit(1, edit);
+            world.settle();
+            assert_eq!(codes(&world), Vec::from_iter(code), "{scopes}");
+            world.converged();
+            let text = world.server.document().text("Condition", "c", "summary");
+            assert_eq!(text.is_some(), code.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_text_that_was_typed_on_while_its_resource_was_deleted_is_an_update_all_the_same() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, condition("Asthma"));
+    world.settle();
+    grant(&mut world, 1, "user/*.rs user/Condition.u");
+    world.leave(1);
+    world.edit(1, splice("words"));
+    world.edit(2, delete("Condition", "c"));
+    world.settle();
+    world.join(1);
+    world.settle();
+    assert!(codes(&world).is_empty());
+    world.converged();
+    let (resource_type, id) = ("Condition".to_owned(), "c".to_owned());
+    world.edit(2, Command::Undelete { resource_type, id });
+    let text = world.client(2).document().text("Condition", "c", "summary");
+    assert_eq!(text.as_deref(), Some("words"));
+}
+
+#[test]
+fn a_text_is_of_a_resource_of_the_room() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, condition("Asthma"));
+    world.settle();
+    for key in [
+        "Condition:other:summary",
+        "Condition:c",
+        "Condition:c:",
+        "Condition:c:a:b",
+        "Conditions:c:summary",
+        "$texts:c:summary",
+        "",
+    ] {
+        let refused = world.refused.len();
+        let change = typed_at(&world, key, "x", 70 + u8::try_from(refused).unwrap());
+        offer(&mut world, change);
+        assert_eq!(codes(&world).get(refused..), Some(&["outside-collections"][..]), "{key:?}");
+    }
+    // Resource and text come together, made one behind the other by somebody who was away.
+    world.leave(1);
+    let resource = json!({
+        "resourceType": "Condition", "id": "new", "subject": { "reference": "Patient/1" },
+    });
+    world.edit(1, put(resource));
+    let Command::Splice { resource_type, element, index, delete, insert, .. } = splice("x") else {
+        return;
+    };
+    let id = "new".to_owned();
+    world.edit(1, Command::Splice { resource_type, id, element, index, delete, insert });
+    let before = codes(&world).len();
+    world.join(1);
+    world.settle();
+    assert_eq!(codes(&world).len(), before);
+    world.converged();
+    assert_eq!(world.server.document().text("Condition", "new", "summary").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_text_of_what_a_foreign_client_takes_away_meanwhile_is_taken() {
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, condition("Asthma"));
+    world.settle();
+    let late = typed_at(&world, "Condition:c:summary", "words", 62);
+    let away = foreign(&world, 61, |tx| {
+        tx.delete(crate::document::tests_collection("Condition"), "c").unwrap();
+    });
+    offer(&mut world, away);
+    offer(&mut world, late);
+    assert!(codes(&world).is_empty());
+    let after = typed_at(&world, "Condition:c:title", "words", 63);
+    offer(&mut world, after);
+    assert_eq!(codes(&world), ["outside-collections"]);
+}
+
+#[test]
+fn the_text_of_what_carries_a_label_is_written_in_its_compartment_alone() {
+    let labelled = labelled(&["PSY"]);
+    let mut world = World::with(CHART, &[1]);
+    // As charts have it that are older than labels.
+    let writer = crate::document::Writer::Server { import: true };
+    let mut copy = world.server.document().clone();
+    copy.set_actor(crate::mint_actor(NOW, [40; 8]));
+    copy.command(&labelled, writer, NOW).unwrap().unwrap();
+    let config = RoomConfig::new(world.server.id().clone(), Role::Server);
+    world.server = Room::new(config, copy);
+    world.join(1);
+    world.settle();
+    let change = typed_at(&world, "Condition:c:summary", "words", 61);
+    offer(&mut world, change);
+    assert_eq!(codes(&world), ["restricted"]);
+    let answer = served(&mut world, Plan(Arc::new(|_| Ok(splice("words").into()))));
+    assert_eq!(answer.unwrap_err().code(), "restricted");
+
+    let mut world = World::with("patient:1~PSY", &[1]);
+    world.edit(1, labelled);
+    world.edit(1, splice("words"));
+    world.settle();
+    assert!(codes(&world).is_empty());
+    world.converged();
 }
 
 #[test]
@@ -332,6 +480,41 @@ fn the_text_of_a_signed_note_takes_no_more() {
     let later = typed(&world, "PPS: ", 62);
     offer(&mut world, later);
     assert_eq!(codes(&world), ["signed", "signed"]);
+}
+
+#[test]
+fn a_note_of_which_a_text_stands_twice_is_not_signed() {
+    let begin = |text: &str| Command::SetText {
+        resource_type: "DocumentReference".to_owned(),
+        id: "n".to_owned(),
+        element: "content".to_owned(),
+        text: text.to_owned(),
+    };
+    let mut world = World::with(CHART, &[1, 2]);
+    world.edit(2, put(note("preliminary", "words")));
+    world.settle();
+    for person in [1, 2] {
+        world.leave(person);
+        world.edit(person, begin(&format!("By {person}.")));
+    }
+    for person in [1, 2] {
+        world.join(person);
+        world.settle();
+    }
+    assert_eq!(world.server.conflicts().len(), 1);
+    // As a browser does, whose module does not look.
+    force(&mut world, &put(note("final", "words")));
+    assert_eq!(codes(&world), ["conflict-open"]);
+    let heads = world.server.document().heads();
+    let (resource_type, id) = ("DocumentReference".to_owned(), "n".to_owned());
+    let signed = served(&mut world, Signing { resource_type, id, heads }.plan());
+    assert_eq!(signed.unwrap_err().code(), "conflict-open");
+
+    world.edit(1, begin("By both."));
+    world.settle();
+    force(&mut world, &put(note("final", "words")));
+    assert_eq!(codes(&world).len(), 1);
+    assert_eq!(world.converged()["entry"][0]["resource"]["docStatus"], "final");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn a_text_reaches_everyone_and_is_named() {
     world.converged();
     assert_eq!(text(&world.server).as_deref(), Some("Since 2001. Mild."));
     assert!(world.saved.contains(&(Peer(1), mine)));
-    let key = "Condition/c/summary".to_owned();
+    let key = "Condition:c:summary".to_owned();
     assert!(world.texts.contains(&(Peer(2), key.clone())) && world.texts.contains(&(Peer(1), key)));
     assert_eq!(world.events.len(), events, "what is typed raises nothing");
 }

@@ -9,7 +9,8 @@ use chartroom_engine::{
 };
 
 use super::{
-    ChartroomMetadata, Frame, ID_BYTES_MAX, PeerMetadata, RemoteHeads, RoomStanding,
+    ChartroomMetadata, FOLLOW_LAST_MAX, FollowStart, Frame, ID_BYTES_MAX, PeerMetadata,
+    PresentPeer, RemoteHeads, RoomStanding,
     cbor::{Fields, Value},
 };
 
@@ -113,12 +114,13 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Frame, FrameError> {
             target: target(fields)?,
             document: document(fields)?,
         },
+        "presence" => presence(fields)?,
         "follow" => Frame::Follow {
             sender: sender(fields)?,
             target: target(fields)?,
             document: document(fields)?,
             id: fields.number("id")?,
-            after: fields.number("after")?,
+            start: follow_start(fields)?,
         },
         "unfollow" => Frame::Unfollow {
             sender: sender(fields)?,
@@ -198,6 +200,7 @@ fn chartroom(value: Value<'_>) -> Result<ChartroomMetadata, FrameError> {
         version: inner.number("version")?,
         durable_heads: inner.optional("durableHeads", |v| v.flag("durableHeads"))?.unwrap_or(false),
         parts: inner.optional("parts", |v| v.flag("parts"))?.unwrap_or(false),
+        person: inner.optional("person", |v| author(&v.fields("person")?))?,
     })
 }
 
@@ -274,6 +277,35 @@ fn refused(fields: &Fields<'_>) -> Result<Frame, FrameError> {
         code: fields.text("code", ID_BYTES_MAX)?,
         message: fields.text("message", usize::MAX)?,
     })
+}
+
+/// What a client shows and what the server tells share a type; the server says whether that is all.
+fn presence(fields: &Fields<'_>) -> Result<Frame, FrameError> {
+    let (sender, document) = (sender(fields)?, document(fields)?);
+    let Some(complete) = fields.optional("complete", |v| v.flag("complete"))? else {
+        let state = fields.optional("state", |v| v.text("state", usize::MAX))?;
+        return Ok(Frame::Presence { sender, target: target(fields)?, document, state });
+    };
+    let mut peers = Vec::new();
+    fields.required("peers")?.each("peers", WIRE_LIST_MAX, |item| {
+        let inner = item.fields("peers")?;
+        peers.push(PresentPeer {
+            peer: inner.text("peer", ID_BYTES_MAX)?,
+            person: author(&inner.required("person")?.fields("person")?)?,
+            state: inner.text("state", usize::MAX)?,
+        });
+        Ok(())
+    })?;
+    Ok(Frame::Present { sender, document, complete, peers, gone: ids(fields, "gone")? })
+}
+
+fn follow_start(fields: &Fields<'_>) -> Result<FollowStart, FrameError> {
+    match fields.optional("last", |v| v.number("last"))? {
+        None => Ok(FollowStart::After(fields.number("after")?)),
+        Some(_) if fields.has("after") => Err(FrameError::Shape("last")),
+        Some(count) if (1..=FOLLOW_LAST_MAX).contains(&count) => Ok(FollowStart::Last(count)),
+        Some(_) => Err(FrameError::Shape("last")),
+    }
 }
 
 fn events(fields: &Fields<'_>) -> Result<Frame, FrameError> {

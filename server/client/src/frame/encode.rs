@@ -5,7 +5,9 @@ use std::convert::Infallible;
 use chartroom_engine::{Author, DocumentId};
 use minicbor::{Encoder, encode::Error};
 
-use super::{Frame, PeerMetadata, RemoteHeads, RoomStanding};
+use super::{
+    ChartroomMetadata, FollowStart, Frame, PeerMetadata, PresentPeer, RemoteHeads, RoomStanding,
+};
 
 /// Room for the fields round a sync message.
 const ENVELOPE_BYTES: usize = 192;
@@ -146,6 +148,8 @@ impl MapWriter {
             | Frame::Refused { .. }
             | Frame::SyncPart { .. }
             | Frame::LeaveRoom { .. }
+            | Frame::Presence { .. }
+            | Frame::Present { .. }
             | Frame::Follow { .. }
             | Frame::Unfollow { .. }
             | Frame::Events { .. }
@@ -205,11 +209,34 @@ impl MapWriter {
                 self.addressed("leave-room", sender, target)?;
                 self.document(document)
             }
-            Frame::Follow { sender, target, document, id, after } => {
+            Frame::Presence { sender, target, document, state } => {
+                self.addressed("presence", sender, target)?;
+                self.document(document)?;
+                self.key("state")?;
+                match state {
+                    Some(state) => self.out.str(state)?.ok(),
+                    None => self.out.null()?.ok(),
+                }
+            }
+            Frame::Present { sender, document, complete, peers, gone } => {
+                self.text("type", "presence")?;
+                self.text("senderId", sender)?;
+                self.document(document)?;
+                self.key("complete")?;
+                self.out.bool(*complete)?;
+                self.key("peers")?;
+                self.out.array(length(peers.len()))?;
+                peers.iter().try_for_each(|peer| self.present_peer(peer))?;
+                self.texts("gone", gone)
+            }
+            Frame::Follow { sender, target, document, id, start } => {
                 self.addressed("follow", sender, target)?;
                 self.document(document)?;
                 self.number("id", *id)?;
-                self.number("after", *after)
+                match start {
+                    FollowStart::After(after) => self.number("after", *after),
+                    FollowStart::Last(count) => self.number("last", *count),
+                }
             }
             Frame::Unfollow { sender, target, id } => {
                 self.addressed("unfollow", sender, target)?;
@@ -295,12 +322,7 @@ impl MapWriter {
         }
         self.out.str("isEphemeral")?.bool(*is_ephemeral)?;
         if let Some(chartroom) = chartroom {
-            self.out.str("chartroom")?.map(if chartroom.parts { 3 } else { 2 })?.str("version")?;
-            number(&mut self.out, chartroom.version)?;
-            self.out.str("durableHeads")?.bool(chartroom.durable_heads)?;
-            if chartroom.parts {
-                self.out.str("parts")?.bool(true)?;
-            }
+            self.chartroom(chartroom)?;
         }
         if let Some(person) = person {
             self.out.str("person")?.map(2)?;
@@ -310,6 +332,29 @@ impl MapWriter {
             self.out.str("server")?.map(1)?.str("name")?.str(server)?;
         }
         Ok(())
+    }
+
+    fn chartroom(&mut self, chartroom: &ChartroomMetadata) -> Written {
+        let ChartroomMetadata { version, durable_heads, parts, person } = chartroom;
+        let optional = u64::from(*parts) + u64::from(person.is_some());
+        self.out.str("chartroom")?.map(2 + optional)?.str("version")?;
+        number(&mut self.out, *version)?;
+        self.out.str("durableHeads")?.bool(*durable_heads)?;
+        if *parts {
+            self.out.str("parts")?.bool(true)?;
+        }
+        if let Some(person) = person {
+            self.out.str("person")?.map(2)?;
+            self.person(person)?;
+        }
+        Ok(())
+    }
+
+    fn present_peer(&mut self, peer: &PresentPeer) -> Written {
+        let PresentPeer { peer, person, state } = peer;
+        self.out.map(3)?.str("peer")?.str(peer)?.str("person")?.map(2)?;
+        self.person(person)?;
+        self.out.str("state")?.str(state)?.ok()
     }
 
     fn person(&mut self, person: &Author) -> Written {

@@ -61,7 +61,7 @@ fn expected(name: &str) -> Frame {
                 chartroom: Some(ChartroomMetadata {
                     version: 1,
                     durable_heads: true,
-                    parts: false,
+                    ..Default::default()
                 }),
                 ..metadata(Some(STORAGE), false)
             },
@@ -165,7 +165,7 @@ fn expected(name: &str) -> Frame {
             target: server(),
             document: document(),
             id: 3,
-            after: 5_000_000_000,
+            start: FollowStart::After(5_000_000_000),
         },
         "unfollow" => Frame::Unfollow { sender: alice(), target: server(), id: 3 },
         "events" => Frame::Events {
@@ -206,6 +206,56 @@ fn what_is_written_is_read_back() {
     let Frame::SyncPart { sender, document, total, data } = expected("sync-part") else { panic!() };
     let part = encode_sync_part(&sender, &document, total, &data);
     assert_eq!(part, encode(&expected("sync-part")));
+}
+
+#[test]
+fn who_is_present_is_read_back() {
+    let (sender, target) = (|| ALICE.to_owned(), || SERVER.to_owned());
+    let presence = |state: Option<&str>| Frame::Presence {
+        sender: sender(),
+        target: target(),
+        document: document(),
+        state: state.map(str::to_owned),
+    };
+    let present = |complete, gone| Frame::Present {
+        sender: target(),
+        document: document(),
+        complete,
+        peers: vec![PresentPeer {
+            peer: ALICE.to_owned(),
+            person: Author::new("alice", "Alice Ärztin"),
+            state: r#"{"at":"Condition/c1"}"#.to_owned(),
+        }],
+        gone,
+    };
+    let answer = Frame::Peer {
+        sender: target(),
+        target: sender(),
+        metadata: PeerMetadata {
+            chartroom: Some(ChartroomMetadata {
+                version: 1,
+                durable_heads: true,
+                parts: true,
+                person: Some(Author::new("alice", "Alice Ärztin")),
+            }),
+            ..metadata(Some(STORAGE), false)
+        },
+        version: "1".to_owned(),
+    };
+    let frames = [
+        presence(Some("{}")),
+        presence(None),
+        present(true, Vec::new()),
+        present(false, vec!["client-bob".to_owned()]),
+        answer,
+    ];
+    for frame in frames {
+        let bytes = encode(&frame);
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err(), "cut to {end}");
+        }
+        assert_eq!(decode(&bytes), Ok(frame));
+    }
 }
 
 #[test]
@@ -347,6 +397,27 @@ fn a_document_id_with_a_wrong_checksum_is_refused() {
     let mut wrong = wrong;
     wrong[at] = if wrong[at] == b'2' { b'3' } else { b'2' };
     assert_eq!(decode(&wrong), Err(FrameError::DocumentId));
+}
+
+#[test]
+fn a_follow_begins_behind_a_number_or_before_the_end() {
+    let (sender, target) = (ALICE.to_owned(), SERVER.to_owned());
+    let follow = |start| {
+        let (sender, target) = (sender.clone(), target.clone());
+        Frame::Follow { sender, target, document: document(), id: 3, start }
+    };
+    for count in [1, FOLLOW_LAST_MAX] {
+        let frame = follow(FollowStart::Last(count));
+        assert_eq!(decode(&encode(&frame)), Ok(frame));
+    }
+    for count in [0, FOLLOW_LAST_MAX + 1] {
+        let bytes = encode(&follow(FollowStart::Last(count)));
+        assert_eq!(decode(&bytes), Err(FrameError::Shape("last")), "{count}");
+    }
+    let mut both = encode(&follow(FollowStart::Last(1)));
+    both[0] += 1;
+    both.extend_from_slice(b"\x65after\x00");
+    assert_eq!(decode(&both), Err(FrameError::Shape("last")));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::closing_for;
 use crate::{
     hub::{FollowEnd, FollowError, Hub, RoomError, link::Link},
     limits::Limit,
-    wire::frame::{Frame, encode},
+    wire::frame::{FollowStart, Frame, encode},
 };
 
 /// Bytes of events in one frame, unless one event has more.
@@ -26,14 +26,14 @@ pub(super) struct Follows {
 }
 
 impl Follows {
-    /// Begins to send the events of a room that the peer has open, those behind `after` first.
+    /// Begins to send the events of a room that the peer has open, those from `start` on first.
     pub fn begin(
         &mut self,
         hub: &Arc<Hub>,
         link: &Arc<Link>,
         id: u64,
         room: Option<RoomName>,
-        after: u64,
+        start: FollowStart,
     ) {
         self.end(id);
         while self.tasks.try_join_next().is_some() {}
@@ -46,7 +46,7 @@ impl Follows {
                 reader.refuse(limit.code(), "the connection follows too many rooms");
             }
             Some(room) => {
-                let task = self.tasks.spawn(async move { reader.run(room, after).await });
+                let task = self.tasks.spawn(async move { reader.run(room, start).await });
                 self.by_id.insert(id, task);
             }
         }
@@ -67,8 +67,8 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(self, room: RoomName, after: u64) {
-        let error = self.read(&room, after).await;
+    async fn run(self, room: RoomName, start: FollowStart) {
+        let error = self.read(&room, start).await;
         if let FollowError::Room(error) = &error
             && !matches!(error, RoomError::Unreadable { .. })
         {
@@ -80,9 +80,13 @@ impl Reader {
     }
 
     /// Sends events until they cannot be followed. The log is what waits for a slow peer.
-    async fn read(&self, room: &RoomName, mut after: u64) -> FollowError {
+    async fn read(&self, room: &RoomName, mut start: FollowStart) -> FollowError {
         loop {
-            let mut follower = match self.hub.follow(room, Some(after)).await {
+            let followed = match start {
+                FollowStart::After(after) => self.hub.follow(room, Some(after)).await,
+                FollowStart::Last(count) => self.hub.follow_last(room, count).await,
+            };
+            let mut follower = match followed {
                 Ok(follower) => follower,
                 Err(error) => return error,
             };
@@ -90,7 +94,7 @@ impl Reader {
                 match follower.next().await {
                     Ok(events) => self.send(&events).await,
                     Err(FollowEnd::Slow { resume_after }) => {
-                        after = resume_after;
+                        start = FollowStart::After(resume_after);
                         break;
                     }
                     Err(FollowEnd::Lost(error)) => return error,

@@ -4,7 +4,7 @@
     reason = "a test that meets the unexpected ends there"
 )]
 
-use chartroom_engine::{Author, Command, limits::QUEUE_EVENTS_MAX};
+use chartroom_engine::{Author, Command, RoomId, limits::QUEUE_EVENTS_MAX};
 use serde_json::json;
 
 use super::*;
@@ -105,4 +105,26 @@ async fn whoever_watches_hears_which_rooms_have_news() {
     let watch = hub.watch();
     write(&hub, "one").await.unwrap();
     assert_eq!(watch.next().await, [room()].into());
+}
+
+#[tokio::test]
+async fn a_follower_of_the_last_events_begins_before_the_end_or_with_the_oldest_that_is_kept() {
+    let (_, hub) = started();
+    let position = async |count| hub.follow_last(&room(), count).await.unwrap().position();
+    assert_eq!(position(5).await, 0, "the log is empty");
+    for text in ["one", "two", "three"] {
+        write(&hub, text).await.unwrap();
+    }
+    let last = hub.follow(&room(), None).await.unwrap().position();
+    assert_eq!(position(1).await, last - 1);
+    assert_eq!(position(1000).await, 0);
+    let mut follower = hub.follow_last(&room(), last).await.unwrap();
+    write(&hub, "four").await.unwrap();
+    assert_eq!(texts(&mut follower, "four").await, ["one", "two", "three", "four"]);
+    hub.trim_events(RoomId::first(room()), 2).await.unwrap();
+    assert_eq!(position(1000).await, 2);
+    let all = hub.follow(&room(), None).await.unwrap().position();
+    hub.trim_events(RoomId::first(room()), all).await.unwrap();
+    assert_eq!(position(1000).await, all, "none is kept");
+    hub.close(false).await;
 }

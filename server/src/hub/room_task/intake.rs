@@ -50,6 +50,10 @@ impl RoomTask {
                 live.members.relay(&self.hub.peer_id, &self.id, peer, message);
                 return Flow::Go;
             }
+            Mail::Present { peer, person, state } => {
+                live.members.present(&self.hub, &self.id, peer, person, state);
+                return Flow::Go;
+            }
             Mail::Commands { author, commands, done } => {
                 return self.take_commands(live, &author, commands, done);
             }

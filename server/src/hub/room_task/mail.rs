@@ -34,6 +34,8 @@ pub(crate) enum Mail {
     Vouched { peer: Peer, actors: Vec<(ActorId, Author)> },
     /// A message to relay.
     Ephemeral { peer: Peer, message: Ephemeral },
+    /// A peer wants to hear who is here, and shows itself to the others, or nothing of itself.
+    Present { peer: Peer, person: Author, state: Option<String> },
     /// A peer is gone.
     Left { peer: Peer },
     /// Edits in a person's name.
@@ -76,6 +78,7 @@ impl Mail {
             Self::Received { .. }
             | Self::Vouched { .. }
             | Self::Ephemeral { .. }
+            | Self::Present { .. }
             | Self::Left { .. }
             | Self::Unload
             | Self::Close { .. } => {}

@@ -8,7 +8,9 @@ use chartroom_engine::{
     ActorId, Answer, Author, ChangeHash, CloseReason, Peer, Quarantined, Room, RoomId,
     change::Refusal, heads_digest, limits::SYNC_PART_BYTES,
 };
+use tokio::time::Instant;
 
+use super::presence::Presence;
 use crate::{
     audit::{Door, Entry},
     auth::BROKEN_GLASS,
@@ -30,6 +32,7 @@ pub(super) struct Members {
     /// Those that are servers, and whether each was last in step.
     servers: BTreeMap<Peer, bool>,
     seen: Seen,
+    presence: Presence,
     /// The last long message that went out in parts, for all who are sent the same.
     parts: Option<(Arc<[u8]>, Vec<Bytes>)>,
 }
@@ -90,6 +93,7 @@ impl Members {
     /// on its way to that server may have been lost with its membership.
     pub fn leave(&mut self, id: &RoomId, peer: Peer, room: &Room) {
         let member = self.links.remove(&peer);
+        self.presence.leave(peer);
         let was_in_step = self.servers.remove(&peer);
         if was_in_step == Some(false)
             && room.settled()
@@ -162,6 +166,7 @@ impl Members {
     /// Lets everybody out of an epoch that is sealed, with word of where the room is now; a client
     /// that does not understand that hears that the document is not to be had.
     pub fn send_away(&mut self, us: &str, sealed: &RoomId, now: &RoomId) {
+        self.presence = Presence::default();
         for Member { link, .. } in std::mem::take(&mut self.links).into_values() {
             let (sender, target) = (us.to_owned(), link.peer_id.clone());
             link.send(&if link.extensions {
@@ -202,6 +207,42 @@ impl Members {
                 data: message.data.clone(),
             });
         }
+    }
+
+    /// A member wants to hear who is here, and shows itself to the others, or nothing of itself.
+    pub fn present(
+        &mut self,
+        hub: &Hub,
+        id: &RoomId,
+        peer: Peer,
+        person: Author,
+        state: Option<String>,
+    ) {
+        let Some(Member { link, .. }) = self.links.get(&peer) else { return };
+        let listens = self.presence.listens(peer);
+        if self.presence.show(peer, &link.peer_id, person, state).is_err() {
+            hub.exceeded(Limit::Present);
+        }
+        if !listens {
+            self.tell_late_who_is_here(&hub.peer_id, id);
+        }
+    }
+
+    /// When the members are to hear what changed about who is here.
+    pub fn presence_due(&self) -> Option<Instant> {
+        self.presence.due()
+    }
+
+    /// Tells everybody who listens what changed about who is here, with the same bytes.
+    pub fn tell_who_is_here(&mut self, us: &str, id: &RoomId) {
+        let outbox = |peer| self.links.get(&peer).map(|member| &*member.link.outbox);
+        self.presence.tell_changes(us, &id.document_id(), outbox);
+    }
+
+    /// Tells those who is here who have not heard it yet, or read too slowly to hear all of it.
+    pub fn tell_late_who_is_here(&mut self, us: &str, id: &RoomId) {
+        let link = |peer| self.links.get(&peer).map(|member| &*member.link);
+        self.presence.tell_late(us, &id.document_id(), link);
     }
 
     /// Sends one message of a sync session, to which the room need not hear `answer`.

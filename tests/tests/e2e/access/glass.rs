@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chartroom_server::wire::frame::Frame;
+use chartroom_server::wire::frame::{FollowStart, Frame};
 use chartroom_tests::{
     event_source::EventSource,
     forge::Message,
@@ -187,9 +187,13 @@ async fn who_follows_by_glass_hears_nothing_beyond_its_end() {
     let mut sync = Wire::joined(address, Some(&token), "peer-2").await.unwrap();
     let Frame::RoomFound { document, .. } = sync.find(ROOM).await.unwrap() else { panic!() };
     let (sender, target) = (sync.peer_id.clone(), sync.server_id.clone());
-    sync.send(&Frame::Follow { sender, target, document, id: 1, after: 1000 }).await.unwrap();
+    sync.send(&Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(1000) })
+        .await
+        .unwrap();
     let (sender, target) = (sync.peer_id.clone(), sync.server_id.clone());
-    sync.send(&Frame::Follow { sender, target, document, id: 2, after: 0 }).await.unwrap();
+    sync.send(&Frame::Follow { sender, target, document, id: 2, start: FollowStart::After(0) })
+        .await
+        .unwrap();
     clock.until_closed().await.unwrap();
     let reply = ward.chief.put(&allergy("late", "p1", "AFTERWARDS")).await.unwrap();
     assert_eq!(reply.status, 201);
@@ -231,7 +235,9 @@ async fn what_is_relabelled_is_in_no_event_of_the_room_that_it_left() {
     let mut wire = Wire::joined(ward.server.address(), Some(&token), "peer-1").await.unwrap();
     let Frame::RoomFound { document, .. } = wire.find(ROOM).await.unwrap() else { panic!() };
     let (sender, target) = (wire.peer_id.clone(), wire.server_id.clone());
-    wire.send(&Frame::Follow { sender, target, document, id: 1, after: 0 }).await.unwrap();
+    wire.send(&Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(0) })
+        .await
+        .unwrap();
     let any = |frame: &Frame| matches!(frame, Frame::Events { .. } | Frame::FollowEnded { .. });
     wire.until("events", |me| me.frames.iter().any(any)).await.unwrap();
     wire.settled().await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chartroom_server::wire::frame::{Frame, encode};
+use chartroom_server::wire::frame::{FollowStart, Frame, encode};
 use chartroom_tests::{
     event_source::EventSource,
     forge::Message,
@@ -284,7 +284,9 @@ async fn sockets_say_of_what_is_anothers_what_they_say_of_what_is_nowhere() {
             wire.send(&frame).await.unwrap();
         }
         let (sender, target) = (wire.peer_id.clone(), wire.server_id.clone());
-        wire.send(&Frame::Follow { sender, target, document, id: 1, after: 0 }).await.unwrap();
+        wire.send(&Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(0) })
+            .await
+            .unwrap();
         wire.settled().await.unwrap();
         let said: Vec<Vec<u8>> = wire.frames.iter().skip(known).map(encode).collect();
         let document = document.to_string();

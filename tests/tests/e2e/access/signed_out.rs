@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
-use chartroom_server::wire::frame::Frame;
+use chartroom_server::wire::frame::{FollowStart, Frame};
 use chartroom_tests::{
     client::Client,
     event_source::EventSource,
@@ -317,7 +317,7 @@ async fn who_only_asked_for_a_room_by_name_hears_nothing_of_it_once_dismissed() 
     let Frame::RoomFound { document, .. } = found else { panic!("{found:?}") };
     ward.dismiss(ROOM, "bob").await;
     let (sender, target) = (bob.peer_id.clone(), bob.server_id.clone());
-    let follow = Frame::Follow { sender, target, document, id: 1, after: 0 };
+    let follow = Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(0) };
     // One that is closed takes no more.
     let _ = bob.send(&follow).await;
     let said = |me: &Wire| {
@@ -345,7 +345,9 @@ async fn who_follows_a_room_without_being_in_it_is_out_when_dismissed() {
     let found = bob.find(ROOM).await.unwrap();
     let Frame::RoomFound { document, .. } = found else { panic!("{found:?}") };
     let (sender, target) = (bob.peer_id.clone(), bob.server_id.clone());
-    bob.send(&Frame::Follow { sender, target, document, id: 1, after: 0 }).await.unwrap();
+    bob.send(&Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(0) })
+        .await
+        .unwrap();
     bob.until("events", |me| me.frames.iter().any(|f| f.kind() == FrameKind::Events))
         .await
         .unwrap();

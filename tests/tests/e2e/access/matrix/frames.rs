@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartroom_engine::{Author, Command, DocumentId, mint_actor};
 use chartroom_server::{
     clock::now_ms,
-    wire::frame::{Frame, FrameKind, PROTOCOL_VERSION, RemoteHeads, RoomStanding},
+    wire::frame::{FollowStart, Frame, FrameKind, PROTOCOL_VERSION, RemoteHeads, RoomStanding},
 };
 use chartroom_tests::{
     client::Client,
@@ -74,10 +74,15 @@ fn expected(tried: Try, who: Who) -> &'static str {
         K::Follow if who.sees() => "events",
         K::Follow => "refused `room-unavailable`",
         K::Ephemeral if who.sees() => "relayed",
-        K::Ephemeral | K::LeaveRoom | K::Unfollow | K::RemoteSubscriptionChange => "nothing",
+        K::Presence if who.sees() => "present",
+        K::Presence | K::Ephemeral | K::LeaveRoom | K::Unfollow | K::RemoteSubscriptionChange => {
+            "nothing"
+        }
         // What only servers say to each other, or to clients.
         K::Peer | K::Error | K::DocUnavailable | K::RemoteHeadsChanged | K::RoomFound => "nothing",
-        K::RoomRefused | K::Authors | K::Refused | K::SyncPart | K::Events => "nothing",
+        K::Present | K::RoomRefused | K::Authors | K::Refused | K::SyncPart | K::Events => {
+            "nothing"
+        }
         K::FollowEnded | K::Interest | K::Rooms | K::SyncDeflated | K::Unknown => "nothing",
     }
 }
@@ -134,7 +139,14 @@ fn frame(kind: FrameKind, wire: &Wire, room: &str, document: DocumentId) -> Fram
         }
         K::SyncPart => Frame::SyncPart { sender, document, total: 1, data: vec![1] },
         K::LeaveRoom => Frame::LeaveRoom { sender, target, document },
-        K::Follow => Frame::Follow { sender, target, document, id: 1, after: 0 },
+        K::Presence => Frame::Presence { sender, target, document, state: Some("{}".to_owned()) },
+        K::Present => {
+            let (peers, gone) = (Vec::new(), vec![sender.clone()]);
+            Frame::Present { sender, document, complete: true, peers, gone }
+        }
+        K::Follow => {
+            Frame::Follow { sender, target, document, id: 1, start: FollowStart::After(0) }
+        }
         K::Unfollow => Frame::Unfollow { sender, target, id: 1 },
         K::Events => Frame::Events { sender, target, id: 1, events: vec!["{}".to_owned()] },
         K::FollowEnded => {
@@ -301,9 +313,10 @@ async fn every_message_does_for_everybody_what_it_may_and_tells_others_nothing()
             }
             let shows = |frame: &Frame| {
                 use FrameKind::{
-                    Authors, Ephemeral, Events, RemoteHeadsChanged, RoomFound, Sync, SyncPart,
+                    Authors, Ephemeral, Events, Present, RemoteHeadsChanged, RoomFound, Sync,
+                    SyncPart,
                 };
-                [Authors, Ephemeral, Events, RemoteHeadsChanged, RoomFound, Sync, SyncPart]
+                [Authors, Ephemeral, Events, Present, RemoteHeadsChanged, RoomFound, Sync, SyncPart]
                     .contains(&frame.kind())
             };
             if !who.sees()

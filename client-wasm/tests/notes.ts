@@ -1,5 +1,4 @@
 // A note that people write together, in a page without a browser.
-import { readFileSync } from "node:fs";
 import WebSocket from "ws";
 import type { Client, ConnectOptions, Room, TextView } from "chartroom";
 import { connectAs } from "./server.js";
@@ -11,7 +10,6 @@ export const HERE = {
   store: false,
   worker: false,
   WebSocket,
-  wasm: readFileSync(`${import.meta.dirname}/../dist/wasm/chartroom_bg.wasm`),
 } satisfies Partial<ConnectOptions>;
 
 export const note = {

@@ -1,5 +1,4 @@
 // @vitest-environment happy-dom
-import { readFileSync } from "node:fs";
 import { Activity, Component, StrictMode, Suspense, useLayoutEffect, type ReactNode } from "react";
 import { act, cleanup, render, screen } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
@@ -14,8 +13,7 @@ const allergy = (id: string, text: string) => ({ resourceType: "AllergyIntoleran
 const condition = (id: string, text: string) => ({ resourceType: "Condition", id, code: { text }, subject: { reference: "Patient/p1" } });
 
 /** There is a window here, and it is no browser. */
-const wasm = readFileSync(`${import.meta.dirname}/../dist/wasm/chartroom_bg.wasm`);
-const HERE = { store: false, worker: false, WebSocket, wasm } as const;
+const HERE = { store: false, worker: false, WebSocket } as const;
 const connectAs = (name: string, url: string, options: Partial<ConnectOptions> = {}) => connectIn(name, url, { ...HERE, ...options });
 
 afterEach(cleanup);

@@ -99,7 +99,21 @@ function roomsOf(client: Client): Rooms {
 }
 
 /** What the provider takes: a client that the app made, or how to make one. */
-export type ProviderProps = { children?: ReactNode } & ({ client: Client } | { options: ConnectOptions; fallback?: ReactNode });
+export type ProviderProps = {
+  /** What uses the client. */
+  children?: ReactNode;
+} & (
+  | {
+      /** A client of the app, which closes it. */
+      client: Client;
+    }
+  | {
+      /** How to make one. */
+      options: ConnectOptions;
+      /** Shows while it is being made. */
+      fallback?: ReactNode;
+    }
+);
 
 /**
  * Gives the components below it a client. One made of `options` is closed with the provider, and made
@@ -229,9 +243,13 @@ export function useConnection(): ClientStatus {
 
 /** One's own edits, to take back and to do again; the words are null where there is nothing. */
 export interface Undo {
+  /** What `undo` would take back, in words. */
   readonly undoText: string | null;
+  /** What `redo` would do again, in words. */
   readonly redoText: string | null;
+  /** Takes the last edit back; throws as `room.undo.undo` does. */
   undo(): Edit;
+  /** Does again what was taken back last. */
   redo(): Edit;
 }
 

@@ -8,6 +8,7 @@ import type { Unsubscribe } from "../types.js";
 
 /** A change of a text in UTF-16 units: each part replaces what lies between `from` and `to` before the change. */
 export interface TextChange {
+  /** What was replaced, from the beginning of the text to its end. */
   readonly parts: readonly { from: number; to: number; insert: string }[];
   /** The same as CodeMirror's `ChangeSet` writes itself. */
   readonly json: unknown;
@@ -16,7 +17,7 @@ export interface TextChange {
 }
 
 /** What a text tells. */
-interface TextEvents {
+export interface TextEvents {
   /** Others, or the server, changed it. */
   change: TextChange;
   /** This window changed it: somebody typed, or the app called. */

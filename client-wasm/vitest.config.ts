@@ -1,5 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["tests/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 20_000 },
+  // Also where a test has a window: the package as it is, for Node.
+  resolve: { alias: [{ find: /^chartroom$/, replacement: `${import.meta.dirname}/dist/node.js` }] },
+  test: {
+    include: ["tests/**/*.test.{ts,tsx}"],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    server: { deps: { external: [/\/client-wasm\/dist\//] } },
+  },
 });

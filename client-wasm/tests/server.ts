@@ -4,12 +4,11 @@ import { createHmac } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe } from "vitest";
 import WebSocket from "ws";
 import { connect, type Client, type ConnectOptions } from "chartroom";
 
-const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
+const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target");
 
 /** The newest binary, if there is one. */
 export const binary: string | undefined = ["debug", "release"]

@@ -3,13 +3,13 @@
  * their carets show with their names.
  *
  * ```ts
- * new EditorView({ parent, doc: text.toString(), extensions: [history(), sharedText(text, room.presence)] });
+ * new EditorView({ parent, extensions: [history(), keymap.of(historyKeymap), sharedText(text, room.presence)] });
  * ```
  * @module
  */
-import { ChangeSet, EditorState, StateEffect, StateField, Transaction, type Extension, type Range } from "@codemirror/state";
+import { ChangeSet, EditorState, StateEffect, StateField, Transaction, type Extension, type Range, type TransactionSpec } from "@codemirror/state";
 import { Decoration, EditorView, ViewPlugin, WidgetType, type DecorationSet, type ViewUpdate } from "@codemirror/view";
-import type { PagePresence, Present, TextView } from "chartroom";
+import type { ChartroomError, PagePresence, Present, TextChange, TextView } from "chartroom";
 
 /** Where the carets of others are, by window. */
 const moveCarets = StateEffect.define<readonly Present[]>();
@@ -17,21 +17,40 @@ const moveCarets = StateEffect.define<readonly Present[]>();
 /** Whose carets are shown in which colour: one of eight, by name. */
 const HUES = [12, 48, 96, 150, 192, 224, 268, 320];
 
+/** Why the text cannot be written. */
+const setFrozen = StateEffect.define<ChartroomError | null>();
+
 /**
- * Binds an editor to a text. The editor has to begin with `text.toString()`; with `presence` the
+ * Binds an editor to a text; one that shows something else is given the text. With `presence` the
  * carets of the others in the same text are shown, and this window's is told. What the room cannot
- * take, since the note is signed for example, is not typed.
+ * take, since the note is signed for example, cannot be typed; undo takes back one's own typing.
  */
 export function sharedText(text: TextView, presence?: PagePresence): Extension {
   return [
+    // The text's lines are its own: a room counts every unit of it.
+    EditorState.lineSeparator.of("\n"),
+    EditorView.clipboardInputFilter.of((pasted) => pasted.replace(/\r\n?/g, "\n")),
     EditorState.changeFilter.of((transaction) => transaction.annotation(Transaction.remote) === true || text.frozen === null),
+    frozenField.init(() => text.frozen),
     ViewPlugin.define((view) => new Binding(view, text, presence)),
     presence ? [carets, caretTheme] : [],
   ];
 }
 
+const frozenField = StateField.define<ChartroomError | null>({
+  create: () => null,
+  update: (frozen, { effects }) => effects.reduce((last, effect) => (effect.is(setFrozen) ? effect.value : last), frozen),
+  provide: (field) => [
+    EditorState.readOnly.from(field, (frozen) => frozen !== null),
+    EditorView.contentAttributes.from(field, (frozen): Record<string, string> => (frozen ? { "aria-readonly": "true", title: frozen.message } : {})),
+  ],
+});
+
 class Binding {
   readonly #ends: (() => void)[];
+  #isOver = false;
+  /** Whether what the text tells of is this editor's own doing. */
+  #isTelling = false;
 
   constructor(
     readonly view: EditorView,
@@ -39,37 +58,75 @@ class Binding {
     readonly presence: PagePresence | undefined,
   ) {
     this.#ends = [
-      text.on("change", ({ json }) =>
-        view.dispatch({
-          changes: ChangeSet.fromJSON(json),
-          // Undo takes back one's own typing, not what others wrote.
-          annotations: [Transaction.remote.of(true), Transaction.addToHistory.of(false)],
-        }),
-      ),
+      text.on("change", (change) => this.#show(change)),
+      text.on("typed", (change) => this.#isTelling || this.#show(change)),
+      text.on("frozen", (frozen) => this.#dispatch({ effects: setFrozen.of(frozen) })),
     ];
-    if (presence) {
-      const show = () => view.dispatch({ effects: moveCarets.of(presence.people.filter(({ at }) => at.text === text.key)) });
-      this.#ends.push(presence.onChange(show));
-      queueMicrotask(show);
-    }
+    if (presence) this.#ends.push(presence.onChange(() => this.#later(() => this.#showCarets())));
+    // An editor cannot be changed while it is being made.
+    this.#later(() => {
+      this.#adopt();
+      this.#showCarets();
+    });
   }
 
   update({ docChanged, selectionSet, focusChanged, transactions, changes }: ViewUpdate): void {
     const isOwn = docChanged && !transactions.every((transaction) => !transaction.docChanged || transaction.annotation(Transaction.remote) === true);
-    if (isOwn) this.text.apply(changes.toJSON());
+    if (isOwn) this.#tell(changes);
     if (this.presence && (isOwn || selectionSet || focusChanged)) this.#tellCaret();
   }
 
   destroy(): void {
+    this.#isOver = true;
     for (const end of this.#ends) end();
     this.presence?.update({ text: undefined, selection: undefined });
+  }
+
+  #show({ json }: TextChange): void {
+    const changes = ChangeSet.fromJSON(json);
+    if (changes.length === this.view.state.doc.length) this.#dispatch({ changes, annotations: REMOTE });
+    else this.#adopt();
+  }
+
+  #tell(changes: ChangeSet): void {
+    this.#isTelling = true;
+    try {
+      this.text.apply(changes.toJSON());
+    } catch {
+      // It was frozen a moment ago, or the editor got another document: the text stands.
+      this.#later(() => this.#adopt());
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  /** Shows the text, whatever the editor showed. */
+  #adopt(): void {
+    const [shown, text] = [this.view.state.doc, this.text.toString()];
+    if (shown.toString() !== text) this.#dispatch({ changes: { from: 0, to: shown.length, insert: text }, annotations: REMOTE });
+  }
+
+  #showCarets(): void {
+    const { presence, text } = this;
+    if (presence) this.#dispatch({ effects: moveCarets.of(presence.people.filter(({ at }) => at.text === text.key)) });
   }
 
   #tellCaret(): void {
     const { anchor, head } = this.view.state.selection.main;
     if (this.view.hasFocus) this.presence?.update({ text: this.text.key, selection: [anchor, head] });
   }
+
+  #dispatch(transaction: TransactionSpec): void {
+    if (!this.#isOver) this.view.dispatch(transaction);
+  }
+
+  #later(act: () => void): void {
+    queueMicrotask(() => this.#isOver || act());
+  }
 }
+
+/** Undo takes back one's own typing, not what others wrote. */
+const REMOTE = [Transaction.remote.of(true), Transaction.addToHistory.of(false)];
 
 const carets = StateField.define<DecorationSet>({
   create: () => Decoration.none,

@@ -9,6 +9,7 @@
  * `token-unavailable` (the function that gives tokens failed), `bad-token`, `signed-out`.
  */
 export class ChartroomError extends Error {
+  /** The name of the class. */
   override readonly name = "ChartroomError";
 
   constructor(

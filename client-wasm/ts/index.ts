@@ -24,7 +24,7 @@ export type { Choice, ConflictSide, ConflictView } from "./page/conflict.js";
 export type { Past } from "./page/past.js";
 export type { PagePresence } from "./page/presence.js";
 export type { Batch, EditOptions, Room } from "./page/room.js";
-export type { TextChange, TextView } from "./page/text.js";
+export type { TextChange, TextEvents, TextView } from "./page/text.js";
 export type { UndoStack } from "./page/undo.js";
 export { ChartroomError } from "./errors.js";
 export { eventIdentity } from "./identity.js";

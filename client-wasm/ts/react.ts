@@ -9,8 +9,8 @@
  * ```
  * @module
  */
-import { createContext, createElement, use, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
-import { connect, type ChartEvent, type Client, type ClientStatus, type Conflict, type ConnectOptions, type Edit, type FollowOptions, type Present, type ResourceOf, type ResourceType, type Room, type RoomStatus, type Whereabouts } from "chartroom";
+import { createContext, createElement, use, useCallback, useContext, useEffect, useMemo, useReducer, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
+import { connect, type ChartEvent, type Client, type ClientStatus, type Conflict, type ConnectOptions, type Edit, type FollowOptions, type Present, type ResourceOf, type ResourceType, type Room, type RoomStatus, type Unsubscribe, type Whereabouts } from "chartroom";
 
 const Context = createContext<Rooms | null>(null);
 
@@ -18,12 +18,16 @@ const Context = createContext<Rooms | null>(null);
 interface Entry {
   promise: Promise<Room>;
   room: Room | undefined;
+  isRefused: boolean;
   uses: number;
+  wasShown: boolean;
   closing: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** A room that no component shows is closed a moment later: StrictMode takes every component off once. */
 const CLOSE_MS = 1_000;
+/** A component that has read a room may wait for other things before it is shown, and then reads it again. */
+const UNSHOWN_MS = 30_000;
 
 /** The rooms of one client that components have open. */
 class Rooms {
@@ -31,47 +35,85 @@ class Rooms {
 
   constructor(readonly client: Client) {}
 
+  /** What a component that renders reads; the same until the room is closed. */
   entry(name: string): Entry {
     const known = this.#entries.get(name);
-    if (known) return known;
-    const entry: Entry = { promise: this.client.open(name), room: undefined, uses: 0, closing: undefined };
-    entry.promise.then(
-      (room) => (entry.room = room),
-      () => {},
-    );
-    this.#entries.set(name, entry);
-    // A component that suspends for the first time may never be shown.
-    this.#closeSoon(name, entry);
+    const entry = known ?? this.#open(name);
+    // Whoever renders and is not shown in the end does not say so.
+    if (!entry.wasShown) this.#closeAfter(UNSHOWN_MS, name, entry);
+    // React reads a refusal again at once; who asks later asks the server.
+    if (entry.isRefused) setTimeout(() => this.#forget(name, entry));
     return entry;
   }
 
   hold(name: string): () => void {
     const entry = this.entry(name);
     entry.uses += 1;
+    entry.wasShown = true;
     clearTimeout(entry.closing);
     return () => {
       entry.uses -= 1;
-      if (entry.uses === 0) this.#closeSoon(name, entry);
+      if (entry.uses === 0) this.#closeAfter(CLOSE_MS, name, entry);
     };
   }
 
-  #closeSoon(name: string, entry: Entry): void {
-    const close = () => {
-      if (entry.uses > 0) return;
-      this.#entries.delete(name);
-      entry.room?.close();
-    };
+  #open(name: string): Entry {
+    const entry: Entry = { promise: this.client.open(name), room: undefined, isRefused: false, uses: 0, wasShown: false, closing: undefined };
+    entry.promise.then(
+      (room) => {
+        entry.room = room;
+        // As React marks a promise that it has read: with a value that is there nothing waits.
+        Object.assign(entry.promise, { status: "fulfilled", value: room });
+      },
+      () => (entry.isRefused = true),
+    );
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #closeAfter(ms: number, name: string, entry: Entry): void {
     const later = () => {
       clearTimeout(entry.closing);
-      entry.closing = setTimeout(close, CLOSE_MS);
+      if (entry.uses === 0) entry.closing = setTimeout(() => this.#forget(name, entry), ms);
     };
-    // A component that suspends uses nothing, and waits for it.
-    entry.promise.then(later, later);
+    // While it opens, components wait for it.
+    if (entry.room || entry.isRefused) later();
+    else entry.promise.then(later, later);
+  }
+
+  #forget(name: string, entry: Entry): void {
+    if (entry.uses > 0 || this.#entries.get(name) !== entry) return;
+    clearTimeout(entry.closing);
+    this.#entries.delete(name);
+    entry.room?.close();
   }
 }
 
+/** React forgets what a component remembered that suspends before it was ever shown. */
+const roomsByClient = new WeakMap<Client, Rooms>();
+
+function roomsOf(client: Client): Rooms {
+  const rooms = roomsByClient.get(client) ?? new Rooms(client);
+  roomsByClient.set(client, rooms);
+  return rooms;
+}
+
 /** What the provider takes: a client that the app made, or how to make one. */
-export type ProviderProps = { children?: ReactNode } & ({ client: Client } | { options: ConnectOptions; fallback?: ReactNode });
+export type ProviderProps = {
+  /** What uses the client. */
+  children?: ReactNode;
+} & (
+  | {
+      /** A client of the app, which closes it. */
+      client: Client;
+    }
+  | {
+      /** How to make one. */
+      options: ConnectOptions;
+      /** Shows while it is being made. */
+      fallback?: ReactNode;
+    }
+);
 
 /**
  * Gives the components below it a client. One made of `options` is closed with the provider, and made
@@ -82,28 +124,31 @@ export function ChartroomProvider(props: ProviderProps): ReactNode {
 }
 
 function Given({ client, children }: { client: Client; children?: ReactNode }): ReactNode {
-  const rooms = useMemo(() => new Rooms(client), [client]);
-  return createElement(Context.Provider, { value: rooms }, children);
+  return createElement(Context.Provider, { value: roomsOf(client) }, children);
 }
 
 function Made({ options, fallback = null, children }: { options: ConnectOptions; fallback?: ReactNode; children?: ReactNode }): ReactNode {
-  const [made, setMade] = useState<{ client: Client } | { error: unknown } | null>(null);
+  const [made, setMade] = useState<{ of: string; client: Client } | { of: string; error: unknown } | null>(null);
   const latest = useRef(options);
-  latest.current = options;
+  const of = JSON.stringify([options.url, options.person?.id]);
+  useEffect(() => {
+    latest.current = options;
+  });
   useEffect(() => {
     let isOver = false;
     const client = connect(latest.current);
     client.then(
-      (ready) => isOver || setMade({ client: ready }),
-      (error: unknown) => isOver || setMade({ error }),
+      (ready) => isOver || setMade({ of, client: ready }),
+      (error: unknown) => isOver || setMade({ of, error }),
     );
     return () => {
       isOver = true;
       setMade(null);
       client.then((ready) => ready.close()).catch(() => {});
     };
-  }, [options.url, options.person?.id]);
-  if (made === null) return fallback;
+  }, [of]);
+  // Nobody reads the rooms of one person while another one's are awaited.
+  if (made === null || made.of !== of) return fallback;
   if ("error" in made) throw made.error;
   return createElement(Given, { client: made.client, children });
 }
@@ -115,19 +160,25 @@ export function useClient(): Client {
 
 /**
  * An open room; closed when no component uses it any more. Suspends until it can be read, and throws
- * the server's refusal to the nearest error boundary.
+ * the server's refusal to the nearest error boundary; rendered again, it asks again.
  */
 export function useRoom(name: string): Room {
   const rooms = useRooms();
+  const [, renderAgain] = useReducer((times: number) => times + 1, 0);
   const entry = rooms.entry(name);
-  useEffect(() => rooms.hold(name), [rooms, name]);
-  return entry.room ?? use(entry.promise);
+  useEffect(() => {
+    const release = rooms.hold(name);
+    // It was closed while this component was hidden.
+    if (rooms.entry(name) !== entry) renderAgain();
+    return release;
+  }, [rooms, name, entry]);
+  return use(entry.promise);
 }
 
 /** Every resource of a type; the same array until one of them changes. */
 export function useCollection<T extends ResourceType>(room: Room, type: T): readonly ResourceOf<T>[] {
   const subscribe = useCallback(
-    (changed: () => void) => room.on("touched", (keys) => keys.some((key) => key.startsWith(`${type}/`)) && changed()),
+    (changed: () => void) => hear(() => room.on("touched", (keys) => keys.some((key) => key.startsWith(`${type}/`)) && changed())),
     [room, type],
   );
   return useSyncExternalStore(subscribe, () => room.list(type));
@@ -135,21 +186,23 @@ export function useCollection<T extends ResourceType>(room: Room, type: T): read
 
 /** One resource; `undefined` if it is absent or deleted. */
 export function useResource<T extends ResourceType>(room: Room, type: T, id: string): ResourceOf<T> | undefined {
-  const subscribe = useCallback((changed: () => void) => room.on("touched", (keys) => keys.includes(`${type}/${id}`) && changed()), [room, type, id]);
+  const subscribe = useCallback((changed: () => void) => hear(() => room.on("touched", (keys) => keys.includes(`${type}/${id}`) && changed())), [room, type, id]);
   return useSyncExternalStore(subscribe, () => room.get(type, id));
 }
 
-/** Hears events by name, or all with `*`, as `room.on` does. The listener may be another one each time. */
+/** Hears events by name, or all with `*`, as `room.on` does. Listener and `onEnd` may be other ones each time. */
 export function useEvent(room: Room, event: string, listener: (event: ChartEvent) => void, options?: FollowOptions): void {
-  const latest = useRef(listener);
+  const { after, last, onEnd } = options ?? {};
+  const latest = useRef({ listener, onEnd });
   useEffect(() => {
-    latest.current = listener;
+    latest.current = { listener, onEnd };
   });
-  const { after, last } = options ?? {};
+  const isEndHeard = onEnd !== undefined;
   useEffect(() => {
-    const follow = after === undefined && last === undefined ? undefined : { ...options };
-    return room.on(event, (heard) => latest.current(heard), follow);
-  }, [room, event, after, last]);
+    const follow: FollowOptions = { ...(after !== undefined && { after }), ...(last !== undefined && { last }), ...(isEndHeard && { onEnd: (end) => latest.current.onEnd?.(end) }) };
+    const isFollowed = after !== undefined || last !== undefined;
+    return hear(() => room.on(event, (heard) => latest.current.listener(heard), isFollowed ? follow : undefined));
+  }, [room, event, after, last, isEndHeard]);
 }
 
 /** Who else is in the room; with `at`, says where this window looks while the component is shown. */
@@ -157,22 +210,27 @@ export function usePresence(room: Room, at?: Whereabouts): readonly Present[] {
   const said = at === undefined ? undefined : JSON.stringify(at);
   useEffect(() => {
     if (said === undefined) return undefined;
-    room.presence.set(JSON.parse(said) as Whereabouts);
-    return () => quietly(() => room.presence.set(null));
+    const set = (at: Whereabouts | null) =>
+      hear(() => {
+        room.presence.set(at);
+        return silent;
+      });
+    set(JSON.parse(said) as Whereabouts);
+    return () => void set(null);
   }, [room, said]);
-  const subscribe = useCallback((changed: () => void) => room.on("presence", changed), [room]);
+  const subscribe = useCallback((changed: () => void) => hear(() => room.on("presence", changed)), [room]);
   return useSyncExternalStore(subscribe, () => room.presence.people);
 }
 
 /** What waits for a person to choose. */
 export function useConflicts(room: Room): readonly Conflict[] {
-  const subscribe = useCallback((changed: () => void) => room.on("conflicts", changed), [room]);
+  const subscribe = useCallback((changed: () => void) => hear(() => room.on("conflicts", changed)), [room]);
   return useSyncExternalStore(subscribe, () => room.conflicts());
 }
 
 /** How a room agrees with the server: synced, unsaved, progress, error. */
 export function useRoomStatus(room: Room): RoomStatus {
-  const subscribe = useCallback((changed: () => void) => room.on("status", changed), [room]);
+  const subscribe = useCallback((changed: () => void) => hear(() => room.on("status", changed)), [room]);
   return useSyncExternalStore(subscribe, () => room.status);
 }
 
@@ -185,15 +243,19 @@ export function useConnection(): ClientStatus {
 
 /** One's own edits, to take back and to do again; the words are null where there is nothing. */
 export interface Undo {
+  /** What `undo` would take back, in words. */
   readonly undoText: string | null;
+  /** What `redo` would do again, in words. */
   readonly redoText: string | null;
+  /** Takes the last edit back; throws as `room.undo.undo` does. */
   undo(): Edit;
+  /** Does again what was taken back last. */
   redo(): Edit;
 }
 
 /** One's own edits of this window in a room. */
 export function useUndo(room: Room): Undo {
-  const subscribe = useCallback((changed: () => void) => room.on("undo", changed), [room]);
+  const subscribe = useCallback((changed: () => void) => hear(() => room.on("undo", changed)), [room]);
   const undoText = useSyncExternalStore(subscribe, () => room.undo.undoText);
   const redoText = useSyncExternalStore(subscribe, () => room.undo.redoText);
   return useMemo(() => ({ undoText, redoText, undo: () => room.undo.undo(), redo: () => room.undo.redo() }), [room, undoText, redoText]);
@@ -205,11 +267,17 @@ function useRooms(): Rooms {
   return rooms;
 }
 
-/** The room may have been closed already. */
-function quietly(act: () => void): void {
+/**
+ * Subscribes to a room that may be closed: while the component was hidden, and it renders with another
+ * one then, or with the client.
+ */
+function hear(subscribe: () => Unsubscribe): Unsubscribe {
   try {
-    act();
-  } catch {
-    // It has forgotten this window with the rest.
+    return subscribe();
+  } catch (error) {
+    if (["room-closed", "client-closed"].includes((error as { code: string }).code)) return silent;
+    throw error;
   }
 }
+
+function silent(): void {}

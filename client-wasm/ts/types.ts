@@ -9,7 +9,9 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
  * the resource changes.
  */
 export interface Resource {
+  /** A type of FHIR R4. */
   resourceType: string;
+  /** 1 to 64 letters, digits, dots and hyphens; unique for its type in the room. */
   id: string;
   [element: string]: unknown;
 }
@@ -41,13 +43,21 @@ export type WebSocketClass = new (url: string, protocols?: string | string[]) =>
 
 /** The part of a `WebSocket` that a client uses. */
 export interface WebSocketLike {
+  /** Set to `arraybuffer`. */
   binaryType: string;
+  /** 0 to 3, as in browsers. */
   readonly readyState: number;
+  /** Sends a message. */
   send(data: Uint8Array<ArrayBuffer>): void;
+  /** Ends it. */
   close(code?: number, reason?: string): void;
+  /** Called when messages can be sent. */
   onopen: ((event: never) => void) | null;
+  /** Called with each message. */
   onmessage: ((event: never) => void) | null;
+  /** Called once it has ended, with its code. */
   onclose: ((event: never) => void) | null;
+  /** Called when it fails; `onclose` follows. */
   onerror: ((event: never) => void) | null;
 }
 
@@ -101,8 +111,11 @@ export type StorageStatus = "none" | "ok" | "full" | "lost" | "unavailable";
 export interface HistoryEntry {
   /** The change, in hex; `room.at([hash])` reads the chart as it left it. */
   hash: string;
+  /** Who made it, where known. */
   author: Person | null;
+  /** When, by what the change says, in milliseconds since 1970. */
   authored_ms: number;
+  /** What it did. */
   action: Action;
   /** Names of the changed elements. */
   changed: string[];
@@ -137,8 +150,11 @@ export interface ChartEvent {
   room: string;
   /** The FHIR id of the patient, in a patient's room. */
   patient_id: string | null;
+  /** The type of the resource. */
   resource_type: string;
+  /** Its id. */
   resource_id: string;
+  /** What was done to it. */
   action: Action;
   /** The resource as of the event; type and id alone after a delete. */
   resource: Resource;
@@ -176,6 +192,7 @@ export interface FollowOptions {
 export interface FollowEnd {
   /** `events-gone`: older ones are not kept; `events-ahead`: the log has not come so far; or why the room is not served. */
   code: string;
+  /** The reason in words. */
   message: string;
   /** The oldest number that is kept, with `events-gone`. */
   first?: number;
@@ -185,8 +202,11 @@ export interface FollowEnd {
 
 /** One of the values that stand at the same place. */
 export interface ConflictValue {
+  /** The elements and what they were set to; of `text` the text itself. */
   value: Json;
+  /** Who wrote it, where known. */
   author: Person | null;
+  /** When, by what the change says, in milliseconds since 1970. */
   authored_ms: number;
   /** The change that wrote the value, in hex. */
   hash: string;
@@ -196,15 +216,19 @@ export interface ConflictValue {
 
 /** Two people's edits that did not know of each other. Writing the elements resolves it. */
 export interface Conflict {
+  /** The type of the resource. */
   resource_type: string;
+  /** Its id. */
   id: string;
   /** `element`: one element; `group`: elements that only make sense together; `deleted`: an edit
    * against a delete; `created`: two creations of one id; `text`: two texts that were begun apart,
    * whose values are strings. */
   kind: "element" | "group" | "deleted" | "created" | "text";
+  /** Names of the elements that it is about. */
   elements: string[];
   /** Whether acts such as dispense or sign have to wait until a person has chosen. */
   safety: boolean;
+  /** What stands there, the shown value among it. */
   values: ConflictValue[];
 }
 
@@ -233,6 +257,7 @@ export interface Edit {
   /** The change it made, in hex; `null` where nothing differed. Another one if the room is founded
    * anew before the edit is saved. */
   readonly hash: string | null;
+  /** Where it stands now. */
   readonly state: EditState;
   /** Resolves when the edit survives a closed tab, in the store or at the server; rejects if it is refused. */
   readonly stored: Promise<void>;
@@ -247,6 +272,7 @@ export interface Edit {
  * device as well, and told to whoever opens the room, until `retry` or `drop` is called.
  */
 export interface RefusedEdit {
+  /** The edit that was refused. */
   readonly edit: Edit;
   /** What the edit would have done, for the person to see. */
   readonly command: Command;
@@ -285,9 +311,11 @@ export interface RoomEvents {
 
 /** Where somebody looks, as their app says. What is not known here is handed on as it is. */
 export interface Whereabouts {
+  /** The part of the app that shows. */
   tab?: string | undefined;
   /** `Type/id`. */
   resource?: string | undefined;
+  /** An element of it. */
   element?: string | undefined;
   /** Whether they are writing there. */
   typing?: boolean | undefined;
@@ -304,6 +332,7 @@ export interface Present {
   readonly window: string;
   /** Who, as the server verified it; `null` for somebody anonymous. */
   readonly person: Person | null;
+  /** Where they look. */
   readonly at: Whereabouts;
 }
 

@@ -5,6 +5,7 @@ import { eventWording } from "../wording.js";
 export interface Activity {
   /** `Dr. Jones added allergy Penicillin`. */
   readonly text: string;
+  /** Who, where known. */
   readonly author: Person | null;
   /** When, in RFC 3339. */
   readonly time: string;

@@ -19,6 +19,7 @@ export interface ChartStatus {
  * next connection, or when this client writes into one. Made by `client.openChart`.
  */
 export class Chart {
+  /** The chart's own room, `patient:1` for example. */
   readonly name: string;
   readonly #hold: (room: string) => Room;
   readonly #onClose: () => void;
@@ -39,6 +40,7 @@ export class Chart {
     return [...this.#rooms.values()];
   }
 
+  /** How it stands in all its rooms together. */
   get status(): ChartStatus {
     const open = this.rooms.filter((room) => room.name === this.name || !room.status.error);
     return {

@@ -17,9 +17,11 @@ interface Held {
 
 /** How a client stands, as one object that stays the same until it changes. */
 export interface ClientStatus {
+  /** Where the connection stands. */
   readonly connection: ConnectionStatus;
   /** Why there is no connection; `null` while there is one, or was none yet. */
   readonly error: ChartroomError | null;
+  /** Whether rooms and edits are kept on this device. */
   readonly storage: StorageStatus;
   /** Why nothing is kept on this device. */
   readonly storageError: ChartroomError | null;
@@ -259,7 +261,8 @@ export class Client {
       case "text-changed":
         return view.texts.get(message.text)?.changed(message.changes);
       case "text-taken":
-        return view.texts.get(message.text)?.taken(message.fault && new ChartroomError(message.fault.code, message.fault.message));
+        view.texts.get(message.text)?.taken(message.fault && new ChartroomError(message.fault.code, message.fault.message));
+        return this.#endIfUnused(message.room);
     }
   }
 

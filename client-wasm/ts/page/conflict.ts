@@ -12,6 +12,7 @@ export interface ConflictView {
   readonly title: string;
   /** Whether acts such as dispense or sign wait for it. */
   readonly safety: boolean;
+  /** What people wrote, the shown side among it. */
   readonly sides: readonly ConflictSide[];
 }
 
@@ -19,6 +20,7 @@ export interface ConflictView {
 export interface ConflictSide extends ConflictValue {
   /** The side for people to read. */
   readonly text: string;
+  /** To pass to `room.resolve` where this side is chosen. */
   readonly choice: Choice;
 }
 

@@ -5,10 +5,11 @@ import type { Resource, ResourceOf, ResourceType } from "../types.js";
 export class Past {
   /** @internal */
   constructor(
+    /** The name of the room. */
     readonly room: string,
     /** The hashes that name the state. */
     readonly heads: readonly string[],
-    readonly link: { ask<Q extends Question>(room: string, question: Q): Promise<Answers[Q["about"]]> },
+    private readonly link: { ask<Q extends Question>(room: string, question: Q): Promise<Answers[Q["about"]]> },
   ) {}
 
   /** One resource as it was; `undefined` if there was none. */

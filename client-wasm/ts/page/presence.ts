@@ -26,8 +26,9 @@ export class PagePresence {
 
   /** @internal */
   constructor(
+    /** This window, as others know it. */
     readonly window: string,
-    readonly link: PresenceLink,
+    private readonly link: PresenceLink,
   ) {}
 
   /** The others' windows, by person. The same array until it changes. */

@@ -275,8 +275,11 @@ export class Room {
 
 /** What a batch takes. */
 export interface Batch {
+  /** As `room.put`. */
   put(resource: object): void;
+  /** As `room.patch`. */
   patch(type: string, id: string, elements: Record<string, unknown>): void;
+  /** As `room.remove`. */
   remove(type: string, id: string): void;
 }
 

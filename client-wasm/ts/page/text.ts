@@ -8,6 +8,7 @@ import type { Unsubscribe } from "../types.js";
 
 /** A change of a text in UTF-16 units: each part replaces what lies between `from` and `to` before the change. */
 export interface TextChange {
+  /** What was replaced, from the beginning of the text to its end. */
   readonly parts: readonly { from: number; to: number; insert: string }[];
   /** The same as CodeMirror's `ChangeSet` writes itself. */
   readonly json: unknown;
@@ -16,11 +17,15 @@ export interface TextChange {
 }
 
 /** What a text tells. */
-interface TextEvents {
+export interface TextEvents {
   /** Others, or the server, changed it. */
   change: TextChange;
+  /** This window changed it: somebody typed, or the app called. */
+  typed: TextChange;
   /** What could not be written, and why; the text is as the room has it again. */
   refused: ChartroomError;
+  /** It can be written no longer, and why, or again: what {@link TextView.frozen} says now. */
+  frozen: ChartroomError | null;
 }
 
 interface TextLink {
@@ -55,10 +60,13 @@ export class TextView {
   shown = 0;
   #isOpen = false;
   #ended = false;
+  /** Why it could not be written, as it was last told. */
+  #told: string | undefined;
 
   /** @internal */
   constructor(link: TextLink) {
     this.#link = link;
+    this.#told = this.frozen?.code;
   }
 
   /** `Type:id:element`. */
@@ -88,6 +96,7 @@ export class TextView {
 
   /** Why it cannot be written, such as that the note is signed (`signed`); `null` where it can. */
   get frozen(): ChartroomError | null {
+    if (this.#ended) return new ChartroomError("room-closed", "the room was closed; open it again");
     return this.#link.frozen() ?? null;
   }
 
@@ -110,17 +119,33 @@ export class TextView {
 
   /** A change as CodeMirror's `ChangeSet` writes itself, on what shows. */
   apply(json: unknown): void {
-    if (this.#ended) throw new ChartroomError("room-closed", "the room was closed; open it again");
-    const frozen = this.#link.frozen();
+    const { frozen } = this;
     if (frozen) throw frozen;
     const changes = changeSet(json);
     if (changes.length !== this.length) throw new ChartroomError("out-of-range", "the change is of another text than shows");
     this.#content = changes.apply(this.#content);
     this.#typed = this.#typed ? this.#typed.compose(changes) : changes;
     this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    this.#emitter.emit("typed", textChange(changes));
   }
 
-  /** Hears of changes that did not come from here, or of what was refused. */
+  /**
+   * @internal What was made of `before`, which showed until these changes came. Gives where positions
+   * in it are now.
+   */
+  applyBehind(came: readonly TextChange[], before: string, after: string): TextChange["position"] {
+    let own = changesBetween(before, after);
+    let others = ChangeSet.empty(own.newLength);
+    for (const { json } of came) {
+      const other = ChangeSet.fromJSON(json);
+      others = others.compose(other.map(own, true));
+      own = own.map(other);
+    }
+    if (!own.empty) this.apply(own.toJSON());
+    return textChange(others).position;
+  }
+
+  /** Hears of changes, of what was refused, and whether it can be written. */
   on<K extends keyof TextEvents>(event: K, listener: (value: TextEvents[K]) => void): Unsubscribe {
     return this.#emitter.on(event, listener);
   }
@@ -182,10 +207,19 @@ export class TextView {
     this.#endIfSettled();
   }
 
+  /** @internal The resource that it belongs to may be another one. */
+  look(): void {
+    const { frozen } = this;
+    if (frozen?.code === this.#told) return;
+    this.#told = frozen?.code;
+    this.#emitter.emit("frozen", frozen);
+  }
+
   /** @internal */
   end(): void {
     clearTimeout(this.#timer);
     this.#ended = true;
+    this.look();
     this.#ready.reject(new ChartroomError("room-closed", "the room was closed"));
   }
 

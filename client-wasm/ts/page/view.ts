@@ -103,7 +103,7 @@ export class RoomView {
     this.link.send({ kind: "command", room: this.name, edit: edit.id, command });
     const touched = this.mirror.ahead(edit.id, command);
     if (touched.length > 0) {
-      this.emitter.emit("touched", touched.map(keyOf));
+      this.#touched(touched.map(keyOf));
       this.emitter.emit("change", []);
     }
     this.#setStatus();
@@ -232,7 +232,7 @@ export class RoomView {
     if (status) this.#host = status;
 
     const { emitter } = this;
-    if (touched.size > 0) emitter.emit("touched", [...touched]);
+    if (touched.size > 0) this.#touched([...touched]);
     const shown = events.map((event) => this.#told(event));
     if (adopted || (touched.size > 0 && shown.length === 0)) emitter.emit("change", []);
     if (shown.length > 0) emitter.emit("change", shown);
@@ -255,9 +255,15 @@ export class RoomView {
     for (const text of this.texts.values()) text.end();
   }
 
-  /** Whether edits of this page are under way, whose promises are to be kept. */
+  /** Whether edits of this page are under way, whose promises are to be kept, or what was typed has not gone out. */
   get isBusy(): boolean {
-    return this.#edits.size > 0;
+    return this.#edits.size > 0 || [...this.texts.values()].some(({ isSettled }) => !isSettled);
+  }
+
+  /** These show otherwise now. Their texts may be frozen by it. */
+  #touched(keys: readonly string[]): void {
+    this.emitter.emit("touched", keys);
+    for (const text of this.texts.values()) text.look();
   }
 
   #takeEdits(news: EditNews[], touched: Set<string>): { saved: LocalEdit[]; refused: RefusedEdit[] } {

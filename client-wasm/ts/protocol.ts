@@ -50,7 +50,8 @@ export type FromPage =
   | { kind: "open"; room: string }
   | { kind: "enter"; room: string }
   | { kind: "close"; room: string }
-  | { kind: "command"; room: string; edit: string; command: Command }
+  /** With `hash`, a former host had made that change of it. */
+  | { kind: "command"; room: string; edit: string; command: Command; hash?: string }
   /** What became of a refused edit is settled: it need not be kept. */
   | { kind: "settle"; room: string; edit: string }
   | { kind: "follow"; room: string; key: string; after?: number; last?: number }

@@ -124,7 +124,7 @@ export class Host {
       case "ask":
         return this.#answer(page, message);
       case "command":
-        return this.#with(message.room, ({ session }) => void session.command(message.edit, message.command));
+        return this.#with(message.room, ({ session }) => void session.command(message.edit, message.command, message.hash));
       case "settle":
         return this.#with(message.room, ({ session }) => session.settle(message.edit));
       case "follow":

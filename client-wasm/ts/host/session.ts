@@ -68,6 +68,10 @@ export class RoomSession {
   #conflicts = "[]";
   #conflictsStale = true;
   readonly #firstAnswer = new Deferred();
+  /** Whether the server has sent what it has, or cannot be asked. */
+  #isAnswered = false;
+  /** Edits of which a former host may have told the server, by their ids. */
+  readonly #doubtful = new Map<string, { command: Command; hash: string }>();
   #ended: ChartroomError | undefined;
   /** Whether the store has the room up to what it was last given. */
   #isKept: boolean;
@@ -152,8 +156,12 @@ export class RoomSession {
     });
   }
 
-  /** Carries an edit out. One that is known already, told again by a page that changed hosts, is only told of. */
-  command(id: string, command: Command): Fault | undefined {
+  /**
+   * Carries an edit out. Pages tell a new host their edits again: one that is known is only told of,
+   * and one whose change is in the room is saved. The former host may have sent a change that no store
+   * has, so one that had a hash waits for what the server knows, if that can be asked.
+   */
+  command(id: string, command: Command, hash?: string): Fault | undefined {
     const known = this.#waiting().find((edit) => edit.id === id);
     if (known) {
       this.#tell({ edits: this.#news([known]) });
@@ -161,6 +169,14 @@ export class RoomSession {
     }
     if (this.#refusals.has(id)) {
       this.#tell({ edits: [refusalNews(this.#refusals.get(id)!)] });
+      return undefined;
+    }
+    if (hash !== undefined && this.#has(hash)) {
+      this.#tell({ edits: [{ edit: id, state: "saved", hash }] });
+      return undefined;
+    }
+    if (hash !== undefined && !this.#isAnswered) {
+      this.#doubtful.set(id, { command, hash });
       return undefined;
     }
     try {
@@ -206,6 +222,7 @@ export class RoomSession {
 
   left(): void {
     this.#firstAnswer.resolve();
+    this.#resolveDoubts();
     this.follows.offline();
     if (!this.#online) return;
     this.#online = false;
@@ -220,6 +237,7 @@ export class RoomSession {
     if (!this.#online) return;
     this.#feed(() => this.#shell.receive(Date.now(), message), { status: { synced: true, progress: null, fault: null } });
     this.#firstAnswer.resolve();
+    this.#resolveDoubts();
     this.#makeAgain();
   }
 
@@ -498,6 +516,26 @@ export class RoomSession {
     for (const [hash, command] of pending) this.#carried.push(...this.#settle(hash).map((edit) => ({ edit, command })));
     for (const { edit } of this.#carried) edit.isSent = false;
     this.#startAfresh(epoch);
+  }
+
+  #resolveDoubts(): void {
+    this.#isAnswered = true;
+    const doubtful = [...this.#doubtful];
+    this.#doubtful.clear();
+    for (const [id, { command, hash }] of doubtful) this.command(id, command, hash);
+  }
+
+  /** Whether the room has a change. */
+  #has(hash: string): boolean {
+    return this.#call(() => {
+      try {
+        this.#shell.resourceAt([hash], "Patient", "-");
+        return true;
+      } catch (error) {
+        if (fromEngine(error).code === "unknown-heads") return false;
+        throw error;
+      }
+    });
   }
 
   #makeAgain(): void {

@@ -88,7 +88,7 @@ export class RoomView {
     for (const edit of this.#edits.values()) {
       edit.forget();
       this.mirror.ahead(edit.id, edit.command);
-      this.link.send({ kind: "command", room, edit: edit.id, command: edit.command });
+      this.link.send({ kind: "command", room, edit: edit.id, command: edit.command, ...(edit.hash !== null && { hash: edit.hash }) });
     }
     for (const [key, { from }] of this.#follows) this.link.send({ kind: "follow", room, key, ...from });
     this.presence.again();

@@ -178,6 +178,7 @@ export class RoomSession {
   settle(id: string): void {
     if (!this.#refusals.delete(id)) return;
     this.#keep({ settled: [id] });
+    this.#tell({ settled: [id] });
     this.link.counted();
   }
 

@@ -9,6 +9,8 @@ import { connectAs } from "./server.js";
 export class Network {
   readonly sent: Uint8Array[] = [];
   readonly received: Uint8Array[] = [];
+  /** How often a socket was asked for. */
+  dials = 0;
   readonly WebSocket: WebSocketClass;
   readonly #sockets = new Set<WebSocket>();
   #isUp = true;
@@ -19,6 +21,7 @@ export class Network {
       constructor(url: string, protocols?: string | string[]) {
         // Nobody listens on the discard port.
         super(network.#isUp ? url : "ws://127.0.0.1:9/sync", protocols);
+        network.dials += 1;
         network.#sockets.add(this);
         this.on("close", () => network.#sockets.delete(this));
         this.on("message", (data: ArrayBuffer) => network.received.push(new Uint8Array(data)));

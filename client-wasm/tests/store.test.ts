@@ -341,6 +341,60 @@ test("signing out asks for edits of rooms that nobody opened, also at once", asy
   await until(() => second.state.unsaved === 1);
 });
 
+test("a device that the server wants wiped is wiped, and says so", async () => {
+  const devices: unknown[] = [];
+  const stub = await new StubServer((frame, stub) => {
+    if (frame.type !== "join") return;
+    devices.push((frame.peerMetadata as { device?: string }).device);
+    stub.welcome();
+  }).start();
+  try {
+    device.network.cut();
+    const offline = await device.connect("Alice", stub.url);
+    await (await offline.open(ROOM)).put(allergy("a0")).stored;
+    await offline.close();
+    device.network.mend();
+    for (const name of ["Alice", "Alice", "Bob"]) {
+      const client = await device.connect(name, stub.url);
+      await until(() => client.status === "online");
+      await client.close();
+    }
+    // By a secret of each store the server knows which one to wipe.
+    expect(devices).toEqual([expect.stringMatching(/^[\w-]{32}$/), devices[0], expect.stringMatching(/^[\w-]{32}$/)]);
+    expect(devices[2]).not.toBe(devices[0]);
+    const client = await device.connect("Alice", stub.url);
+    await until(() => client.status === "online");
+    const edit = (await client.open(ROOM)).put(allergy("a1"));
+    await edit.stored;
+    stub.hangUp(4004);
+    await until(() => client.status === "closed");
+    expect(client.error).toMatchObject({ name: "ChartroomError", code: "wiped" });
+    await expect(edit.saved).rejects.toMatchObject({ code: "wiped" });
+    await expect.poll(async () => (await device.disk.databases()).length).toBe(1);
+    const again = await device.connect("Alice", NOWHERE);
+    expect([ids(await again.open(ROOM)), again.state.unsaved]).toEqual([[], 0]);
+  } finally {
+    await stub.end();
+  }
+});
+
+test("what a device has is shown before the server answers", async () => {
+  const stub = await new StubServer(() => {}).start();
+  try {
+    const first = await device.connect("Alice", stub.url);
+    device.network.cut();
+    await until(() => first.status === "offline");
+    await (await first.open(ROOM)).put(allergy("a1")).stored;
+    await first.close();
+    device.network.mend();
+    const second = await device.connect("Alice", stub.url);
+    const room = await second.open(ROOM);
+    expect([second.status, ids(room), room.synced]).toEqual(["connecting", ["a1"], false]);
+  } finally {
+    await stub.end();
+  }
+});
+
 test("a store is not opened to another person's sign-in", async () => {
   let signedIn = { id: "bob", name: "Bob" };
   const stub = await new StubServer((frame, stub) => {
@@ -648,6 +702,65 @@ withServer("a device that keeps its rooms", () => {
     // The store has followed into the new document.
     const third = await (await device.connect("Alice", server.url)).open(ROOM);
     expect([third.url, third.unsaved, third.list("AllergyIntolerance")]).toEqual([again.url, 0, expected]);
+  });
+
+  test("authors, conflicts and the past are known without a connection, from a cold start", async () => {
+    const server = await startServer();
+    const bob = await connectAs("Bob", server.url);
+    const his = await bob.open(ROOM);
+    await his.put(allergy("a1")).saved;
+    const first = await device.connect("Alice", server.url);
+    const room = await first.open(ROOM);
+    await until(() => room.synced && ids(room).length === 1);
+    const seen = room.heads();
+    device.network.cut();
+    await until(() => first.status === "offline");
+    await room.patch("AllergyIntolerance", "a1", { criticality: "high" }).stored;
+    await his.patch("AllergyIntolerance", "a1", { criticality: "low" }).saved;
+    device.network.mend();
+    await until(() => room.unsaved === 0 && room.conflicts().length === 1);
+    const [conflicts, history] = [room.conflicts(), await room.history("AllergyIntolerance", "a1")];
+    expect(history.map(({ author }) => author?.name).sort()).toEqual(["Alice", "Bob", "Bob"]);
+    device.network.cut();
+    await until(() => first.status === "offline");
+    await first.close();
+    const again = await (await device.connect("Alice", server.url)).open(ROOM);
+    // Which side shows is the server's order.
+    const sides = (of: typeof conflicts) => of.map(({ values, ...conflict }) => ({ ...conflict, values: values.map(({ shown: _, ...value }) => value).sort((a, b) => (a.hash < b.hash ? -1 : 1)) }));
+    expect(sides(again.conflicts())).toEqual(sides(conflicts));
+    expect(await again.history("AllergyIntolerance", "a1")).toEqual(history);
+    expect(await again.changedSince(seen)).toEqual([["AllergyIntolerance", "a1"]]);
+    expect(await (await again.at(seen)).list("AllergyIntolerance")).toEqual([allergy("a1")]);
+  });
+
+  test("a room that has gone bad in the store says so, and its edits are made again", async () => {
+    const server = await startServer();
+    const first = await device.connect("Alice", server.url);
+    const room = await first.open(ROOM);
+    await room.put(allergy("a1")).saved;
+    device.network.cut();
+    await until(() => first.status === "offline");
+    await Promise.all([room.put(allergy("a2")).stored, room.patch("AllergyIntolerance", "a1", { criticality: "high" }).stored]);
+    await first.close();
+    const [{ name }] = (await device.disk.databases()) as [{ name: string }];
+    const database = await promised(device.disk.open(name));
+    const rooms = database.transaction("rooms", "readwrite").objectStore("rooms");
+    const row = (await promised(rooms.get(ROOM))) as { snapshot: Uint8Array };
+    await promised(rooms.put({ ...row, snapshot: row.snapshot.map((byte, at) => (at > 40 ? byte ^ 0xff : byte)) }, ROOM));
+    database.close();
+
+    const second = await device.connect("Alice", server.url);
+    const again = await second.open(ROOM);
+    expect(again.status).toMatchObject({ unsaved: 2, error: { name: "ChartroomError", code: "store-unreadable" } });
+    device.network.mend();
+    await until(() => second.state.unsaved === 0 && again.synced);
+    expect(again.status.error).toBeNull();
+    expect(await served(server)).toEqual([{ ...allergy("a1"), criticality: "high" }, allergy("a2")]);
+    expect(again.list("AllergyIntolerance")).toEqual(await served(server));
+    device.network.cut();
+    await second.close();
+    const third = await (await device.connect("Alice", server.url)).open(ROOM);
+    expect([third.status.error, third.unsaved, ids(third)]).toEqual([null, 0, ["a1", "a2"]]);
   });
 
   test("a device that returns is sent what it lacks, and sends what is lacking", async () => {

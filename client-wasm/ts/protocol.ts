@@ -111,6 +111,8 @@ export interface Update {
   adopted?: true;
   events?: EngineEvent[];
   edits?: EditNews[];
+  /** Refused edits that somebody has looked at, in whichever window. */
+  settled?: string[];
   conflicts?: readonly Conflict[];
   authors?: true;
   status?: HostRoomStatus;

@@ -52,6 +52,7 @@ export class Host {
   /** How often events were asked for; each asking has its number, so that late answers are told apart. */
   #asked = 0;
   readonly #tokens = new Map<number, (answer: { token?: string; fault?: Fault }) => void>();
+  #ended = false;
   #ending: Promise<void> | undefined;
   /** Resolves when the rooms in which edits wait are held. */
   #waiting: Promise<unknown> = Promise.resolve();
@@ -146,12 +147,10 @@ export class Host {
 
   /** Ends everything; what the store has stays. */
   end(): Promise<void> {
+    // Pages of other tabs hear nothing of it: the next host is theirs.
+    this.#ended = true;
     this.#ending ??= this.#end();
     return this.#ending;
-  }
-
-  get #ended(): boolean {
-    return this.#ending !== undefined;
   }
 
   async #end(): Promise<void> {

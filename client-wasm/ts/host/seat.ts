@@ -41,6 +41,7 @@ export class Seat {
   #heardAt = Date.now();
   /** Pages of other tabs that this host knows. */
   readonly #guests = new Set<string>();
+  #isClosed = false;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: SeatParts) {
@@ -69,6 +70,7 @@ export class Seat {
 
   /** Resolves when what it has of a host has ended, and the store is free. */
   close(host = this.#host): Promise<void> {
+    this.#isClosed = true;
     this.#closing ??= this.#end(host);
     return this.#closing;
   }
@@ -79,10 +81,6 @@ export class Seat {
     await host?.end();
     this.#release?.();
     this.#channel?.close();
-  }
-
-  get #isClosed(): boolean {
-    return this.#closing !== undefined;
   }
 
   async #start(): Promise<void> {

@@ -194,6 +194,7 @@ export class RoomSession {
   settle(id: string): void {
     if (!this.#refusals.delete(id)) return;
     this.#keep({ settled: [id] });
+    this.#tell({ settled: [id] });
     this.link.counted();
   }
 
@@ -306,6 +307,8 @@ export class RoomSession {
       // The server has the rest; the edits are made again from their commands.
       this.#isKept = false;
       this.#isFounded = true;
+      const fault = { code: "store-unreadable", message: "what this device kept of this room could not be read; it is here again once the server has sent it" };
+      this.#status = { ...this.#status, fault };
       return newShell(this.name, this.link.person, { epoch: this.#epoch, changes: [], pending: [] });
     }
   }

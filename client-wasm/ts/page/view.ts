@@ -219,12 +219,14 @@ export class RoomView {
 
   /** Takes in what has changed, all of it before anybody is told. */
   take(update: Update): void {
-    const { resources = [], events = [], edits = [], whole, adopted, conflicts, authors, heads, documentId, status } = update;
+    const { resources = [], events = [], edits = [], settled = [], whole, adopted, conflicts, authors, heads, documentId, status } = update;
     if (whole === "begins") this.mirror.begin();
     const touched = new Set<string>();
     for (const [type, id, json] of resources) if (this.mirror.tell(type, id, json)) touched.add(`${type}/${id}`);
     if (whole === "ends") for (const place of this.mirror.end()) touched.add(keyOf(place));
     const told = this.#takeEdits(edits, touched);
+    const isSettled = settled.filter((edit) => this.#refused.delete(edit)).length > 0;
+    if (isSettled) this.#refusedList = Object.freeze([...this.#refused.values()]);
     if (heads) this.heads = Object.freeze(heads);
     if (documentId !== undefined) this.documentId = documentId;
     const isOtherConflicts = conflicts !== undefined && JSON.stringify(conflicts) !== JSON.stringify(this.conflicts);
@@ -240,7 +242,7 @@ export class RoomView {
     this.#heard.splice(0, this.#heard.length - HEARD_MAX);
     for (const event of shown) emitter.emit("event", event);
     if (told.saved.length > 0) emitter.emit("saved", told.saved);
-    if (told.refused.length > 0) emitter.emit("refused", told.refused);
+    if (told.refused.length > 0 || isSettled) emitter.emit("refused", told.refused);
     if (isOtherConflicts) emitter.emit("conflicts", this.conflicts);
     if (authors) emitter.emit("authors", undefined);
     this.#setStatus();

@@ -127,9 +127,9 @@ export async function connectAs(name: string, url: string, options: Partial<Conn
 }
 
 /** Waits until the condition holds: looks when something happens, and every few milliseconds. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 15_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > end) throw new Error(`still not so after 15 s: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -199,6 +199,7 @@ export class Host {
     const session = new RoomSession(name, this.#link, stored);
     const presence = new RoomPresence(name, {
       own: this.#connection.peerId,
+      person: () => this.#connection.person,
       show: (state) => this.#connection.send({ type: "presence", documentId: session.documentId, state }),
       say: (page, message) => this.#say(page, message),
     });

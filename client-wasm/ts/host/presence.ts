@@ -1,5 +1,5 @@
 import type { PresentPeer, ToPage } from "../protocol.js";
-import type { Json } from "../types.js";
+import type { Json, Person } from "../types.js";
 import type { ServerFrame } from "./frames.js";
 
 /** What presence in a room asks of the host. */
@@ -10,10 +10,14 @@ export interface PresenceLink {
   say(page: string, message: ToPage): void;
   /** By which the server names this client to others. */
   readonly own: string;
+  /** Whom the server takes this client for. */
+  person(): Person | null;
 }
 
 /** What one moment brings goes to the server as one message. */
 const GATHER_MS = 50;
+/** The server closes the connection of who says more. */
+const STATE_BYTES_MAX = 4096;
 
 /** Who is in one room, and where the windows of this client look. */
 export class RoomPresence {
@@ -34,8 +38,8 @@ export class RoomPresence {
   set(page: string, state: Json | null): void {
     const isNew = !this.#pages.has(page);
     this.#pages.add(page);
-    if (state === null) this.#windows.delete(page);
-    else this.#windows.set(page, state);
+    this.#windows.delete(page);
+    if (state !== null) this.#windows.set(page, state);
     if (isNew) this.#tell(page);
     // A second window of this client is no news to the server before it shows something.
     this.#timer ??= setTimeout(() => this.#show(), this.#shown === undefined ? 0 : GATHER_MS);
@@ -79,7 +83,7 @@ export class RoomPresence {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#isOnline) return;
-    const state = this.#windows.size === 0 ? null : JSON.stringify(Object.fromEntries(this.#windows));
+    const state = this.#windows.size === 0 ? null : stateOf(this.#windows);
     if (state === this.#shown) return;
     this.#shown = state;
     this.link.show(state);
@@ -96,11 +100,23 @@ export class RoomPresence {
 
   #tell(page: string): void {
     const { own } = this.link;
-    const known = this.#peers.get(own);
     const peers = [...this.#peers.values()].filter(({ peer }) => peer !== own);
-    if (this.#windows.size > 0) peers.push({ peer: own, person: known?.person ?? null, windows: Object.fromEntries(this.#windows) });
+    if (this.#windows.size > 0) peers.push({ peer: own, person: this.link.person(), windows: Object.fromEntries(this.#windows) });
     this.link.say(page, { kind: "presence", room: this.room, peers, own });
   }
+}
+
+/** The windows that looked around last, as many as the server takes. */
+function stateOf(windows: ReadonlyMap<string, Json>): string {
+  const parts: string[] = [];
+  let bytes = 2;
+  for (const [window, state] of [...windows].reverse()) {
+    const part = `${JSON.stringify(window)}:${JSON.stringify(state)}`;
+    bytes += new TextEncoder().encode(part).length + 1;
+    if (bytes > STATE_BYTES_MAX) break;
+    parts.push(part);
+  }
+  return `{${parts.join()}}`;
 }
 
 /** The state as a client of ours writes it; of anything else nothing is shown. */

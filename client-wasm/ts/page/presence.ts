@@ -1,10 +1,14 @@
 import { Emitter } from "../emitter.js";
+import { ChartroomError } from "../errors.js";
 import type { PresentPeer } from "../protocol.js";
 import type { Json, Present, Unsubscribe, Whereabouts } from "../types.js";
+import { plain } from "./check.js";
 import { isSame } from "./mirror.js";
 
 /** How long a window is said to be writing behind its last key. */
 const TYPING_MS = 3_000;
+/** As JSON; a server shows about four windows of one client. */
+const BYTES_MAX = 1_000;
 
 /** What presence on this page says and does. */
 interface PresenceLink {
@@ -42,12 +46,19 @@ export class PagePresence {
     return this.#own;
   }
 
-  /** Says where this window looks. Takes the place of what was said before; cheap to call often. */
+  /**
+   * Says where this window looks. Takes the place of what was said before; cheap to call often. Throws
+   * `bad-value` or `too-large` for what is no JSON, or more than 1,000 bytes of it.
+   */
   set(whereabouts: Whereabouts | null): void {
-    if (this.#isOn && isSame(this.#own, whereabouts)) return;
+    const said = plain(whereabouts, "where somebody looks") as Whereabouts | null;
+    if (new TextEncoder().encode(JSON.stringify(said)).length > BYTES_MAX) {
+      throw new ChartroomError("too-large", "where somebody looks is told in 1,000 bytes; name the place, do not describe it");
+    }
+    if (this.#isOn && isSame(this.#own, said)) return;
     this.#isOn = true;
-    this.#own = whereabouts;
-    this.link.show(whereabouts as Json | null);
+    this.#own = said;
+    this.link.show(said as Json | null);
   }
 
   /** Changes some of it; `undefined` removes a part. */

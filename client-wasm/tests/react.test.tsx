@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
-import { Activity, Component, StrictMode, Suspense, useLayoutEffect, type ReactNode } from "react";
+import { Activity, Component, StrictMode, Suspense, useLayoutEffect, useState, type ReactNode } from "react";
+import { flushSync } from "react-dom";
 import { act, cleanup, render, screen } from "@testing-library/react";
 import { afterEach, expect, test } from "vitest";
 import WebSocket from "ws";
@@ -206,6 +207,22 @@ withServer("a room in components", () => {
     expect(() => room.list("Condition")).toThrow(expect.objectContaining({ code: "room-closed" }));
   });
 
+  test("that is open shows at once, without the fallback", async () => {
+    const server = await startServer();
+    const alice = await connectAs("Alice", server.url);
+    const Name = () => <p>{useRoom(ROOM).name}</p>;
+    let another = () => {};
+    const List = () => {
+      const [count, set] = useState(1);
+      another = () => set(count + 1);
+      return Array.from({ length: count }, (_, at) => <Suspense key={at} fallback="opening"><Name /></Suspense>);
+    };
+    await show(below(alice, <List />));
+    await shown(() => document.body.textContent === ROOM);
+    flushSync(() => another());
+    expect(document.body.textContent).toBe(ROOM + ROOM);
+  });
+
   test("that is taken off and shown again at once stays open", async () => {
     const server = await startServer();
     const { WebSocket, sent } = recordedSocket();
@@ -232,7 +249,9 @@ withServer("a room in components", () => {
       return { room, list: useCollection(room, "AllergyIntolerance") };
     });
     const [Plain, plain] = reader(() => useRoom(ROOM));
-    const hidden = (mode: "hidden" | "visible") => below(alice, <Activity mode={mode}><Suspense fallback="opening"><Reader /><Plain /></Suspense></Activity>);
+    // The same elements each time: what is revealed is not rendered for that alone.
+    const children = <><Suspense fallback="opening"><Reader /></Suspense><Suspense fallback="opening"><Plain /></Suspense></>;
+    const hidden = (mode: "hidden" | "visible") => below(alice, <Activity mode={mode}>{children}</Activity>);
     const view = await show(hidden("visible"));
     await shown(() => renders.count > 0);
     const first = renders.last.room;
@@ -470,16 +489,19 @@ withServer("a provider that makes its client", () => {
     const server = await startServer();
     const clients: Client[] = [];
     const [Connecting, connecting] = reader(() => "connecting");
-    const Who = () => {
+    /** Whose rooms were shown under whose name. */
+    const pairs = new Set<string>();
+    const Who = ({ name }: { name: string }) => {
       const client = useClient();
-      if (clients.at(-1) !== client) clients.push(client);
+      if (!clients.includes(client)) clients.push(client);
+      useLayoutEffect(() => void pairs.add(`${name} ${clients.indexOf(client)}`));
       const { connection } = useConnection();
       return <p>{`${connection} ${useCollection(useRoom(ROOM), "AllergyIntolerance").length}`}</p>;
     };
     const as = (name: string) => (
       <Boundary>
         <ChartroomProvider options={options(name, server.url)} fallback={<Connecting />}>
-          <Suspense fallback="opening"><Who /></Suspense>
+          <Suspense fallback="opening"><Who name={name} /></Suspense>
         </ChartroomProvider>
       </Boundary>
     );
@@ -491,7 +513,7 @@ withServer("a provider that makes its client", () => {
     await view.show(as("Bob"));
     expect(connecting.count).toBeGreaterThan(count);
     await shown(() => document.body.textContent === "online 0");
-    expect(clients).toHaveLength(2);
+    expect([...pairs]).toEqual(["Alice 0", "Bob 1"]);
     await until(() => clients[0]!.status === "closed");
   });
 

@@ -60,11 +60,7 @@ class Rooms {
   #open(name: string): Entry {
     const entry: Entry = { promise: this.client.open(name), room: undefined, isRefused: false, uses: 0, wasShown: false, closing: undefined };
     entry.promise.then(
-      (room) => {
-        entry.room = room;
-        // As React marks a promise that it has read: with a value that is there nothing waits.
-        Object.assign(entry.promise, { status: "fulfilled", value: room });
-      },
+      (room) => (entry.room = room),
       () => (entry.isRefused = true),
     );
     this.#entries.set(name, entry);

@@ -20,6 +20,9 @@ pub struct Report {
     texts: BTreeSet<String>,
     /// Hashes of changes that the server holds durably now, in hex.
     saved: Vec<String>,
+    /// Of those, the ones that stand elsewhere in the log than in the document, each followed by the
+    /// change that it stands next behind.
+    moved: Vec<String>,
     /// Hashes of changes that the server refused, in hex.
     given_back: Vec<String>,
     /// Why the connection has to be made anew.
@@ -95,6 +98,11 @@ impl Drained {
                 }
                 Output::Answered { result: Err(error), .. } => self.failed = Some(error),
                 Output::Saved { hashes } => {
+                    for hash in &hashes {
+                        if let Some(other) = room.document().logged_behind(hash) {
+                            self.report.moved.extend([hash.to_string(), other.to_string()]);
+                        }
+                    }
                     self.report.saved.extend(hashes.iter().map(ToString::to_string));
                 }
                 Output::GivenBack { edits } => {

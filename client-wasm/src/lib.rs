@@ -53,7 +53,7 @@ impl Inner {
 impl RoomShell {
     /// A room as it is founded, or as `snapshot` and the `changes` behind it have it. `pending` are the
     /// edits in it that the server had not acknowledged: a JSON array of pairs of hash and command, in
-    /// their order. `random` are 8 bytes that nobody else has; the person's id and name go together.
+    /// their order. `moved` is what reports called so. `random` are 8 bytes that nobody else has; the person's id and name go together.
     /// Fails with `store-unreadable` where what was stored is no such room.
     #[wasm_bindgen(constructor)]
     #[allow(
@@ -70,16 +70,22 @@ impl RoomShell {
         snapshot: Option<Vec<u8>>,
         changes: Vec<Uint8Array>,
         pending: Option<String>,
+        moved: Vec<String>,
     ) -> Result<Self, Failure> {
         let name = name.parse().map_err(|error| Failure::new("room-name-invalid", &error))?;
         let id = RoomId { name, epoch };
         let actor = mint_actor(convert::time(now_ms), convert::random(random)?);
         let changes = changes.iter().map(Uint8Array::to_vec);
-        let document = Document::load(&id, actor.clone(), snapshot.as_deref(), changes)
+        let mut document = Document::load(&id, actor.clone(), snapshot.as_deref(), changes)
             .map_err(|error| Failure::new("store-unreadable", &error))?;
         let pending = pending.map_or(Some(Vec::new()), |json| convert::pending(&json));
         let pending =
             pending.ok_or_else(|| Failure::new("store-unreadable", &"these are no edits"))?;
+        for pair in convert::heads(&document, &moved)?.chunks_exact(2) {
+            if let [hash, other] = pair {
+                document.keep_behind(*hash, *other);
+            }
+        }
         let person = person_id.zip(person_name).map(|(id, name)| Author { id, name });
         let bindings = person.map(|author| (actor, author)).into_iter().collect();
         let config = RoomConfig { bindings, ..RoomConfig::new(id, Role::Client) };

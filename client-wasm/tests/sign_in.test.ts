@@ -116,9 +116,10 @@ test("a function that fails is asked again; one that says signed-out is not, and
     return "t";
   };
   const client = await connectAs("Alice", stub.url, { token });
-  await until(() => client.error !== null);
-  expect([client.status, client.error?.code]).toEqual(["offline", "token-unavailable"]);
+  const seen = [client.state];
+  client.onState((state) => seen.push(state));
   await until(() => client.status === "signed-out");
+  expect(seen.map(({ connection, error }) => [connection, error?.code])).toContainEqual(["offline", "token-unavailable"]);
   expect(client.error).toMatchObject({ code: "signed-out" });
   const room = await client.open(ROOM);
   expect(room.put(condition("c1")).state).toBe("new");

@@ -317,6 +317,17 @@ impl Document {
         self.order.acknowledged(hash);
     }
 
+    /// The change that a local one stands next behind in the room's log, where that is not where it was
+    /// applied here: others' changes came before the server acknowledged it.
+    pub fn logged_behind(&self, hash: &ChangeHash) -> Option<ChangeHash> {
+        self.order.behind(hash)
+    }
+
+    /// Takes over what [`logged_behind`](Self::logged_behind) said of a change before it was saved.
+    pub fn keep_behind(&mut self, hash: ChangeHash, other: ChangeHash) {
+        self.order.keep_behind(hash, other);
+    }
+
     /// Makes commands check against another room, as a client that does not check would.
     #[cfg(test)]
     pub(crate) fn set_room(&mut self, name: &str, actor: ActorId) {

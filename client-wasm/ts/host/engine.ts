@@ -14,6 +14,8 @@ export interface Report {
   adopted: boolean;
   events: EngineEvent[];
   saved: string[];
+  /** Of those, the ones that stand elsewhere in the log than here, each followed by the change it stands behind. */
+  moved: string[];
   givenBack: string[];
   /** Keys of the texts that may have changed, `Type:id:element`. */
   texts: string[];
@@ -42,13 +44,15 @@ export interface Kept {
   changes: Uint8Array[];
   /** Hashes and commands of the edits that the server had not acknowledged. */
   pending: [hash: string, command: Command][];
+  /** What reports called `moved`. */
+  moved: string[];
 }
 
 /** A room of the engine under an actor of its own, fresh or as it was kept. */
-export function newShell(name: string, person: Person | undefined, { epoch, snapshot, changes, pending }: Kept): RoomShell {
+export function newShell(name: string, person: Person | undefined, { epoch, snapshot, changes, pending, moved }: Kept): RoomShell {
   const random = crypto.getRandomValues(new Uint8Array(8));
   const edits = pending.length > 0 ? JSON.stringify(pending) : undefined;
-  return new RoomShell(name, epoch, Date.now(), random, person?.id, person?.name, snapshot, changes, edits);
+  return new RoomShell(name, epoch, Date.now(), random, person?.id, person?.name, snapshot, changes, edits, moved);
 }
 
 /** What a call gave back, with the report read. */

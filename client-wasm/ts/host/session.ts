@@ -65,6 +65,8 @@ export class RoomSession {
   /** Refused edits that nobody has looked at. */
   readonly #refusals = new Map<string, StoredRefusal>();
   readonly #authors = new Map<string, StoredAuthor>();
+  /** Changes that stand elsewhere in the log than here, each with the change it stands behind. */
+  readonly #moved = new Map<string, string>();
   #conflicts = "[]";
   #conflictsStale = true;
   readonly #firstAnswer = new Deferred();
@@ -299,17 +301,19 @@ export class RoomSession {
 
   #open(stored: StoredRoom | undefined): RoomShell {
     const pending = (stored?.edits ?? []).flatMap(({ hash, command }): [string, Command][] => (hash === null ? [] : [[hash, command]]));
-    const { snapshot, changes = [] } = stored ?? {};
+    const { snapshot, changes = [], moved = [] } = stored ?? {};
+    for (const [hash, behind] of moved) this.#moved.set(hash, behind);
     try {
-      return newShell(this.name, this.link.person, { epoch: this.#epoch, changes, pending, ...(snapshot && { snapshot }) });
+      return newShell(this.name, this.link.person, { epoch: this.#epoch, changes, pending, moved: moved.flat(), ...(snapshot && { snapshot }) });
     } catch (error) {
       if (!stored || fromEngine(error).code !== "store-unreadable") throw error;
       // The server has the rest; the edits are made again from their commands.
+      this.#moved.clear();
       this.#isKept = false;
       this.#isFounded = true;
       const fault = { code: "store-unreadable", message: "what this device kept of this room could not be read; it is here again once the server has sent it" };
       this.#status = { ...this.#status, fault };
-      return newShell(this.name, this.link.person, { epoch: this.#epoch, changes: [], pending: [] });
+      return newShell(this.name, this.link.person, { epoch: this.#epoch, changes: [], pending: [], moved: [] });
     }
   }
 
@@ -371,7 +375,9 @@ export class RoomSession {
     if (made?.hash === null) settled.push({ edit: made.id, state: "saved", hash: null });
     const refusals = this.#refuse(refused, reason ?? new ChartroomError("refused", "the server refused the edit"));
     const edits = [...this.#news([...news].filter(({ hash }) => hash !== null && this.#edits.has(hash))), ...settled, ...refusals.map(refusalNews)];
-    this.#keep(this.#whatToKeep({ changes, adopted: report?.adopted ?? false, made, saved, refusals }));
+    const moved = pairs(report?.moved ?? []);
+    for (const [hash, behind] of moved) this.#moved.set(hash, behind);
+    this.#keep({ ...this.#whatToKeep({ changes, adopted: report?.adopted ?? false, made, saved, refusals }), ...(moved.length > 0 && { moved }) });
     if (report || edits.length > 0) this.#tellReport(report, saved, edits);
     else this.#setStatus({});
     if (report) this.texts.touched(report.texts, report.adopted);
@@ -440,6 +446,7 @@ export class RoomSession {
           edits: edits.map(stored),
           refusals: [...this.#refusals.values()],
           authors: [...this.#authors.values()],
+          moved: [...this.#moved],
           settled,
         }
       : { ...write, settled };
@@ -558,7 +565,8 @@ export class RoomSession {
   #startAfresh(epoch: number): void {
     for (const edit of this.#edits.values()) this.#carried.push({ edit, command: edit.command });
     this.#edits.clear();
-    const shell = this.#call(() => newShell(this.name, this.link.person, { epoch, changes: [], pending: [] }));
+    const shell = this.#call(() => newShell(this.name, this.link.person, { epoch, changes: [], pending: [], moved: [] }));
+    this.#moved.clear();
     this.#shell.free();
     this.#shell = shell;
     this.#epoch = epoch;
@@ -569,7 +577,7 @@ export class RoomSession {
     this.#conflictsStale = true;
     this.#isKept = false;
     this.#isFounded = true;
-    this.#tellReport({ edit: null, adopted: true, events: [], saved: [], givenBack: [], texts: [], closed: null, reload: null }, [], []);
+    this.#tellReport({ edit: null, adopted: true, events: [], saved: [], moved: [], givenBack: [], texts: [], closed: null, reload: null }, [], []);
     this.texts.touched([], true);
     this.#setStatus({ synced: false, progress: null });
   }
@@ -622,6 +630,10 @@ function stored({ id, hash, command }: HostEdit): StoredEdit {
 
 function refusalNews({ edit, hash, command, fault }: StoredRefusal): EditNews {
   return { edit, state: "refused", hash, command, fault };
+}
+
+function pairs(flat: string[]): [string, string][] {
+  return flat.flatMap((hash, at) => (at % 2 === 0 ? [[hash, flat[at + 1]!]] : []));
 }
 
 /** Type and id of what a command names. */

@@ -6,7 +6,7 @@ import { hex } from "../hex.js";
 import { NO_SEAL, newSecret, sealWith, type Seal } from "./seal.js";
 import type { RoomWrite, Store, StoredAuthor, StoredEdit, StoredRefusal, StoredRoom } from "./store.js";
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** Values are as the seal makes them; keys of rooms as it names them. */
 interface Schema extends DBSchema {
@@ -16,10 +16,11 @@ interface Schema extends DBSchema {
   edits: { key: [room: string, number: number]; value: unknown };
   refusals: { key: [room: string, edit: string]; value: unknown };
   authors: { key: [room: string, actor: string]; value: unknown };
+  moved: { key: [room: string, hash: string]; value: unknown };
 }
 
-const TABLES = ["meta", "rooms", "changes", "edits", "refusals", "authors"] as const;
-const OF_ROOMS = ["changes", "edits", "refusals", "authors"] as const;
+const TABLES = ["meta", "rooms", "changes", "edits", "refusals", "authors", "moved"] as const;
+const OF_ROOMS = ["changes", "edits", "refusals", "authors", "moved"] as const;
 
 type Database = IDBPDatabase<Schema>;
 type Writing = IDBPTransaction<Schema, (typeof TABLES)[number][], "readwrite">;
@@ -93,12 +94,13 @@ export class IndexedDbStore implements Store {
     const database = await this.#open();
     const { key, edits } = await this.#of(room);
     const range = ofRoom(key);
-    const [row, changes, waiting, refusals, authors] = await Promise.all([
+    const [row, changes, waiting, refusals, authors, moved] = await Promise.all([
       database.get("rooms", key),
       database.getAll("changes", range),
       database.getAll("edits", range),
       database.getAll("refusals", range),
       database.getAll("authors", range),
+      database.getAll("moved", range),
     ]);
     const open = <T>(values: unknown[]) => Promise.all(values.map((value) => this.#seal.open(value) as Promise<T>));
     if (row === undefined && waiting.length === 0 && refusals.length === 0) return undefined;
@@ -113,6 +115,7 @@ export class IndexedDbStore implements Store {
       edits: stored,
       refusals: await open<StoredRefusal>(refusals),
       authors: await open<StoredAuthor>(authors),
+      moved: await open<[string, string]>(moved),
     };
   }
 
@@ -165,7 +168,7 @@ export class IndexedDbStore implements Store {
       if (!this.#isClosed) this.#is("lost", { code: "store-lost", message: "this device's store was deleted, or taken by a newer version of this app" });
     };
     const database = await openDB<Schema>(this.#name, VERSION, {
-      upgrade: (fresh) => TABLES.forEach((table) => fresh.createObjectStore(table)),
+      upgrade: (older) => TABLES.filter((table) => !older.objectStoreNames.contains(table)).forEach((table) => older.createObjectStore(table)),
       // Another tab wants to delete or upgrade it, and must not wait for this one.
       blocking: (_current, _blocked, event) => {
         (event.target as IDBDatabase).close();
@@ -219,7 +222,7 @@ export class IndexedDbStore implements Store {
   }
 
   /** Everything that takes time, done ahead of the transaction, which would not wait for it. */
-  async #prepare(room: string, { epoch, snapshot, changes = [], edits = [], refusals = [], settled = [], authors = [], forget }: RoomWrite): Promise<Waiting["write"]> {
+  async #prepare(room: string, { epoch, snapshot, changes = [], edits = [], refusals = [], settled = [], authors = [], moved = [], forget }: RoomWrite): Promise<Waiting["write"]> {
     await this.#open();
     if (this.#unread.has(room)) {
       if (await this.#load(room)) throw new ChartroomError("store-unavailable", "what this device has of a room could not be read when it was opened");
@@ -229,7 +232,7 @@ export class IndexedDbStore implements Store {
     const { key } = places;
     const close = <T>(values: readonly T[]) => Promise.all(values.map((value) => this.#seal.close(value)));
     const row = epoch === undefined && snapshot === undefined ? undefined : await this.#seal.close({ name: room, epoch, snapshot });
-    const closed = { changes: await close(changes), edits: await close(edits), refusals: await close(refusals), authors: await close(authors) };
+    const closed = { changes: await close(changes), edits: await close(edits), refusals: await close(refusals), authors: await close(authors), moved: await close(moved) };
     const actors = authors.map(({ actor }) => hex(actor.slice().buffer));
     return (transaction, done) => {
       const table = <T extends (typeof TABLES)[number]>(name: T) => transaction.objectStore(name);
@@ -238,7 +241,7 @@ export class IndexedDbStore implements Store {
         return;
       }
       if (row !== undefined) {
-        done.push(table("rooms").put(row, key), table("changes").delete(ofRoom(key)));
+        done.push(table("rooms").put(row, key), table("changes").delete(ofRoom(key)), table("moved").delete(ofRoom(key)));
       }
       closed.changes.forEach((value) => done.push(table("changes").put(value, [key, (places.change += 1)])));
       edits.forEach(({ edit }, at) => {
@@ -253,6 +256,7 @@ export class IndexedDbStore implements Store {
         if (number !== undefined) done.push(table("edits").delete([key, number]));
         if (!refusals.some((refusal) => refusal.edit === edit)) done.push(table("refusals").delete([key, edit]));
       });
+      closed.moved.forEach((value, at) => done.push(table("moved").put(value, [key, moved[at]![0]])));
       closed.authors.forEach((value, at) => done.push(table("authors").put(value, [key, actors[at]!])));
     };
   }

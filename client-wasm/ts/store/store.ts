@@ -30,6 +30,8 @@ export interface StoredRoom {
   edits: StoredEdit[];
   refusals: StoredRefusal[];
   authors: StoredAuthor[];
+  /** Changes that stand elsewhere in the room's log than where this device applied them. */
+  moved: [hash: string, behind: string][];
 }
 
 /** What has become of a room since it was last written: all of it, or nothing. */
@@ -44,6 +46,7 @@ export interface RoomWrite {
   /** Edits, and refusals, that need not be kept any more. */
   settled?: string[];
   authors?: StoredAuthor[];
+  moved?: readonly [hash: string, behind: string][];
   /** Nothing of the room is to stay. */
   forget?: true;
 }

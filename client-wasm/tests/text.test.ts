@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ChartroomError, type RefusedEdit } from "chartroom";
 import { Texts } from "../ts/host/texts.js";
 import { changesBetween } from "../ts/host/text_diff.js";
-import { TextView } from "../ts/page/text.js";
+import { SharedText } from "../ts/page/shared_text.js";
 import type { Fault, FromPage, ToPage } from "../ts/protocol.js";
 import type { Command } from "../ts/types.js";
 import { connectAs, startServer, until, withServer } from "./server.js";
@@ -25,15 +25,15 @@ class Bench {
   /** How many of the next commands are refused. */
   refusals = 0;
   readonly refused: string[] = [];
-  readonly pages: { view: TextView; out: FromPage[]; in: ToPage[] }[] = [];
+  readonly pages: { view: SharedText; out: FromPage[]; in: ToPage[] }[] = [];
   #texts!: Texts;
   #edits = 0;
 
   constructor(pages: number) {
     this.#start();
     for (let n = 0; n < pages; n += 1) {
-      const page = { out: [] as FromPage[], in: [] as ToPage[], view: undefined as unknown as TextView };
-      page.view = new TextView({
+      const page = { out: [] as FromPage[], in: [] as ToPage[], view: undefined as unknown as SharedText };
+      page.view = new SharedText({
         page: `${n}`,
         room: "r",
         key: KEY,
@@ -242,7 +242,7 @@ describe("pages and a host, one message at a time", () => {
   test("one moment's typing is one message, and what others do moves it along", () => {
     const bench = new Bench(2);
     bench.drain();
-    const [mine, other] = bench.pages.map(({ view }) => view) as [TextView, TextView];
+    const [mine, other] = bench.pages.map(({ view }) => view) as [SharedText, SharedText];
     for (const [at, one] of [..."world"].entries()) mine.splice(at, 0, one);
     expect([mine.toString(), mine.isSettled, other.toString()]).toEqual(["world", false, ""]);
     vi.advanceTimersByTime(100);
@@ -473,6 +473,14 @@ withServer("a note that people write together", () => {
     again.close();
     await until(() => again.isSettled);
     expect(() => again.splice(0, 0, "x")).toThrow(expect.objectContaining({ code: expect.stringMatching(/closed/) }));
+    // Closed twice, as with its room, is closed once.
+    const third = await (await bob.open(ROOM)).text(...NOTE);
+    const room = await bob.open(ROOM);
+    const fourth = await room.text(...NOTE);
+    fourth.close();
+    room.close();
+    third.splice(0, 0, "?");
+    await until(() => hersText.toString() === "?!Hear my last words");
   });
 
   test("counts as unsaved edits while it is under way", async () => {

@@ -1,6 +1,7 @@
 import type { Unsubscribe } from "../types.js";
 import type { PagePresence } from "./presence.js";
-import type { TextChange, TextView } from "./text.js";
+import type { TextChange } from "./shared_text.js";
+import type { TextView } from "./text.js";
 
 /**
  * Binds a text of a room to a `<textarea>`, or one of a single line to an `<input>`: what is typed

@@ -7,6 +7,7 @@ import type { ChartEvent, Command, Conflict, FollowOptions, RefusedEdit, RoomEve
 import { LocalEdit } from "./edit.js";
 import { Mirror } from "./mirror.js";
 import { PagePresence } from "./presence.js";
+import type { SharedText } from "./shared_text.js";
 import type { TextView } from "./text.js";
 import { UndoStack } from "./undo.js";
 
@@ -40,7 +41,7 @@ export class RoomView {
   readonly presence: PagePresence;
   readonly undo: UndoStack;
   /** Open texts by key. */
-  readonly texts = new Map<string, TextView>();
+  readonly texts = new Map<string, SharedText>();
   heads: readonly string[] = [];
   documentId = "";
   conflicts: readonly Conflict[] = Object.freeze([]);
@@ -177,12 +178,13 @@ export class RoomView {
 
   /** A text of the room, shared by all who show it. */
   async openText(type: string, id: string, element: string): Promise<TextView> {
-    const { TextView } = await import("./text.js");
+    // Who writes no texts loads nothing for them.
+    const [{ SharedText }, { TextView }] = await Promise.all([import("./shared_text.js"), import("./text.js")]);
     this.check();
     const key = `${type}:${id}:${element}`;
     let text = this.texts.get(key);
     if (!text) {
-      text = new TextView({
+      text = new SharedText({
         page: this.link.page,
         room: this.name,
         key,
@@ -194,9 +196,9 @@ export class RoomView {
       this.texts.set(key, text);
       text.again();
     }
-    text.shown += 1;
+    const shown = new TextView(text);
     await text.ready;
-    return text;
+    return shown;
   }
 
   /** Throws if the room or the client was closed. */

@@ -1,12 +1,8 @@
 /**
  * Something went wrong, with a code for programs and a message for people.
  *
- * Codes of commands come from the engine (`unknown-resource-type`, `not-found`, `bad-id`,
- * `bad-shape`, `wrong-patient`, `too-large`, `read-only`); codes of the connection are the server's
- * (`room-name-invalid`, `room-unreadable`) or begin with what is at fault here: `client-closed`,
- * `room-closed`, `bad-number`, `websocket-missing`, `protocol`, `engine-failed`. Of sign-in:
- * `authentication` (the server does not take the token, or not any longer), `token-revoked`,
- * `token-unavailable` (the function that gives tokens failed), `bad-token`, `signed-out`.
+ * The package's README lists every code with what to do. Those of commands are the engine's, those of
+ * rooms the server's, and the rest says what is at fault here.
  */
 export class ChartroomError extends Error {
   /** The name of the class. */

@@ -326,7 +326,7 @@ impl Room {
         if self.serves() {
             self.looks = applied.looks();
         }
-        let Applied { to, changes, bindings, events, answers, mirrors, texts, .. } = applied;
+        let Applied { to, changes, bindings, events, answers, mirrors, texts, typed, .. } = applied;
         if changes.is_empty() && mirrors.is_empty() {
             self.answer(answers);
             self.acknowledge();
@@ -345,7 +345,7 @@ impl Room {
             answers,
             bindings: bindings.clone(),
         });
-        let batch = Batch { number: self.batch, changes, bindings, events, mirrors, texts };
+        let batch = Batch { number: self.batch, changes, bindings, events, mirrors, texts, typed };
         self.outputs.push_back(Output::Persist(batch));
     }
 

@@ -71,6 +71,8 @@ pub struct Caller {
 #[derive(Debug, Default)]
 struct Seen {
     rooms: Mutex<BTreeSet<RoomName>>,
+    /// Type and id of the resource, where it was about one.
+    resource: Mutex<Option<(String, String)>>,
     /// Whom it was about, where it was about somebody's rights.
     person: Mutex<Option<String>>,
     /// The device that was to be wiped.
@@ -121,6 +123,9 @@ impl Caller {
     pub(crate) fn entry_of_seen(&self, act: Act) -> Entry {
         let entry = self.entry(act);
         let entry = self.seen.rooms.lock().iter().fold(entry, Entry::room);
+        let resource = self.seen.resource.lock().clone();
+        let entry =
+            resource.into_iter().fold(entry, |entry, (name, id)| entry.resource(&name, &id));
         let person = self.seen.person.lock().clone();
         let entry = person.into_iter().fold(entry, |entry, id| entry.detail("person", id));
         let device = self.seen.device.lock().clone();
@@ -134,6 +139,11 @@ impl Caller {
     /// Notes that a request was about a room.
     fn has_seen_room(&self, room: RoomName) {
         self.seen.rooms.lock().insert(room);
+    }
+
+    /// Notes which resource a request was about.
+    pub(crate) fn has_seen_resource(&self, resource_type: &str, id: &str) {
+        *self.seen.resource.lock() = Some((resource_type.to_owned(), id.to_owned()));
     }
 
     /// Notes whose rights a request is about.

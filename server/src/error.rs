@@ -37,6 +37,9 @@ pub(crate) enum ApiError {
     /// Nothing was ever written to the room (caller).
     #[error("there is no such room")]
     RoomNotFound,
+    /// There is no such text, or not for the caller (caller).
+    #[error("there is no such text")]
+    TextNotFound,
     /// No change of this hash is kept aside (caller).
     #[error("no change of this hash is kept aside")]
     NotQuarantined,
@@ -123,9 +126,11 @@ impl ApiError {
             | Self::Query(_)
             | Self::Parameter { .. }
             | Self::Person => StatusCode::BAD_REQUEST,
-            Self::RoomNotFound | Self::NotQuarantined | Self::DeviceNotFound | Self::NotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::RoomNotFound
+            | Self::TextNotFound
+            | Self::NotQuarantined
+            | Self::DeviceNotFound
+            | Self::NotFound => StatusCode::NOT_FOUND,
             Self::Events(_) => StatusCode::GONE,
             Self::Refound(_) | Self::Wipe(_) => StatusCode::CONFLICT,
             Self::Room(_) | Self::TakesNoWrites | Self::Crowded(_) => {
@@ -147,6 +152,7 @@ impl ApiError {
         match self {
             Self::RoomName(_) => "room-name-invalid",
             Self::RoomNotFound => "room-not-found",
+            Self::TextNotFound => "text-not-found",
             Self::NotQuarantined => "not-quarantined",
             Self::DeviceNotFound => "device-not-found",
             Self::Wipe(_) => "too-many-wiped",

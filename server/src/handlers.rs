@@ -20,6 +20,7 @@ pub(crate) mod rooms;
 pub(crate) mod sign_in;
 mod socket;
 pub(crate) mod sync;
+pub(crate) mod texts;
 pub(crate) mod web;
 pub(crate) mod webhooks;
 

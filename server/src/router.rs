@@ -18,7 +18,8 @@ use crate::{
     fhir::{self, FhirConfig},
     handlers::{
         alerts, api_ws, commands, conflicts, devices, document, events, glass, health, members,
-        metrics, peers, pharmacy, quarantine, refound, room, rooms, sign_in, sync, web, webhooks,
+        metrics, peers, pharmacy, quarantine, refound, room, rooms, sign_in, sync, texts, web,
+        webhooks,
     },
     webhooks::Webhooks,
 };
@@ -36,6 +37,8 @@ pub enum Needs {
     Whole,
     /// To be let into the room, and to read some of it.
     Some,
+    /// To be let into the room, and to read the resource of the address.
+    Resource,
     /// To be let into the room, and to write in it.
     Write,
     /// A role that may do this, whatever the room.
@@ -96,6 +99,12 @@ fn rows() -> Vec<Row> {
             "/rooms/{room}/conflicts",
             (Needs::Whole, Act::Read),
             small(get(conflicts::list)),
+        ),
+        row(
+            "GET",
+            "/rooms/{room}/texts/{type}/{id}/{name}",
+            (Needs::Resource, Act::Read),
+            small(get(texts::show)),
         ),
         row("GET", "/rooms/{room}/events", (Needs::Some, Act::Follow), small(get(events::list))),
         row("GET", "/rooms/{room}/queue", (Needs::Whole, Act::Read), small(get(pharmacy::queue))),

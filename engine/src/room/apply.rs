@@ -38,6 +38,8 @@ pub(super) struct Applied {
     pub mirrors: Vec<u64>,
     /// Keys of the texts that were written.
     pub texts: BTreeSet<String>,
+    /// Type and id of the resources whose texts a change wrote.
+    pub typed: BTreeMap<ChangeHash, BTreeSet<(String, String)>>,
     group: Vec<Grouped>,
     /// Resources as the group leaves them; `None` where only the document will say.
     ahead: BTreeMap<(String, String), Option<Look>>,
@@ -350,8 +352,15 @@ impl Room {
         let via = through.as_ref().map(|through| Arc::clone(&through.server));
         let logged = LoggedChange::from(&checked.change);
         applied.changes.push(LoggedChange { seq: self.seq, via, ..logged });
-        if !self.serves() {
-            let texts = checked.touched.iter().filter(|touched| touched.collection == TEXTS);
+        let texts = checked.touched.iter().filter(|touched| touched.collection == TEXTS);
+        if self.serves() {
+            let of =
+                texts.map(Touched::resource).map(|(name, id)| (name.to_owned(), id.to_owned()));
+            let of: BTreeSet<(String, String)> = of.collect();
+            if !of.is_empty() {
+                applied.typed.insert(checked.change.hash(), of);
+            }
+        } else {
             applied.texts.extend(texts.map(|touched| touched.id.clone()));
         }
         let now_ms = self.event_time(now_ms);

@@ -1,6 +1,9 @@
 //! What a room takes and gives.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use automerge::{ActorId, ChangeHash};
 use serde_json::{Map, Value};
@@ -297,6 +300,8 @@ pub struct Batch {
     pub mirrors: Vec<u64>,
     /// Keys of the texts that the changes write: `Type:id:element` (client role).
     pub texts: BTreeSet<String>,
+    /// Type and id of the resources whose texts a change writes, where it writes any (server role).
+    pub typed: BTreeMap<ChangeHash, BTreeSet<(String, String)>>,
 }
 
 /// One change as the log keeps it.

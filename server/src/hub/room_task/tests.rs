@@ -10,7 +10,7 @@ use chartroom_engine::{Action, Author, Command, RoomId};
 use serde_json::json;
 
 use crate::{
-    audit::{Act, entries_between},
+    audit::{Act, Entry, NAMED_MAX, entries_between},
     hub::{Hub, HubConfig, RoomError, RoomHandle},
     storage::{Memory, Storage},
 };
@@ -96,6 +96,71 @@ async fn each_change_that_is_stored_is_in_the_audit_trail_with_it() {
     assert_eq!((second.resources.len(), second.more, second.import), (100, 0, true));
     assert_eq!(second.changes, [hash]);
     assert!(!serde_json::to_string(&found).unwrap().contains("angina"), "no clinical text");
+    hub.close(false).await;
+}
+
+#[tokio::test]
+async fn what_is_typed_names_its_resource_once_for_a_row_of_letters() {
+    let storage = Arc::new(Memory::new());
+    let hub = Hub::start(storage.clone(), HubConfig::default()).unwrap();
+    let id = RoomId::first("patient:p1".parse().unwrap());
+    let room = hub.open(&id).unwrap();
+    write(&room, "a").await.unwrap();
+    write(&room, "b").await.unwrap();
+    let splice = |id: &str, insert: &str| Command::Splice {
+        resource_type: "Condition".to_owned(),
+        id: id.to_owned(),
+        element: "note".to_owned(),
+        index: usize::MAX,
+        delete: 0,
+        insert: insert.to_owned(),
+    };
+    let letters = "angina pectoris ".repeat(10);
+    let mut commands: Vec<Command> =
+        letters.chars().map(|letter| splice("a", &letter.to_string())).collect();
+    commands.push(splice("b", "fever"));
+    // A resource and another one's text in one change.
+    let resource = json!({
+        "resourceType": "Condition", "id": "c", "subject": { "reference": "Patient/p1" },
+    });
+    let whole = vec![Command::Put { resource }, splice("b", "!")];
+    commands.push(Command::Batch { commands: whole });
+    commands.push(splice("c", "dyspnoea"));
+    let edits = room.command(Author::new("alice", "Alice"), commands).await.unwrap();
+    let hashes: Vec<String> =
+        edits.into_iter().map(|edit| edit.unwrap().hash.unwrap().to_string()).collect();
+
+    let found = entries_between(&*storage, 2, 100).unwrap();
+    let named: Vec<String> = found.iter().flat_map(|entry| entry.changes.clone()).collect();
+    assert_eq!(named, hashes, "each change is named once, in the log's order");
+    let told = |entry: &Entry| -> Vec<(String, Option<Action>)> {
+        entry.resources.iter().map(|touched| (touched.of.clone(), touched.action)).collect()
+    };
+    let is = |of: &str, action| ("Condition/".to_owned() + of, Some(action));
+    let mut distinct: Vec<_> = found.iter().map(told).collect();
+    distinct.dedup();
+    let both = vec![is("c", Action::Created), is("b", Action::Updated)];
+    assert_eq!(
+        distinct,
+        [
+            vec![is("a", Action::Updated)],
+            vec![is("b", Action::Updated)],
+            both,
+            vec![is("c", Action::Updated)]
+        ],
+    );
+    assert!(found.len() < 160 / 2, "a row of letters is few entries: {}", found.len());
+    for entry in &found {
+        assert_eq!(
+            (entry.act, entry.who.clone()),
+            (Act::Write, Some(Author::new("alice", "Alice")))
+        );
+        assert!(entry.changes.len() <= NAMED_MAX);
+    }
+    let all = serde_json::to_string(&found).unwrap();
+    for word in ["angina", "fever", "dyspnoea", "note"] {
+        assert!(!all.contains(word), "no text, and no name of one: {word}");
+    }
     hub.close(false).await;
 }
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use chartroom_tests::identity::{Claims, Visitor};
 use serde_json::{Value, json};
 
-use super::Ward;
+use super::{CANARY, Ward};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/security-matrix.md");
 
@@ -102,6 +102,12 @@ impl People {
         let room = format!("patient:{id}");
         ward.admit(&room, "bob", "write").await;
         ward.admit(&room, "charlie", "read").await;
+        let text = json!({
+            "kind": "setText", "resourceType": "Observation", "id": format!("{id}-o"),
+            "element": "note", "text": CANARY,
+        });
+        let reply = ward.chief.post(&format!("/rooms/{room}/commands"), &text).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text);
         let alice = self.visitor(ward, Glass);
         let path = format!("/rooms/{room}/glass");
         let reply = alice.post(&path, &json!({ "reason": "cardiac arrest" })).await.unwrap();

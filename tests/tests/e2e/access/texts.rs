@@ -125,6 +125,58 @@ async fn nobody_writes_a_text_who_may_not_update_its_resource() {
 }
 
 #[tokio::test]
+async fn a_text_is_read_by_whoever_reads_its_resource() {
+    let ward = begun().await;
+    let alice = ward.visitor(&Claims::of("alice"));
+    let reply = alice.post(COMMANDS, &splice(0, 0, "🫀 ")).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let door = |room: &str, of: &str| format!("/rooms/{room}/texts/{of}");
+    let own = door(ROOM, "Composition/n1/text");
+    let narrow = |scope: &str| Claims::of("bob").scope(scope);
+    for claims in [Claims::of("alice"), Claims::of("charlie"), narrow("user/Composition.r")] {
+        let reply = ward.visitor(&claims).get(&own).await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(reply.body, json!({ "text": "🫀 Stable", "length": 9 }), "in code units");
+    }
+    let gone = json!({ "resourceType": "Flag", "id": "f2", "status": "active",
+        "code": { "text": "x" }, "subject": { "reference": "Patient/p1" } });
+    assert_eq!(alice.put(&gone).await.unwrap().status, 201);
+    let told = json!({ "kind": "setText", "resourceType": "Flag", "id": "f2", "element": "text",
+        "text": "Was here." });
+    assert_eq!(alice.post(COMMANDS, &told).await.unwrap().status, 200);
+    let delete = json!({ "kind": "delete", "resourceType": "Flag", "id": "f2" });
+    assert_eq!(alice.post(COMMANDS, &delete).await.unwrap().status, 200);
+
+    let mut answers = Vec::new();
+    for (claims, path) in [
+        (Claims::of("mallory"), own.clone()),
+        (narrow("user/Flag.rs"), own.clone()),
+        (narrow("user/Composition.s"), own),
+        (Claims::of("alice"), door(ROOM, "Composition/n1/note")),
+        (Claims::of("alice"), door(ROOM, "Composition/n2/text")),
+        (Claims::of("alice"), door(ROOM, "Flag/f2/text")),
+        (Claims::of("alice"), door(ROOM, "Nothing/n1/text")),
+        (Claims::of("alice"), door(ROOM, "Composition/n1/%2f..%3a")),
+        (Claims::of("alice"), door("patient:nobody", "Composition/n1/text")),
+        (Claims::of("alice"), door("pharmacy:queue", "Composition/n1/text")),
+    ] {
+        let reply = ward.visitor(&claims).get(&path).await.unwrap();
+        assert_eq!(reply.status, 404, "{path}: {}", reply.text);
+        answers.push(reply.text);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "one answer for all: {answers:?}");
+    assert!(answers[0].contains("text-not-found"), "{answers:?}");
+
+    // Who read it is in the trail, and nothing of it.
+    let audit = ward.chief.get("/fhir/R4/AuditEvent?entity=Composition/n1&_count=100");
+    let audit = audit.await.unwrap();
+    assert!(audit.text.contains("/texts/{type}/{id}/{name}"), "{}", audit.text);
+    assert!(audit.text.contains("charlie") && !audit.text.contains("Stable"), "{}", audit.text);
+    ward.server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_text_of_a_signed_note_stands_against_everybody() {
     let ward = begun().await;
     let mut bob = ward.client("bob").await;

@@ -63,6 +63,7 @@ fn row(door: &Door, nth: usize, id: &str) -> Row {
     match (door.method, &*door.path, nth) {
         ("GET", "/rooms" | "/rooms/{room}" | "/rooms/{room}/document", 0) => {}
         ("GET", "/rooms/{room}/conflicts" | "/rooms/{room}/events", 0) => {}
+        ("GET", "/rooms/{room}/texts/{type}/{id}/{name}", 0) => {}
         ("GET", "/rooms/{room}/queue" | "/rooms/{room}/active", 0) => {}
         (
             "GET",
@@ -156,7 +157,8 @@ fn row(door: &Door, nth: usize, id: &str) -> Row {
         .replace("{room}", &room)
         .replace("{person}", "dora")
         .replace("{handle}", "0123456789abcdef")
-        .replace("{hash}", &"0".repeat(64));
+        .replace("{hash}", &"0".repeat(64))
+        .replace("{name}", "note");
     let path =
         path.replace("{target}", "none").replace("{type}", "Observation").replace("{version}", "1");
     let path = path.replace("{id}", if is_patient { id } else { &o });
@@ -193,6 +195,10 @@ fn expected(door: &Door, row: &Row, who: Who) -> Answer {
         Needs::Nothing | Needs::Socket | Needs::SignIn => inside(),
         Needs::Whole => by_room(no(403, "scope-too-narrow")),
         Needs::Some => by_room(inside()),
+        Needs::Resource => match who {
+            OtherScope | OtherRoom | Operator => no(404, "text-not-found"),
+            Nobody | Expired | Reader | Member | Glass => inside(),
+        },
         Needs::Write if who == Reader => no(403, "read-only"),
         Needs::Write => by_room(no(403, "read-only")),
         Needs::Role(ability) if may(who, ability) => inside(),

@@ -6,6 +6,7 @@ import type { Command, Conflict, EditState, Person } from "../types.js";
 import type { Outputs } from "../wasm/chartroom.js";
 import { newShell, readOutputs, type Report, type RoomShell, type Said } from "./engine.js";
 import { Follows } from "./follows.js";
+import { Keeper } from "./keeper.js";
 import { Shown } from "./shown.js";
 import { Texts, type TextLink } from "./texts.js";
 
@@ -38,12 +39,6 @@ interface HostEdit {
   isStored: boolean;
 }
 
-/** So many bytes of changes behind the stored snapshot, or so many changes, and another one is written. */
-const STORED_TAIL_BYTES = 256 * 1024;
-const STORED_TAIL_CHANGES = 1_000;
-/** How long after a failed write the store is tried again. */
-const STORE_AGAIN_MS = 5_000;
-
 /** One room of the engine and what this device knows about it, for all pages that have it open. */
 export class RoomSession {
   readonly follows: Follows;
@@ -75,14 +70,9 @@ export class RoomSession {
   /** Edits of which a former host may have told the server, by their ids. */
   readonly #doubtful = new Map<string, { command: Command; hash: string }>();
   #ended: ChartroomError | undefined;
-  /** Whether the store has the room up to what it was last given. */
-  #isKept: boolean;
+  readonly #keeper: Keeper;
   /** Whether nobody has written to the room, as far as is known here. */
   #isFounded: boolean;
-  #tail = { bytes: 0, changes: 0 };
-  /** Edits and refusals that the store need not keep any more, and may have yet. */
-  readonly #unsettled = new Set<string>();
-  #failedAt = 0;
 
   /** As the device kept it, or as it is founded. */
   constructor(
@@ -91,8 +81,15 @@ export class RoomSession {
     stored: StoredRoom | undefined,
   ) {
     this.#epoch = stored?.epoch ?? 1;
-    this.#isKept = stored?.snapshot !== undefined;
-    this.#isFounded = !this.#isKept;
+    const isKept = stored?.snapshot !== undefined;
+    this.#isFounded = !isKept;
+    const kept = {
+      name,
+      isWorthKeeping: () => !this.#isFounded || this.unsaved > 0,
+      all: () => this.#all(),
+      stored: (edits: ReadonlySet<string>) => this.#stored(edits),
+    };
+    this.#keeper = new Keeper(kept, link.store, isKept);
     this.#shell = this.#call(() => this.#open(stored));
     this.documentId = this.#shell.documentId();
     this.#shown = new Shown();
@@ -112,7 +109,7 @@ export class RoomSession {
 
   /** Whether a page can read it without the server's answer: this device has some of it. */
   get isKnown(): boolean {
-    return this.#isKept && !this.#isFounded;
+    return this.#keeper.isKept && !this.#isFounded;
   }
 
   /** Whether the server does not serve it at present. */
@@ -186,7 +183,7 @@ export class RoomSession {
       return undefined;
     } catch (error) {
       const refusals = this.#refuse([{ id, hash: null, command, isSent: false, isStored: false }], fromEngine(error));
-      this.#keep({ refusals });
+      this.#keeper.keep({ refusals });
       this.#tell({ edits: refusals.map(refusalNews) });
       return refusals[0]!.fault;
     }
@@ -195,7 +192,7 @@ export class RoomSession {
   /** Somebody has looked at a refused edit. */
   settle(id: string): void {
     if (!this.#refusals.delete(id)) return;
-    this.#keep({ settled: [id] });
+    this.#keeper.keep({ settled: [id] });
     this.#tell({ settled: [id] });
     this.link.counted();
   }
@@ -216,9 +213,8 @@ export class RoomSession {
   refusedRoom(error: ChartroomError): void {
     this.#firstAnswer.reject(error);
     // What this person may not see any more does not stay on the device, but for their own edits.
-    if (error.code === "room-not-found" && this.unsaved === 0 && this.#isKept) {
-      this.#isKept = false;
-      void this.link.store.write(this.name, { forget: true }).catch(() => {});
+    if (error.code === "room-not-found" && this.unsaved === 0 && this.#keeper.isKept) {
+      this.#keeper.forget();
     }
     this.#setStatus({ synced: false, progress: null, fault: { code: error.code, message: error.message } });
   }
@@ -264,7 +260,7 @@ export class RoomSession {
       return known?.id !== id || known.name !== name;
     });
     this.#introduce(fresh);
-    if (fresh.length > 0) this.#keep({ authors: fresh });
+    if (fresh.length > 0) this.#keeper.keep({ authors: fresh });
     this.#conflictsStale = true;
     this.#tell({ authors: true, ...this.#changedConflicts() });
   }
@@ -277,13 +273,12 @@ export class RoomSession {
 
   tick(): void {
     this.#feed(() => this.#shell.tick(Date.now()));
-    if (this.#failedAt > 0 && Date.now() - this.#failedAt > STORE_AGAIN_MS) this.#keep({});
+    if (!this.#ended) this.#keeper.tick();
   }
 
   /** The store has lost what it had: it is given everything anew. */
   storeLost(): void {
-    this.#isKept = false;
-    this.#failedAt = Date.now();
+    this.#keeper.lost();
     const edits = this.#waiting();
     for (const edit of edits) edit.isStored = false;
     this.#tell({ edits: this.#news(edits) });
@@ -309,7 +304,7 @@ export class RoomSession {
       if (!stored || fromEngine(error).code !== "store-unreadable") throw error;
       // The server has the rest; the edits are made again from their commands.
       this.#moved.clear();
-      this.#isKept = false;
+      this.#keeper.isKept = false;
       this.#isFounded = true;
       const fault = { code: "store-unreadable", message: "what this device kept of this room could not be read; it is here again once the server has sent it" };
       this.#status = { ...this.#status, fault };
@@ -322,7 +317,7 @@ export class RoomSession {
     for (const refusal of refusals) this.#refusals.set(refusal.edit, refusal);
     for (const { edit: id, hash, command } of edits) {
       const edit: HostEdit = { id, hash, command, isSent: false, isStored: true };
-      if (hash !== null && this.#isKept) this.#edits.set(hash, edit);
+      if (hash !== null && this.#keeper.isKept) this.#edits.set(hash, edit);
       else this.#carried.push({ edit, command });
     }
   }
@@ -377,7 +372,7 @@ export class RoomSession {
     const edits = [...this.#news([...news].filter(({ hash }) => hash !== null && this.#edits.has(hash))), ...settled, ...refusals.map(refusalNews)];
     const moved = pairs(report?.moved ?? []);
     for (const [hash, behind] of moved) this.#moved.set(hash, behind);
-    this.#keep({ ...this.#whatToKeep({ changes, adopted: report?.adopted ?? false, made, saved, refusals }), ...(moved.length > 0 && { moved }) });
+    this.#keeper.keep({ ...this.#whatToKeep({ changes, adopted: report?.adopted ?? false, made, saved, refusals }), ...(moved.length > 0 && { moved }) });
     if (report || edits.length > 0) this.#tellReport(report, saved, edits);
     else this.#setStatus({});
     if (report) this.texts.touched(report.texts, report.adopted);
@@ -421,53 +416,20 @@ export class RoomSession {
     };
   }
 
-  /** Writes what has changed; all of the room where the store does not have it. */
-  #keep(write: RoomWrite): void {
-    if (this.link.store.status === "none" || this.#ended) return;
-    for (const id of write.settled ?? []) this.#unsettled.add(id);
-    const isFailed = this.#failedAt > 0;
-    if (isFailed && Date.now() - this.#failedAt <= STORE_AGAIN_MS) return;
-    this.#failedAt = 0;
-    for (const chunk of write.changes ?? []) {
-      this.#tail.bytes += chunk.length;
-      this.#tail.changes += 1;
-    }
-    const isWhole = write.snapshot !== undefined || !this.#isKept || isFailed || this.#tail.bytes > STORED_TAIL_BYTES || this.#tail.changes > STORED_TAIL_CHANGES;
-    const isNothing = !isWhole && Object.values(write).every((part) => Array.isArray(part) && part.length === 0);
-    if (isNothing || (!this.#isKept && this.#isFounded && this.unsaved === 0 && !write.settled && !write.refusals)) return;
-    const edits = isWhole ? this.#waiting() : [];
-    const settled = [...this.#unsettled];
-    const all: RoomWrite = isWhole
-      ? {
-          ...write,
-          epoch: this.#epoch,
-          snapshot: this.#call(() => this.#shell.save()),
-          changes: [],
-          edits: edits.map(stored),
-          refusals: [...this.#refusals.values()],
-          authors: [...this.#authors.values()],
-          moved: [...this.#moved],
-          settled,
-        }
-      : { ...write, settled };
-    if (isWhole) {
-      this.#isKept = true;
-      this.#tail = { bytes: 0, changes: 0 };
-    }
-    const ids = new Set((all.edits ?? []).map(({ edit }) => edit));
-    this.link.store.write(this.name, all).then(
-      () => {
-        for (const id of settled) this.#unsettled.delete(id);
-        this.#stored(ids);
-      },
-      () => {
-        this.#failedAt = Date.now();
-        this.#isKept = false;
-      },
-    );
+  /** All of the room as the store has it. */
+  #all(): RoomWrite {
+    return {
+      epoch: this.#epoch,
+      snapshot: this.#call(() => this.#shell.save()),
+      changes: [],
+      edits: this.#waiting().map(stored),
+      refusals: [...this.#refusals.values()],
+      authors: [...this.#authors.values()],
+      moved: [...this.#moved],
+    };
   }
 
-  #stored(ids: Set<string>): void {
+  #stored(ids: ReadonlySet<string>): void {
     if (this.#ended || ids.size === 0) return;
     const edits = this.#waiting().filter(({ id, isStored }) => ids.has(id) && !isStored);
     for (const edit of edits) edit.isStored = true;
@@ -554,7 +516,7 @@ export class RoomSession {
         this.#apply(edit, command);
       } catch (error) {
         const refusals = this.#refuse([edit], fromEngine(error));
-        this.#keep({ refusals, settled: [edit.id] });
+        this.#keeper.keep({ refusals, settled: [edit.id] });
         this.#tell({ edits: refusals.map(refusalNews) });
         this.link.counted();
       }
@@ -575,7 +537,7 @@ export class RoomSession {
     this.#parts = undefined;
     this.#introduce([...this.#authors.values()]);
     this.#conflictsStale = true;
-    this.#isKept = false;
+    this.#keeper.isKept = false;
     this.#isFounded = true;
     this.#tellReport({ edit: null, adopted: true, events: [], saved: [], moved: [], givenBack: [], texts: [], closed: null, reload: null }, [], []);
     this.texts.touched([], true);

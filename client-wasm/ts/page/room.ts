@@ -158,7 +158,7 @@ export class Room {
     return this.#open().heads;
   }
 
-  /** The room as it was: at heads, or at a time, by what changes say of when they were made. */
+  /** The room as it was: at heads, or at a time, by the second in which changes say that they were made. */
   async at(when: readonly string[] | Date): Promise<Past> {
     const view = this.#open();
     if (when instanceof Date && Number.isNaN(when.getTime())) throw new ChartroomError("bad-number", "this is no time");

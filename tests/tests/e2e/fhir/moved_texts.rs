@@ -287,3 +287,35 @@ async fn what_is_typed_while_a_resource_moves_is_in_neither_chart_lost() {
     }
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_note_moves_with_its_text_and_a_move_that_ended_halfway_goes_on() {
+    let (_folder, server, alice) = hospital().await;
+    let signed = |of: &str| {
+        let mut signed = note("n1", of);
+        signed["status"] = "final".into();
+        json!({ "kind": "put", "resource": signed })
+    };
+    put(&alice, &note("n1", "p1")).await;
+    write(&server, "patient:p1", ("n1", "text"), SECRET).await;
+    assert_eq!(server.command("patient:p1", &signed("p1")).await.unwrap().status, 200);
+    // As a crash leaves it: there already, with one of its texts, and here still.
+    let draft = json!({ "kind": "put", "resource": note("n1", "p2") });
+    assert_eq!(server.command("patient:p2", &draft).await.unwrap().status, 200);
+    write(&server, "patient:p2", ("n1", "text"), SECRET).await;
+    assert_eq!(server.command("patient:p2", &signed("p2")).await.unwrap().status, 200);
+    let parameters = vec![refers("from", "p1"), refers("patient", "p2"), because("x")];
+    let reply = alice.operate("Composition/n1/$correct-patient", parameters).await.unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(text(&server, "patient:p1", "n1", "text").await, None);
+    for round in 0..2 {
+        let there = text(&server, "patient:p2", "n1", "text").await;
+        assert_eq!(there.as_deref(), Some(SECRET), "round {round}");
+        assert_eq!(corrected(&alice, "n1", "p1").await, 200);
+        assert_eq!(text(&server, "patient:p1", "n1", "text").await.as_deref(), Some(SECRET));
+        assert_eq!(corrected(&alice, "n1", "p2").await, 200);
+    }
+    let reply = server.command("patient:p2", &set("n1", "text", "x")).await.unwrap();
+    assert_eq!((reply.status, reply.code()), (422, Some("signed")));
+    server.stop().await.unwrap();
+}

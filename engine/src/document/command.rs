@@ -66,7 +66,8 @@ pub enum Command {
         /// All of it.
         text: String,
     },
-    /// Several edits as one change, all or none; no two of one resource.
+    /// Several edits as one change, all or none; no two of one resource, but that writes into different
+    /// texts of it may follow on each other, and on its put.
     Batch {
         /// The edits, [`crate::limits::BATCH_RESOURCES_MAX`] at most.
         commands: Vec<Command>,
@@ -226,7 +227,6 @@ impl From<AutomergeError> for CommandError {
 
 impl Command {
     /// Whether it, or a part of it, is taken as history, which raises no alerts.
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn is_history(&self) -> bool {
         match self {
             Self::Import { .. } => true,

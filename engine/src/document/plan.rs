@@ -20,22 +20,35 @@ pub(super) struct Plan {
     pub writes: BTreeMap<String, Stored>,
     /// Elements in conflict that this command settles, whatever stands there.
     pub settles: BTreeSet<String>,
-    /// What is written into a text of it.
-    pub text: Option<TextWrite>,
+    /// What is written into texts of it, each once.
+    pub texts: Vec<TextWrite>,
 }
 
 impl Plan {
     /// Whether there is nothing to write.
     pub fn is_nothing(&self) -> bool {
-        !self.create && self.writes.is_empty() && self.text.is_none()
+        !self.writes_elements() && self.texts.is_empty()
+    }
+
+    /// Whether it writes anything but texts.
+    pub fn writes_elements(&self) -> bool {
+        self.create || !self.writes.is_empty()
+    }
+
+    /// Takes texts of the same resource in; false where it writes one of them itself.
+    pub fn join(&mut self, texts: Vec<TextWrite>) -> bool {
+        let is_new = |text: &TextWrite| !self.texts.iter().any(|own| own.key() == text.key());
+        let all_new = texts.iter().all(is_new);
+        self.texts.extend(texts);
+        all_new
     }
 
     /// Writes the plan into a transaction.
     pub fn write(&self, tx: &mut Transaction<'_>) -> Result<(), CommandError> {
-        if let Some(text) = &self.text {
+        for text in &self.texts {
             text.write(tx)?;
         }
-        if !self.create && self.writes.is_empty() {
+        if !self.writes_elements() {
             return Ok(());
         }
         let collection = genesis::collection(self.resource_type).ok_or(CommandError::Write)?;

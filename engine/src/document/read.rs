@@ -226,7 +226,7 @@ impl Document {
 
     /// Whether texts of a resource stand beside each other, for a person to choose.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn has_disputed_text(&self, resource_type: &str, id: &str) -> bool {
+    pub fn has_disputed_text(&self, resource_type: &str, id: &str) -> bool {
         conflicts::has_disputed_text(&self.doc, &self.order, resource_type, id)
     }
 

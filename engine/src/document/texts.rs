@@ -4,6 +4,9 @@
 //! Indexes count UTF-16 code units, as JavaScript does. Texts that were begun apart stand beside each
 //! other until a person chooses; the one that the room showed first is shown, and written to.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::BTreeMap;
+
 use automerge::{
     Automerge, AutomergeError, ChangeHash, ObjId, ObjType, ReadDoc,
     transaction::{Transactable, Transaction},
@@ -122,6 +125,11 @@ pub(super) fn set(
 }
 
 impl TextWrite {
+    /// Where the text lies.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Operations that it comes to at most.
     pub fn ops(&self) -> u64 {
         (1 + self.splice.delete + units(&self.splice.insert)) as u64
@@ -167,6 +175,17 @@ impl Document {
         let key = key(resource_type, id, element).ok()?;
         let (_, text) = standing(&self.doc, &self.order, &key).into_iter().next()?;
         self.doc.text(text).ok()
+    }
+
+    /// All texts of a resource that people write together, by name, each as every reader sees it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn texts_of(&self, resource_type: &str, id: &str) -> BTreeMap<String, String> {
+        let prefix = prefix(resource_type, id);
+        let of = |key: String| {
+            let (_, text) = standing(&self.doc, &self.order, &key).into_iter().next()?;
+            Some((key.get(prefix.len()..)?.to_owned(), self.doc.text(text).ok()?))
+        };
+        keys(&self.doc, &prefix, false).into_iter().filter_map(of).collect()
     }
 }
 

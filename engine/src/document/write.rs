@@ -3,7 +3,7 @@
 //! Writes are minimal: only the elements and list items that differ from what the room shows. No
 //! command replaces a resource's map or a list that stands, so an edit made meanwhile is not lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use automerge::{Automerge, ChangeHash, ScalarValue, transaction::CommitOptions};
 use serde_json::{Map, Value};
@@ -125,11 +125,11 @@ pub(super) fn apply(
         moves: matches!(writer, Writer::Noted(_, note) if note.moved),
     };
     let plans = plan(doc, order, &place, command)?;
-    let message = writer.message(matches!(command, Command::Import { .. }));
+    let message = writer.message(command.is_history());
     if plans.iter().all(Plan::is_nothing) {
         return Ok(None);
     }
-    let units: u64 = plans.iter().filter_map(|plan| plan.text.as_ref()).map(TextWrite::ops).sum();
+    let units: u64 = plans.iter().flat_map(|plan| &plan.texts).map(TextWrite::ops).sum();
     if units > limits::CHANGE_OPS_MAX {
         let units = usize::try_from(units).unwrap_or(usize::MAX);
         return Err(CommandError::TextTooLong { units, limit: limits::TEXT_UNITS_MAX });
@@ -163,17 +163,7 @@ fn plan(
             }
             plans.into_values().collect()
         }
-        Command::Batch { commands } => {
-            let mut plans = BTreeMap::new();
-            for command in commands {
-                for plan in plan(doc, order, place, command)? {
-                    if plans.insert((plan.resource_type, plan.id.clone()), plan).is_some() {
-                        return Err(CommandError::Twice);
-                    }
-                }
-            }
-            plans.into_values().collect()
-        }
+        Command::Batch { commands } => batch(doc, order, place, commands)?,
         Command::Patch { resource_type, id, elements } => {
             vec![patch(doc, order, place, resource_type, id, elements)?]
         }
@@ -183,14 +173,62 @@ fn plan(
         Command::Undelete { resource_type, id } => {
             vec![set_deleted(doc, order, place, (resource_type, id), false)?]
         }
-        Command::Splice { resource_type, id, element, index, delete, insert } => {
-            let splice = |key| texts::splice(doc, order, key, (*index, *delete, insert));
-            vec![text(doc, order, place, (resource_type, id, element), splice)?]
+        Command::Splice { .. } | Command::SetText { .. } => {
+            typed(doc, order, place, command, None)?.into_iter().collect()
         }
-        Command::SetText { resource_type, id, element, text: whole } => {
-            let set = |key| texts::set(doc, order, key, whole);
-            vec![text(doc, order, place, (resource_type, id, element), set)?]
+    })
+}
+
+/// Several edits, no two of one resource, but that texts of it may follow on each other, and on its put.
+fn batch(
+    doc: &Automerge,
+    order: &LogOrder,
+    place: &Place<'_>,
+    commands: &[Command],
+) -> Result<Vec<Plan>, CommandError> {
+    let mut plans: BTreeMap<(&'static str, String), Plan> = BTreeMap::new();
+    let mut puts: BTreeMap<(String, String), &Map<String, Value>> = BTreeMap::new();
+    for command in commands {
+        let put = command.resources().first().and_then(|key| puts.get(key)).copied();
+        let Some(typed) = typed(doc, order, place, command, put)? else {
+            for plan in plan(doc, order, place, command)? {
+                if plans.insert((plan.resource_type, plan.id.clone()), plan).is_some() {
+                    return Err(CommandError::Twice);
+                }
+            }
+            puts.extend(put_by(command));
+            continue;
+        };
+        match plans.entry((typed.resource_type, typed.id.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert(typed);
+            }
+            Entry::Occupied(mut entry) => {
+                let plan = entry.get_mut();
+                if put.is_none() && plan.writes_elements() || !plan.join(typed.texts) {
+                    return Err(CommandError::Twice);
+                }
+            }
         }
+    }
+    Ok(plans.into_values().collect())
+}
+
+/// The resources that a command puts.
+fn put_by(command: &Command) -> impl Iterator<Item = ((String, String), &Map<String, Value>)> {
+    let resources = match command {
+        Command::Put { resource } => std::slice::from_ref(resource),
+        Command::Import { resources } => resources,
+        Command::Patch { .. }
+        | Command::Delete { .. }
+        | Command::Undelete { .. }
+        | Command::Splice { .. }
+        | Command::SetText { .. }
+        | Command::Batch { .. } => &[],
+    };
+    resources.iter().filter_map(|resource| {
+        let text = |name: &str| resource.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(((text("resourceType")?, text("id")?), resource.as_object()?))
     })
 }
 
@@ -214,7 +252,7 @@ fn put(
             create: true,
             writes: wanted,
             settles: BTreeSet::new(),
-            text: None,
+            texts: Vec::new(),
         });
     };
     let current = current_elements(&read);
@@ -246,7 +284,7 @@ fn put(
         create: false,
         writes: wanted,
         settles,
-        text: None,
+        texts: Vec::new(),
     })
 }
 
@@ -310,7 +348,7 @@ fn patch(
         create: false,
         writes: wanted,
         settles,
-        text: None,
+        texts: Vec::new(),
     })
 }
 
@@ -337,31 +375,61 @@ fn set_deleted(
         let keys = writes.keys();
         place.check_note((doc, order), (resource_type, id), &read.elements, keys, None)?;
     }
-    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, text: None })
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, texts: Vec::new() })
 }
 
-/// A write into a text of a resource that stands.
-fn text(
+/// What a command comes to that writes into a text; `None` for the others. `put` is the resource where
+/// the same change puts it.
+fn typed(
     doc: &Automerge,
     order: &LogOrder,
     place: &Place<'_>,
+    command: &Command,
+    put: Option<&Map<String, Value>>,
+) -> Result<Option<Plan>, CommandError> {
+    Ok(Some(match command {
+        Command::Splice { resource_type, id, element, index, delete, insert } => {
+            let splice = |key| texts::splice(doc, order, key, (*index, *delete, insert));
+            text((doc, order), place, (resource_type, id, element), put, splice)?
+        }
+        Command::SetText { resource_type, id, element, text: whole } => {
+            let set = |key| texts::set(doc, order, key, whole);
+            text((doc, order), place, (resource_type, id, element), put, set)?
+        }
+        Command::Put { .. }
+        | Command::Patch { .. }
+        | Command::Delete { .. }
+        | Command::Undelete { .. }
+        | Command::Batch { .. }
+        | Command::Import { .. } => return Ok(None),
+    }))
+}
+
+/// A write into a text of a resource that stands, or is put in the same change.
+fn text(
+    (doc, order): (&Automerge, &LogOrder),
+    place: &Place<'_>,
     (resource_type, id, element): (&str, &str, &str),
+    put: Option<&Map<String, Value>>,
     write: impl FnOnce(String) -> Result<Option<TextWrite>, CommandError>,
 ) -> Result<Plan, CommandError> {
     let (resource_type, id) = identity(Some(resource_type), Some(id))?;
     let key = texts::key(resource_type, id, element)?;
-    let read = conflicts::read(doc, order, resource_type, id).ok_or(CommandError::NotFound)?;
-    if read.deleted {
-        return Err(CommandError::Deleted);
-    }
-    place.check(resource_type, id, &read.elements)?;
+    let read = conflicts::read(doc, order, resource_type, id);
+    let standing = match (put, &read) {
+        (Some(put), _) => put,
+        (None, Some(read)) if read.deleted => return Err(CommandError::Deleted),
+        (None, Some(read)) => &read.elements,
+        (None, None) => return Err(CommandError::NotFound),
+    };
+    place.check(resource_type, id, standing)?;
     #[cfg(not(target_arch = "wasm32"))]
-    if !place.own && !place.moves && notes::is_signed(resource_type, &read.elements) {
+    if !place.own && !place.moves && notes::is_signed(resource_type, standing) {
         return Err(CommandError::Signed);
     }
     let (writes, settles) = (BTreeMap::new(), BTreeSet::new());
-    let text = write(key)?;
-    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, text })
+    let texts = write(key)?.into_iter().collect();
+    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, texts })
 }
 
 fn disputed(read: &Read) -> BTreeSet<String> {

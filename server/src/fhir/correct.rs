@@ -9,14 +9,14 @@ mod parameters;
 mod relabel;
 mod transfer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{http::StatusCode, response::Response};
 use chartroom_engine::{
     Command, RoomName,
     access::Right,
     document::{patient_path, room_of},
-    limits::IMPORT_CHUNK_RESOURCES,
+    limits::{IMPORT_CHUNK_RESOURCES, TEXT_UNITS_MAX},
     time,
 };
 use chartroom_fhir::outcome::{Issue, outcome};
@@ -40,7 +40,7 @@ use crate::{
 };
 use parameters::Parameters;
 pub(crate) use relabel::relabel;
-use transfer::{Transfer, write};
+use transfer::{Key, TEXT_OPS, Texts, Transfer, disputed, texts_of, write};
 
 /// The system of the codes that marks have.
 const SYSTEM: &str = "urn:chartroom:activity";
@@ -88,7 +88,8 @@ pub(crate) async fn correct_patient(mut ask: Ask) -> Result<Response, FhirError>
             "the resource names its patient in a way that is not corrected",
         ));
     }
-    free(&ask, &target, vec![(found.resource_type.clone(), found.id.clone(), resource)]).await?;
+    free(&ask, (&source, &target), vec![(found.resource_type.clone(), found.id.clone(), resource)])
+        .await?;
     let reference = format!("{}/{}", ask.resource_type, ask.id);
     let referring = referring(&ask, &source, &reference).await?;
     let mut about = vec![reference.clone(), patient(&to)];
@@ -142,7 +143,7 @@ pub(crate) async fn merge_patients(mut ask: Ask) -> Result<Response, FhirError> 
     let moving = others
         .iter()
         .map(|found| (found.resource_type.clone(), found.id.clone(), renamed(found, &patients)));
-    free(&ask, &target, moving.collect()).await?;
+    free(&ask, (&source, &target), moving.collect()).await?;
     let about = [patient(&from), patient(&to)];
     let act = act(&ask, Act::PatientsMerged, &about, [&source, &target]);
     let event = audit::note(&ask, act.clone()).await?;
@@ -164,29 +165,35 @@ async fn merge(
     (in_target, in_source): (Command, Command),
 ) -> Result<(), FhirError> {
     let transfer = Transfer { source, target, import: true, marks: Vec::new() };
-    for keys in chunks(others) {
+    let keys = others.iter().map(|found| (found.resource_type.clone(), found.id.clone()));
+    let texts = texts_of(ask, source, keys.collect()).await?;
+    for keys in chunks(others, &texts) {
         transfer.run(ask, keys, |found| renamed(found, patients)).await?;
     }
     write(ask, target, vec![Command::Put { resource: new }, in_target]).await?;
     write(ask, source, vec![Command::Put { resource: old }, in_source]).await
 }
 
-/// Types and ids of resources, as many together as make a change of a bearable size.
-fn chunks(others: &[Found]) -> Vec<Vec<(String, String)>> {
-    let (mut chunks, mut bytes): (Vec<Vec<(String, String)>>, usize) = (Vec::new(), 0);
+/// Types and ids of resources, as many together as make, with their texts, a change of a bearable size.
+fn chunks(others: &[Found], texts: &BTreeMap<Key, Texts>) -> Vec<Vec<Key>> {
+    let (mut chunks, mut bytes, mut ops): (Vec<Vec<Key>>, usize, usize) = (Vec::new(), 0, 0);
     for found in others {
-        let more = found.resource.to_string().len();
-        let fits = |chunk: &&mut Vec<(String, String)>| {
-            chunk.len() < IMPORT_CHUNK_RESOURCES && bytes + more <= CHUNK_BYTES_MAX
-        };
         let key = (found.resource_type.clone(), found.id.clone());
+        let typed = texts.get(&key).into_iter().flat_map(BTreeMap::values);
+        let typed: usize = typed.map(|text| 1 + text.encode_utf16().count()).sum();
+        let more = found.resource.to_string().len();
+        let fits = |chunk: &&mut Vec<Key>| {
+            chunk.len() < IMPORT_CHUNK_RESOURCES
+                && bytes + more <= CHUNK_BYTES_MAX
+                && ops + typed <= TEXT_OPS
+        };
         match chunks.last_mut().filter(fits) {
             Some(chunk) => {
-                bytes += more;
+                (bytes, ops) = (bytes + more, ops + typed);
                 chunk.push(key);
             }
             None => {
-                bytes = more;
+                (bytes, ops) = (more, typed);
                 chunks.push(vec![key]);
             }
         }
@@ -245,17 +252,38 @@ fn link(resource: &mut Value, other: &str, kind: &str) {
     }
 }
 
-/// Refuses to write over resources with the same types and ids that say something else: which is which
-/// nobody could tell.
+/// Refuses to write over resources with the same types and ids that say something else, and over texts of
+/// them that do: which is which nobody could tell. Refuses texts that cannot go along as they are.
 async fn free(
     ask: &Ask,
-    target: &RoomName,
+    (source, target): (&RoomName, &RoomName),
     moving: Vec<(String, String, Value)>,
 ) -> Result<(), FhirError> {
+    let keys = moving.iter().map(|(name, id, _)| (name.clone(), id.clone()));
+    let keys: Vec<Key> = keys.collect();
+    let texts = texts_of(ask, source, keys.clone()).await?;
+    let look = move |chart: &mut Chart| {
+        keys.iter().any(|(name, id)| chart.document().has_disputed_text(name, id))
+    };
+    if ask.fhir.charts.look_at(&ask.caller, source, look).await?.unwrap_or(false) {
+        return Err(disputed());
+    }
+    let too_long = |text: &String| text.encode_utf16().count() > TEXT_UNITS_MAX;
+    if texts.values().flat_map(BTreeMap::values).any(too_long) {
+        return Err(FhirError::rule("a text is longer than one may be; make it shorter first"));
+    }
     let look = move |chart: &mut Chart| {
         let mut differs = |(name, id, resource): &(String, String, Value)| {
-            let there = chart.current(name, id).and_then(|found| found.bare());
-            there.is_some_and(|there| there != *resource)
+            let Some(there) = chart.current(name, id).and_then(|found| found.bare()) else {
+                return false;
+            };
+            // What was begun and ended halfway has none there yet.
+            let said = chart.document().texts_of(name, id);
+            let own = texts.get(&(name.clone(), id.clone()));
+            let other = said.iter().any(|(name, text)| {
+                !text.is_empty() && own.and_then(|own| own.get(name)) != Some(text)
+            });
+            other || there != *resource
         };
         moving.iter().filter(|moving| differs(moving)).count()
     };

@@ -6,6 +6,7 @@ mod concurrency;
 mod conditional;
 mod corrections;
 mod import;
+mod moved_texts;
 mod old_stores;
 mod privacy;
 mod search;

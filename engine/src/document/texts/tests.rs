@@ -225,6 +225,55 @@ fn texts_of_one_change_are_limited_together() {
 }
 
 #[test]
+fn a_batch_puts_a_resource_and_writes_its_texts() {
+    let batch = |commands: &[Command]| Command::Batch { commands: commands.to_vec() };
+    let put = || Command::Put { resource: allergy("a", json!({})) };
+    let named = |name: &str, text: &str| {
+        let Command::SetText { resource_type, id, .. } = set_of("") else { unreachable!() };
+        Command::SetText { resource_type, id, element: name.to_owned(), text: text.to_owned() }
+    };
+    let (resource_type, id) = ("AllergyIntolerance".to_owned(), "a".to_owned());
+    let delete = Command::Delete { resource_type, id };
+    let whole = batch(&[put(), named("note", "Hives."), named("text", "Rash.")]);
+    let mut document = document("patient:1", 1);
+    assert_eq!(run(&mut document, &batch(&[named("note", "x"), put()])), Err("not-found"));
+    let before = document.change_count();
+    run(&mut document, &whole).unwrap();
+    assert_eq!(document.change_count(), before + 1, "one change");
+    let all = document.texts_of("AllergyIntolerance", "a");
+    let all: Vec<(&str, &str)> = all.iter().map(|(name, text)| (&**name, &**text)).collect();
+    assert_eq!(all, [("note", "Hives."), ("text", "Rash.")]);
+    assert!(document.resource("AllergyIntolerance", "a").is_some());
+    assert_eq!(run(&mut document, &whole), Ok(None), "nothing differs");
+
+    for (case, commands) in [
+        ("one text", [named("note", "x"), splice_of(0, 0, "y")]),
+        ("put behind", [named("note", "x"), put()]),
+        ("deleted ahead", [delete.clone(), named("note", "x")]),
+        ("deleted behind", [named("note", "x"), delete.clone()]),
+    ] {
+        assert_eq!(run(&mut document, &batch(&commands)), Err("twice"), "{case}");
+    }
+    let signed = json!({
+        "resourceType": "Composition", "id": "n", "status": "final",
+        "subject": { "reference": "Patient/1" },
+    });
+    let typed = Command::SetText {
+        resource_type: "Composition".to_owned(),
+        id: "n".to_owned(),
+        element: "text".to_owned(),
+        text: "x".to_owned(),
+    };
+    let both = batch(&[Command::Put { resource: signed }, typed]);
+    assert_eq!(run(&mut document, &both), Err("signed"));
+    // What was deleted is put again, and typed into.
+    run(&mut document, &delete).unwrap();
+    assert_eq!(run(&mut document, &set_of("x")), Err("deleted"));
+    run(&mut document, &batch(&[put(), named("note", "Weals.")])).unwrap();
+    assert_eq!(text(&document).as_deref(), Some("Weals."));
+}
+
+#[test]
 fn texts_of_deleted_resources_stay_behind() {
     let mut document = started(1);
     run(&mut document, &set_of("Was somebody else's.")).unwrap();

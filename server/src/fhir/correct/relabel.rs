@@ -61,7 +61,8 @@ pub(crate) async fn relabel(mut ask: Ask) -> Result<Response, FhirError> {
         let text = "the room has open conflicts, and is founded anew by this; resolve them first";
         return Err(FhirError::one(StatusCode::CONFLICT, "conflict", text));
     }
-    free(&ask, &target, vec![(found.resource_type.clone(), found.id.clone(), resource)]).await?;
+    free(&ask, (&source, &target), vec![(found.resource_type.clone(), found.id.clone(), resource)])
+        .await?;
     let reference = format!("{}/{}", ask.resource_type, ask.id);
     let act = act(&ask, Act::Relabelled, &[reference], [&source, &target]);
     audit::note(&ask, act.clone()).await?;

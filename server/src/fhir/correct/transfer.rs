@@ -1,9 +1,11 @@
-//! Moving resources from one chart into another, with nothing lost that is written meanwhile.
+//! Moving resources and their texts from one chart into another, with nothing lost that is written
+//! meanwhile.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use axum::http::StatusCode;
 use chartroom_engine::{
-    Command, CommandError, Decision, Document, Edit, Plan, RoomName, document::Note,
+    Command, CommandError, Decision, Document, Edit, Plan, RoomName, document::Note, limits,
 };
 use serde_json::{Map, Value};
 
@@ -17,6 +19,15 @@ use crate::fhir::{
 /// How often what was written meanwhile goes after what was moved.
 const ATTEMPTS: usize = 8;
 
+/// Operations that texts have in one change, beside those of resources: half of what a change may have,
+/// and a text as long as one may be.
+pub(super) const TEXT_OPS: usize = limits::CHANGE_OPS_MAX as usize / 2;
+
+/// Type and id.
+pub(super) type Key = (String, String);
+/// The texts of a resource, by name.
+pub(super) type Texts = BTreeMap<String, String>;
+
 /// Resources on their way from one chart into another.
 pub(super) struct Transfer<'a> {
     pub source: &'a RoomName,
@@ -27,47 +38,75 @@ pub(super) struct Transfer<'a> {
     pub marks: Vec<(&'a RoomName, Command)>,
 }
 
+/// A resource, and what people wrote together beside it.
+struct Moving {
+    found: Found,
+    texts: Texts,
+}
+
+impl Moving {
+    fn key(&self) -> Key {
+        (self.found.resource_type.clone(), self.found.id.clone())
+    }
+}
+
 impl Transfer<'_> {
-    /// Writes resources in the target as `make` has them, then deletes them in the source where they
-    /// still are what was written; what somebody wrote meanwhile goes after them.
+    /// Writes resources in the target as `make` has them, with their texts, then deletes them in the
+    /// source where they still are what was written; what somebody wrote meanwhile goes after them.
     pub async fn run(
         &self,
         ask: &Ask,
-        keys: Vec<(String, String)>,
+        keys: Vec<Key>,
         make: impl Fn(&Found) -> Value,
     ) -> Result<(), FhirError> {
         // Who writes over FHIR meanwhile would find the copy, and write there.
         let _alone = ask.fhir.turn.write().await;
         ask.caller.hub().note_moves((self.source, self.target), &keys).await?;
-        let mut copied: BTreeMap<(String, String), Value> = BTreeMap::new();
+        let mut copied: BTreeMap<Key, (Value, Texts)> = BTreeMap::new();
         for _ in 0..ATTEMPTS {
-            let wanted = keys.clone();
-            let look = move |chart: &mut Chart| -> Vec<Found> {
-                let found = wanted.iter().filter_map(|(name, id)| chart.current(name, id));
-                found.filter(|found| !found.deleted).collect()
-            };
-            let looked = ask.fhir.charts.look_at(&ask.caller, self.source, look).await?;
-            let found = looked.unwrap_or_default();
-            if found.is_empty() {
+            let moving = self.moving(ask, keys.clone()).await?;
+            if moving.is_empty() {
                 return Ok(());
             }
-            let mut commands = Vec::new();
-            for found in &found {
-                let key = (found.resource_type.clone(), found.id.clone());
-                let resource = make(found);
-                commands.extend(difference(copied.get(&key), &resource));
-                copied.insert(key, resource);
+            let standing = texts_of(ask, self.target, keys.clone()).await?;
+            let (mut commands, mut texts) = (Vec::new(), Vec::new());
+            for moving in &moving {
+                let (key, resource) = (moving.key(), make(&moving.found));
+                let (before, written) = copied.remove(&key).unzip();
+                commands.extend(difference(before.as_ref(), &resource));
+                let there = standing.get(&key).cloned().unwrap_or_default();
+                texts.extend(typing(&key, written.as_ref(), &moving.texts, &there));
+                copied.insert(key, (resource, moving.texts.clone()));
             }
             let commands = self.with_marks(self.target, self.as_history(commands));
-            let note = Note { moved: true, reason: ask.reason.clone(), ..Note::default() };
-            write_noted(ask, self.target, commands, note).await?;
-            match self.delete(ask, found).await? {
+            for commands in changes(commands, texts) {
+                let note = Note { moved: true, reason: ask.reason.clone(), ..Note::default() };
+                write_noted(ask, self.target, commands, note).await?;
+            }
+            match self.delete(ask, moving).await? {
                 Ok(_) => return Ok(()),
                 Err(CommandError::Changed) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Err(busy())
+    }
+
+    /// What stands in the source of these, with its texts.
+    async fn moving(&self, ask: &Ask, keys: Vec<Key>) -> Result<Vec<Moving>, FhirError> {
+        let look = move |chart: &mut Chart| -> Option<Vec<Moving>> {
+            let found = keys.iter().filter_map(|(name, id)| chart.current(name, id));
+            let found: Vec<Found> = found.filter(|found| !found.deleted).collect();
+            let moving = found.into_iter().map(|found| {
+                let (name, id) = (&found.resource_type, &found.id);
+                let disputed = chart.document().has_disputed_text(name, id);
+                let texts = chart.document().texts_of(name, id);
+                (!disputed).then_some(Moving { found, texts })
+            });
+            moving.collect()
+        };
+        let looked = ask.fhir.charts.look_at(&ask.caller, self.source, look).await?;
+        looked.unwrap_or_else(|| Some(Vec::new())).ok_or_else(disputed)
     }
 
     /// The same, as one import where all of it is new and comes as history.
@@ -98,21 +137,24 @@ impl Transfer<'_> {
     async fn delete(
         &self,
         ask: &Ask,
-        found: Vec<Found>,
+        moving: Vec<Moving>,
     ) -> Result<Result<Edit, CommandError>, FhirError> {
-        let delete = |found: &Found| Command::Delete {
-            resource_type: found.resource_type.clone(),
-            id: found.id.clone(),
+        let delete = |moving: &Moving| {
+            let (resource_type, id) = moving.key();
+            Command::Delete { resource_type, id }
         };
-        let command = together(self.with_marks(self.source, found.iter().map(delete).collect()));
+        let command = together(self.with_marks(self.source, moving.iter().map(delete).collect()));
         let note = Note { moved: true, reason: ask.reason.clone(), ..Note::default() };
         let plan = Plan(Arc::new(move |document: &Document| {
-            let stands = |found: &Found| {
-                let now = document.resource(&found.resource_type, &found.id);
+            let stands = |Moving { found, texts }: &Moving| {
+                let (name, id) = (&found.resource_type, &found.id);
+                let now = document.resource(name, id);
                 now.as_ref().map(without_history) == found.bare()
+                    && document.texts_of(name, id) == *texts
+                    && !document.has_disputed_text(name, id)
             };
             let decision = Decision { command: command.clone(), note: note.clone() };
-            found.iter().all(stands).then_some(decision).ok_or(CommandError::Changed)
+            moving.iter().all(stands).then_some(decision).ok_or(CommandError::Changed)
         }));
         let access = Arc::new(ask.caller.writing(self.source).await?);
         let room = ask.caller.hub().open_latest(self.source).await?;
@@ -133,6 +175,68 @@ fn difference(copied: Option<&Value>, resource: &Value) -> Option<Command> {
     let elements: Map<String, Value> = differing.chain(gone).collect();
     let (resource_type, id) = (text("resourceType")?, text("id")?);
     (!elements.is_empty()).then_some(Command::Patch { resource_type, id, elements })
+}
+
+/// What makes of a resource's texts in the target what they are in the source, each with the operations
+/// that it comes to at most: all of them where they were not copied yet, over those that another resource
+/// left there; and then those that differ from what was copied.
+fn typing(
+    (resource_type, id): &Key,
+    copied: Option<&Texts>,
+    texts: &Texts,
+    there: &Texts,
+) -> Vec<(usize, Command)> {
+    let left = there.keys().filter(|name| copied.is_none() && !texts.contains_key(*name));
+    let left = left.map(|name| (name, ""));
+    let differs = |(name, text): &(&String, &String)| {
+        copied.is_none_or(|copied| copied.get(*name) != Some(*text))
+    };
+    let coming = texts.iter().filter(differs).map(|(name, text)| (name, text.as_str()));
+    let command = |(name, text): (&String, &str)| {
+        let units = |text: &str| text.encode_utf16().count();
+        let ops = 1 + units(text) + there.get(name).map_or(0, |there| units(there));
+        let (resource_type, id) = (resource_type.clone(), id.clone());
+        let (element, text) = (name.clone(), text.to_owned());
+        (ops, Command::SetText { resource_type, id, element, text })
+    };
+    left.chain(coming).map(command).collect()
+}
+
+/// Resources and their texts in one change, and in further ones the texts that it has no room for.
+fn changes(resources: Vec<Command>, texts: Vec<(usize, Command)>) -> Vec<Vec<Command>> {
+    let mut changes = vec![resources];
+    let mut room = TEXT_OPS;
+    for (ops, text) in texts {
+        if ops > room {
+            changes.push(Vec::new());
+            room = TEXT_OPS;
+        }
+        room = room.saturating_sub(ops);
+        changes.last_mut().into_iter().for_each(|change| change.push(text.clone()));
+    }
+    changes
+}
+
+/// The texts of resources, deleted or not, as a chart has them.
+pub(super) async fn texts_of(
+    ask: &Ask,
+    room: &RoomName,
+    keys: Vec<Key>,
+) -> Result<BTreeMap<Key, Texts>, FhirError> {
+    let look = move |chart: &mut Chart| {
+        let of = |key: Key| {
+            let texts = chart.document().texts_of(&key.0, &key.1);
+            (!texts.is_empty()).then_some((key, texts))
+        };
+        keys.into_iter().filter_map(of).collect()
+    };
+    Ok(ask.fhir.charts.look_at(&ask.caller, room, look).await?.unwrap_or_default())
+}
+
+/// Texts stand beside each other, of which one alone would go along.
+pub(super) fn disputed() -> FhirError {
+    let text = "a text was begun twice, and both stand; somebody has to choose first";
+    FhirError::one(StatusCode::CONFLICT, "conflict", text)
 }
 
 /// Writes several commands as one change.

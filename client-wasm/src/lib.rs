@@ -83,7 +83,7 @@ impl RoomShell {
             pending.ok_or_else(|| Failure::new("store-unreadable", &"these are no edits"))?;
         for pair in convert::heads(&document, &moved)?.chunks_exact(2) {
             if let [hash, other] = pair {
-                document.keep_behind(*hash, *other);
+                document.keep_behind(*hash, other);
             }
         }
         let person = person_id.zip(person_name).map(|(id, name)| Author { id, name });

@@ -451,6 +451,27 @@ withServer("a note that people write together", () => {
     await expect(hers.text("DocumentReference", "a b", "content")).rejects.toMatchObject({ code: "bad-id" });
   });
 
+  test("that a note is made with is one for all, also where two begin to type apart", async () => {
+    const server = await startServer();
+    const [alice, bob] = [await connectAs("Alice", server.url), await connectAs("Bob", server.url)];
+    const [hers, his] = [await alice.open(ROOM), await bob.open(ROOM)];
+    const note = { resourceType: "DocumentReference", id: "fresh", status: "current", docStatus: "preliminary", content: [{ attachment: {} }], subject: { reference: "Patient/p1" } };
+    await hers.batch((batch) => {
+      batch.put(note);
+      batch.text("DocumentReference", "fresh", "content", "");
+    }).saved;
+    await until(() => his.get("DocumentReference", "fresh") !== undefined);
+    const texts = [await hers.text("DocumentReference", "fresh", "content"), await his.text("DocumentReference", "fresh", "content")] as const;
+    await server.kill();
+    await until(() => alice.status === "offline" && bob.status === "offline");
+    texts[0].splice(0, 0, "Slept well. ");
+    texts[1].splice(0, 0, "No pain. ");
+    await until(() => hers.unsaved === 1 && his.unsaved === 1);
+    await server.start();
+    await until(() => hers.unsaved === 0 && his.unsaved === 0 && String(texts[0]) === String(texts[1]));
+    expect([hers.conflicts(), his.conflicts(), String(texts[0]).length]).toEqual([[], [], 21]);
+  });
+
   test("is one for all that show it in a window, until the last of them has closed it", async () => {
     const { bob, hers, his } = await both();
     const other = await bob.open(ROOM);

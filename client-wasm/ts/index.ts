@@ -56,6 +56,7 @@ export type {
   ResourceType,
   RoomEvents,
   RoomStatus,
+  SetTextCommand,
   StorageStatus,
   Token,
   Unsubscribe,

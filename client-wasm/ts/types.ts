@@ -238,12 +238,26 @@ export type ResourceCommand =
   | { kind: "patch"; resourceType: string; id: string; elements: { [element: string]: Json } }
   | { kind: "delete" | "undelete"; resourceType: string; id: string };
 
+/** A text of a resource, whole. */
+export interface SetTextCommand {
+  /** What is done. */
+  kind: "setText";
+  /** Type of the resource. */
+  resourceType: string;
+  /** Its id. */
+  id: string;
+  /** The text's name. */
+  element: string;
+  /** All of it. */
+  text: string;
+}
+
 /** What an edit does, as the server's `POST /rooms/{room}/commands` takes it too. */
 export type Command =
   | ResourceCommand
-  | { kind: "batch"; commands: ResourceCommand[] }
+  | { kind: "batch"; commands: (ResourceCommand | SetTextCommand)[] }
   | { kind: "splice"; resourceType: string; id: string; element: string; index: number; delete: number; insert: string }
-  | { kind: "setText"; resourceType: string; id: string; element: string; text: string };
+  | SetTextCommand;
 
 /**
  * Where an edit stands: `new`: it shows, and would not survive this page; `local`: this device has

@@ -324,7 +324,7 @@ impl Document {
     }
 
     /// Takes over what [`logged_behind`](Self::logged_behind) said of a change before it was saved.
-    pub fn keep_behind(&mut self, hash: ChangeHash, other: ChangeHash) {
+    pub fn keep_behind(&mut self, hash: ChangeHash, other: &ChangeHash) {
         self.order.keep_behind(hash, other);
     }
 

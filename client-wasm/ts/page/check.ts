@@ -53,6 +53,12 @@ export function plain(value: unknown, place: string, depth = 0): Json {
   }
 }
 
+/** A text's name, or throws. */
+export function checkElement(element: unknown): string {
+  if (typeof element === "string" && /^[a-z]\w{0,63}$/i.test(element)) return element;
+  throw new ChartroomError("bad-shape", "an element has a name of letters and digits");
+}
+
 /** Throws unless these can name a state of a room. */
 export function checkHeads(heads: unknown): asserts heads is readonly string[] {
   if (!Array.isArray(heads) || heads.some((hash) => typeof hash !== "string")) {

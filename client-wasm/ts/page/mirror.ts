@@ -72,7 +72,7 @@ export class Mirror {
 
   /** An edit of this page shows at once. Gives what it changes. */
   ahead(edit: string, command: Command): [type: string, id: string][] {
-    const parts = partsOf(command);
+    const parts = resourceCommands(command);
     if (parts.length === 0) return [];
     this.#ahead.set(edit, parts);
     return this.#showAll(parts);
@@ -137,10 +137,10 @@ function applied(command: ResourceCommand, resource: Resource | undefined, gone:
 }
 
 /** The edits of resources in a command; texts are not shown here. */
-function partsOf(command: Command): ResourceCommand[] {
+export function resourceCommands(command: Command): ResourceCommand[] {
   switch (command.kind) {
     case "batch":
-      return command.commands;
+      return command.commands.flatMap(resourceCommands);
     case "splice":
     case "setText":
       return [];
@@ -149,7 +149,8 @@ function partsOf(command: Command): ResourceCommand[] {
   }
 }
 
-function placeOf(command: ResourceCommand): [type: string, id: string] {
+/** Type and id of what an edit is of. */
+export function placeOf(command: ResourceCommand): [type: string, id: string] {
   return command.kind === "put" ? [command.resource.resourceType, command.resource.id] : [command.resourceType, command.id];
 }
 

@@ -1,8 +1,9 @@
 import { ChartroomError } from "../errors.js";
-import type { ChartEvent, Command, Conflict, Edit, FollowOptions, HistoryEntry, Json, RefusedEdit, Resource, ResourceCommand, ResourceOf, ResourceType, RoomEvents, RoomStatus, Unsubscribe } from "../types.js";
+import type { ChartEvent, Command, Conflict, Edit, FollowOptions, HistoryEntry, Json, RefusedEdit, Resource, ResourceCommand, ResourceOf, ResourceType, RoomEvents, RoomStatus, SetTextCommand, Unsubscribe } from "../types.js";
 import { activityOf, type Activity } from "./activity.js";
-import { checkHeads, checkNames, plain, plainResource } from "./check.js";
+import { checkElement, checkHeads, checkNames, plain, plainResource } from "./check.js";
 import { conflictView, resolution, type Choice, type ConflictView } from "./conflict.js";
+import { resourceCommands } from "./mirror.js";
 import { Past } from "./past.js";
 import type { PagePresence } from "./presence.js";
 import type { TextView } from "./text.js";
@@ -123,15 +124,19 @@ export class Room {
     return this.#command({ kind: "undelete", resourceType: type, id }, options);
   }
 
-  /** Several edits as one change: all of them happen, or none. Each is of another resource. */
+  /** Several edits as one change: all of them happen, or none. Each is of another resource, but that texts may follow on its put. */
   batch(write: (batch: Batch) => void, options?: EditOptions): Edit {
-    const commands: ResourceCommand[] = [];
+    const commands: (ResourceCommand | SetTextCommand)[] = [];
     write({
       put: (resource) => void commands.push({ kind: "put", resource: plainResource(resource) }),
       patch: (type, id, elements) => void commands.push(patchOf(type, id, elements)),
       remove: (type, id) => {
         checkNames(type, id);
         commands.push({ kind: "delete", resourceType: type, id });
+      },
+      text: (type, id, element, text) => {
+        checkNames(type, id);
+        commands.push({ kind: "setText", resourceType: type, id, element: checkElement(element), text });
       },
     });
     if (commands.length === 0) throw new ChartroomError("bad-shape", "a batch has at least one edit");
@@ -199,8 +204,7 @@ export class Room {
    */
   async text(type: string, id: string, element: string): Promise<TextView> {
     checkNames(type, id);
-    if (typeof element !== "string" || !/^[a-z]\w{0,63}$/i.test(element)) throw new ChartroomError("bad-shape", "an element has a name of letters and digits");
-    const text = await this.#open().openText(type, id, element);
+    const text = await this.#open().openText(type, id, checkElement(element));
     this.#texts.add(text);
     return text;
   }
@@ -248,9 +252,9 @@ export class Room {
   }
 
   /** An edit of what stands. */
-  #command(command: ResourceCommand | { kind: "batch"; commands: ResourceCommand[] }, options: EditOptions | undefined): Edit {
+  #command(command: Command, options: EditOptions | undefined): Edit {
     const { mirror } = this.#open();
-    for (const part of command.kind === "batch" ? command.commands : [command]) {
+    for (const part of resourceCommands(command)) {
       if ((part.kind === "patch" || part.kind === "delete") && !mirror.get(part.resourceType, part.id)) {
         throw new ChartroomError("not-found", "there is no such resource in this room; put it, or restore it if it was deleted");
       }
@@ -281,6 +285,8 @@ export interface Batch {
   patch(type: string, id: string, elements: Record<string, unknown>): void;
   /** As `room.remove`. */
   remove(type: string, id: string): void;
+  /** Makes a text of a resource read like this, so that a new note has its text before anybody types. */
+  text(type: string, id: string, element: string, text: string): void;
 }
 
 const ROOM_EVENTS: Record<keyof RoomEvents, true> = {

@@ -2,7 +2,7 @@ import { ChartroomError } from "../errors.js";
 import type { Command, Conflict, Edit, Json, Resource, ResourceCommand } from "../types.js";
 import { commandWording } from "../wording.js";
 import type { LocalEdit } from "./edit.js";
-import { isSame, type Mirror } from "./mirror.js";
+import { isSame, placeOf, resourceCommands, type Mirror } from "./mirror.js";
 
 /** So many of one's own edits can be undone. */
 const STEPS_MAX = 200;
@@ -71,7 +71,7 @@ export class UndoStack {
 
   /** @internal An edit of this window is about to be made; gives what to call once it was. */
   record(command: Command, text?: string): (edit: LocalEdit) => void {
-    const parts = command.kind === "batch" ? command.commands : command.kind === "splice" || command.kind === "setText" ? [] : [command];
+    const parts = resourceCommands(command);
     const before = parts.map((part) => this.#room.mirror.get(...placeOf(part)));
     return (edit) => {
       const steps = parts.map((part, at): Step => {
@@ -136,8 +136,4 @@ export class UndoStack {
     const values = elements.map((name) => [name, (after[name] ?? null) as Json] as const);
     return [{ kind: "patch", resourceType: type, id, elements: Object.fromEntries(values) }];
   }
-}
-
-function placeOf(command: ResourceCommand): [type: string, id: string] {
-  return command.kind === "put" ? [command.resource.resourceType, command.resource.id] : [command.resourceType, command.id];
 }

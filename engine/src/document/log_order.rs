@@ -21,20 +21,13 @@ pub(crate) struct LogOrder {
     runs: Vec<Run>,
     /// The places of the changes that no other follows.
     heads: Vec<u64>,
-    /// Where local changes stand in the log that are not where they were applied.
-    placed: BTreeMap<ChangeHash, Placed>,
-    /// What was applied last.
-    last: Option<ChangeHash>,
+    /// Where local changes stand in the log that are not where they were applied. Counts in twos, so
+    /// that there is a place between each change and the next.
+    placed: BTreeMap<ChangeHash, u64>,
 }
 
-/// A place in the log that is not the one in the document.
-#[derive(Debug, Clone, Copy)]
-enum Placed {
-    /// Behind everything: the server does not have it.
-    Last,
-    /// Next behind that change.
-    Behind(ChangeHash),
-}
+/// Behind everything.
+const LAST: u64 = u64::MAX;
 
 /// One change.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +91,6 @@ impl LogOrder {
         let max_op = u32::try_from(max_op).unwrap_or(u32::MAX);
         self.steps.push(Step { run, max_op, knew_all: self.heads.len() == 1 });
         self.places.insert(hash, place);
-        self.last = Some(hash);
     }
 
     /// How many changes there are.
@@ -125,30 +117,26 @@ impl LogOrder {
 
     /// A local change that the server does not have yet.
     pub fn pending(&mut self, hash: ChangeHash) {
-        self.placed.insert(hash, Placed::Last);
+        self.placed.insert(hash, LAST);
     }
 
     /// The server has it: everything that arrived so far stands before it.
     pub fn acknowledged(&mut self, hash: ChangeHash) {
-        match self.last.filter(|last| *last != hash) {
-            Some(last) => self.placed.insert(hash, Placed::Behind(last)),
-            None => self.placed.remove(&hash),
-        };
+        self.placed.insert(hash, self.count() * 2 - 1);
     }
 
     /// The acknowledged change stands next behind another one in the log, as was kept of it.
-    pub fn keep_behind(&mut self, hash: ChangeHash, other: ChangeHash) {
-        if self.has(&other) {
-            self.placed.insert(hash, Placed::Behind(other));
+    pub fn keep_behind(&mut self, hash: ChangeHash, other: &ChangeHash) {
+        if let Some(place) = self.places.get(other) {
+            self.placed.insert(hash, place * 2 + 1);
         }
     }
 
     /// The change that an acknowledged one stands next behind in the log, if not where it was applied.
     pub fn behind(&self, hash: &ChangeHash) -> Option<ChangeHash> {
-        match self.placed.get(hash)? {
-            Placed::Last => None,
-            Placed::Behind(other) => Some(*other),
-        }
+        let place = self.placed.get(hash).filter(|place| **place != LAST)? / 2;
+        let (other, _) = self.places.iter().find(|(_, other)| **other == place)?;
+        (other != hash).then_some(*other)
     }
 
     /// The one of `hashes` that the room showed first.
@@ -156,11 +144,9 @@ impl LogOrder {
         &self,
         hashes: impl ExactSizeIterator<Item = &'h ChangeHash>,
     ) -> Option<ChangeHash> {
-        // Places count in twos here, so that there is one between each and the next.
-        let place = |hash: &ChangeHash| match self.placed.get(hash) {
-            Some(Placed::Last) => Some(u64::MAX),
-            Some(Placed::Behind(other)) => self.places.get(other).map(|place| place * 2 + 1),
-            None => self.places.get(hash).map(|place| place * 2),
+        let place = |hash: &ChangeHash| {
+            let placed = self.placed.get(hash).copied();
+            placed.or_else(|| self.places.get(hash).map(|place| place * 2))
         };
         hashes.copied().min_by_key(|hash| (place(hash), *hash))
     }

@@ -3,7 +3,7 @@
 //! Writes are minimal: only the elements and list items that differ from what the room shows. No
 //! command replaces a resource's map or a list that stands, so an edit made meanwhile is not lost.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ChangeHash, ScalarValue, transaction::CommitOptions};
 use serde_json::{Map, Value};
@@ -124,7 +124,7 @@ pub(super) fn apply(
         #[cfg(not(target_arch = "wasm32"))]
         moves: matches!(writer, Writer::Noted(_, note) if note.moved),
     };
-    let plans = plan(doc, order, &place, command)?;
+    let plans = plan(doc, order, &place, command, None)?;
     let message = writer.message(command.is_history());
     if plans.iter().all(Plan::is_nothing) {
         return Ok(None);
@@ -146,11 +146,13 @@ pub(super) fn apply(
     Ok(hash)
 }
 
+/// What a command comes to; with `owner`, the resource of its text as the same change puts it.
 fn plan(
     doc: &Automerge,
     order: &LogOrder,
     place: &Place<'_>,
     command: &Command,
+    owner: Option<&Map<String, Value>>,
 ) -> Result<Vec<Plan>, CommandError> {
     Ok(match command {
         Command::Put { resource } => vec![put(doc, order, place, resource)?],
@@ -174,7 +176,7 @@ fn plan(
             vec![set_deleted(doc, order, place, (resource_type, id), false)?]
         }
         Command::Splice { .. } | Command::SetText { .. } => {
-            typed(doc, order, place, command, None)?.into_iter().collect()
+            typed(doc, order, place, command, owner)?.into_iter().collect()
         }
     })
 }
@@ -187,49 +189,49 @@ fn batch(
     commands: &[Command],
 ) -> Result<Vec<Plan>, CommandError> {
     let mut plans: BTreeMap<(&'static str, String), Plan> = BTreeMap::new();
-    let mut puts: BTreeMap<(String, String), &Map<String, Value>> = BTreeMap::new();
-    for command in commands {
-        let put = command.resources().first().and_then(|key| puts.get(key)).copied();
-        let Some(typed) = typed(doc, order, place, command, put)? else {
-            for plan in plan(doc, order, place, command)? {
-                if plans.insert((plan.resource_type, plan.id.clone()), plan).is_some() {
-                    return Err(CommandError::Twice);
-                }
-            }
-            puts.extend(put_by(command));
-            continue;
-        };
-        match plans.entry((typed.resource_type, typed.id.clone())) {
-            Entry::Vacant(entry) => {
-                entry.insert(typed);
-            }
-            Entry::Occupied(mut entry) => {
-                let plan = entry.get_mut();
-                if put.is_none() && plan.writes_elements() || !plan.join(typed.texts) {
-                    return Err(CommandError::Twice);
-                }
+    for (command, at) in commands.iter().zip(0..) {
+        let owner = put_before(command, commands.get(..at).unwrap_or_default());
+        for plan in plan(doc, order, place, command, owner)? {
+            let key = (plan.resource_type, plan.id.clone());
+            let Some(own) = plans.get_mut(&key) else {
+                plans.insert(key, plan);
+                continue;
+            };
+            let follows = is_text(command) && (owner.is_some() || !own.writes_elements());
+            if !follows || !own.join(plan.texts) {
+                return Err(CommandError::Twice);
             }
         }
     }
     Ok(plans.into_values().collect())
 }
 
-/// The resources that a command puts.
-fn put_by(command: &Command) -> impl Iterator<Item = ((String, String), &Map<String, Value>)> {
-    let resources = match command {
-        Command::Put { resource } => std::slice::from_ref(resource),
-        Command::Import { resources } => resources,
+fn is_text(command: &Command) -> bool {
+    matches!(command, Command::Splice { .. } | Command::SetText { .. })
+}
+
+/// The resource of a text as a command before it in the batch puts it.
+fn put_before<'c>(command: &Command, before: &'c [Command]) -> Option<&'c Map<String, Value>> {
+    let (Command::Splice { resource_type, id, .. } | Command::SetText { resource_type, id, .. }) =
+        command
+    else {
+        return None;
+    };
+    let is_it = |resource: &&Value| {
+        resource.get("resourceType").is_some_and(|name| name == resource_type)
+            && resource.get("id").is_some_and(|other| other == id)
+    };
+    let put = |command: &'c Command| match command {
+        Command::Put { resource } => Some(resource).filter(is_it),
+        Command::Import { resources } => resources.iter().find(is_it),
         Command::Patch { .. }
         | Command::Delete { .. }
         | Command::Undelete { .. }
         | Command::Splice { .. }
         | Command::SetText { .. }
-        | Command::Batch { .. } => &[],
+        | Command::Batch { .. } => None,
     };
-    resources.iter().filter_map(|resource| {
-        let text = |name: &str| resource.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(((text("resourceType")?, text("id")?), resource.as_object()?))
-    })
+    before.iter().rev().find_map(put)?.as_object()
 }
 
 fn put(
@@ -378,46 +380,24 @@ fn set_deleted(
     Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, texts: Vec::new() })
 }
 
-/// What a command comes to that writes into a text; `None` for the others. `put` is the resource where
-/// the same change puts it.
+/// A write into a text of a resource that stands, or is put in the same change.
 fn typed(
     doc: &Automerge,
     order: &LogOrder,
     place: &Place<'_>,
     command: &Command,
-    put: Option<&Map<String, Value>>,
+    owner: Option<&Map<String, Value>>,
 ) -> Result<Option<Plan>, CommandError> {
-    Ok(Some(match command {
-        Command::Splice { resource_type, id, element, index, delete, insert } => {
-            let splice = |key| texts::splice(doc, order, key, (*index, *delete, insert));
-            text((doc, order), place, (resource_type, id, element), put, splice)?
-        }
-        Command::SetText { resource_type, id, element, text: whole } => {
-            let set = |key| texts::set(doc, order, key, whole);
-            text((doc, order), place, (resource_type, id, element), put, set)?
-        }
-        Command::Put { .. }
-        | Command::Patch { .. }
-        | Command::Delete { .. }
-        | Command::Undelete { .. }
-        | Command::Batch { .. }
-        | Command::Import { .. } => return Ok(None),
-    }))
-}
-
-/// A write into a text of a resource that stands, or is put in the same change.
-fn text(
-    (doc, order): (&Automerge, &LogOrder),
-    place: &Place<'_>,
-    (resource_type, id, element): (&str, &str, &str),
-    put: Option<&Map<String, Value>>,
-    write: impl FnOnce(String) -> Result<Option<TextWrite>, CommandError>,
-) -> Result<Plan, CommandError> {
+    let (Command::Splice { resource_type, id, element, .. }
+    | Command::SetText { resource_type, id, element, .. }) = command
+    else {
+        return Ok(None);
+    };
     let (resource_type, id) = identity(Some(resource_type), Some(id))?;
     let key = texts::key(resource_type, id, element)?;
     let read = conflicts::read(doc, order, resource_type, id);
-    let standing = match (put, &read) {
-        (Some(put), _) => put,
+    let standing = match (owner, &read) {
+        (Some(owner), _) => owner,
         (None, Some(read)) if read.deleted => return Err(CommandError::Deleted),
         (None, Some(read)) => &read.elements,
         (None, None) => return Err(CommandError::NotFound),
@@ -427,9 +407,16 @@ fn text(
     if !place.own && !place.moves && notes::is_signed(resource_type, standing) {
         return Err(CommandError::Signed);
     }
+    let write = match command {
+        Command::Splice { index, delete, insert, .. } => {
+            texts::splice(doc, order, key, (*index, *delete, insert))
+        }
+        Command::SetText { text, .. } => texts::set(doc, order, key, text),
+        _ => Ok(None),
+    };
     let (writes, settles) = (BTreeMap::new(), BTreeSet::new());
-    let texts = write(key)?.into_iter().collect();
-    Ok(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, texts })
+    let texts = write?.into_iter().collect();
+    Ok(Some(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, texts }))
 }
 
 fn disputed(read: &Read) -> BTreeSet<String> {

@@ -4,6 +4,7 @@ import { IconMoon, IconSun } from "@tabler/icons-react";
 import { useCallback, useState } from "react";
 import { Link, Route, Switch } from "wouter";
 import { ChartPage } from "./chart/ChartPage";
+import { ConnectionBar } from "./connection/ConnectionBar";
 import { PatientList } from "./patients/PatientList";
 import type { Connect } from "./shared/chartroom";
 import { WorkspaceProvider } from "./shared/workspace";
@@ -38,6 +39,7 @@ export function App({ connect }: { connect: Connect }) {
           </Container>
         </Route>
       </Switch>
+      <ConnectionBar />
     </WorkspaceProvider>
   );
 }

@@ -9,6 +9,8 @@ import { isPastProblem } from "../problems/problem";
 import type { Resource } from "../shared/chartroom";
 import { ageInYears, formatDate } from "../shared/fhir/date";
 import { identifiers, mainIdentifier, patientName, sexText } from "../shared/fhir/patient";
+import { People } from "../presence/People";
+import { useColleagues } from "../presence/usePeople";
 import type { OpenRoom } from "../shared/rooms";
 import { resourceKey } from "../shared/store";
 import { useCollection, useConflicts } from "../shared/useRoom";
@@ -43,7 +45,10 @@ export function ChartHeader({ patient, open }: { patient: Resource; open: OpenRo
           </Text>
         </div>
         <div className={classes["standing"]}>
-          <SaveIndicator open={open} />
+          <Group gap="sm" wrap="nowrap">
+            <People people={useColleagues(open.room)} label="Also on this patient" />
+            <SaveIndicator open={open} />
+          </Group>
           <Counts open={open} />
         </div>
         <AllergyBanner open={open} />

@@ -8,6 +8,7 @@ import { AllergiesPanel } from "../allergies/AllergiesPanel";
 import { MedicationsPanel } from "../medications/MedicationsPanel";
 import { ProblemsPanel } from "../problems/ProblemsPanel";
 import { patientName } from "../shared/fhir/patient";
+import { useSayTab } from "../presence/usePeople";
 import type { OpenRoom } from "../shared/rooms";
 import { useResource, useRoom, useSynced } from "../shared/useRoom";
 import { useConnectionStatus } from "../shared/workspace";
@@ -30,6 +31,7 @@ export function ChartPage({ patientId }: { patientId: string }) {
 function Chart({ open, patientId }: { open: OpenRoom; patientId: string }) {
   const patient = useResource(open.room, "Patient", patientId);
   const synced = useSynced(open.room);
+  useSayTab(open.room, "chart");
   useDocumentTitle(`${patientName(patient) || "Chart"} · Chartroom`);
   if (!patient) {
     if (synced) {

@@ -9,6 +9,7 @@ export type {
   Edit,
   Json,
   Person,
+  Present,
   Resource,
 } from "chartroom";
 
@@ -25,14 +26,19 @@ export type Room = Pick<
   | "remove"
   | "restore"
   | "conflicts"
+  | "presence"
+  | "undo"
   | "on"
   | "close"
 >;
 
 /** A connection as the workspace uses it. */
-export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "close"> {
+export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "state" | "onState" | "close"> {
   open(name: string): Promise<Room>;
 }
+
+/** What the connection says of itself: status, storage, edits that wait. */
+export type ClientState = ChartroomClient["state"];
 
 /** Opens a connection in one person's name. */
 export type Connect = (options: {

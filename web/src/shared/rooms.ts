@@ -53,12 +53,10 @@ export class Rooms {
     if (held.users === 0) setTimeout(() => this.#closeIfIdle(name, held), LINGER_MS);
   }
 
-  /** Edits that closing the window would lose: not yet durable, or refused and not made again. */
-  unsaved(): number {
+  /** Refused edits that nobody has made again or discarded; what was typed is in this window alone. */
+  refused(): number {
     let count = 0;
-    for (const { open } of this.#held.values()) {
-      if (open) count += open.room.unsaved + open.edits.refusals().length;
-    }
+    for (const { open } of this.#held.values()) count += open?.edits.refusals().length ?? 0;
     return count;
   }
 

@@ -1,11 +1,13 @@
 /** The table of a panel: current entries first, past ones collapsed and shown a page at a time. */
 import { Button, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconChevronRight } from "@tabler/icons-react";
-import { useId, useState } from "react";
+import { useId, useMemo, useState } from "react";
+import { type Colleague, editors } from "../../presence/people";
 import type { Resource } from "../chartroom";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
-import { useConflicts, useTouches } from "../useRoom";
+import { useConflicts, usePresence, useTouches } from "../useRoom";
+import { useWorkspace } from "../workspace";
 import type { FormValues, PanelDefinition } from "./definition";
 import { EntryRow } from "./EntryRow";
 import classes from "./Panel.module.css";
@@ -57,6 +59,7 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
   const [limit, setLimit] = useState(PAGE);
   const touches = useTouches(open);
   const conflicts = useConflicts(open);
+  const people = useEditorsByEntry(open);
   return (
     <>
       <Table className={classes["table"]} aria-label={caption} layout="fixed">
@@ -83,6 +86,7 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
                 resource={resource}
                 touch={touches.get(key)}
                 conflicts={conflicts.get(key)}
+                editors={people.get(key)}
                 onEdit={onEdit}
                 onRemove={onRemove}
               />
@@ -97,4 +101,14 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
       )}
     </>
   );
+}
+
+/** Who else has which entry open in a form. */
+function useEditorsByEntry({ room }: OpenRoom): ReadonlyMap<string, readonly Colleague[]> {
+  const windows = usePresence(room);
+  const { person } = useWorkspace();
+  return useMemo(() => {
+    const keys = new Set(windows.flatMap(({ at }) => at.resource ?? []));
+    return new Map([...keys].map((key) => [key, editors(windows, person.id, key)]));
+  }, [windows, person.id]);
 }

@@ -3,6 +3,8 @@ import { ActionIcon, Badge, Table, Text, Tooltip, UnstyledButton } from "@mantin
 import { IconPencil, IconTrash } from "@tabler/icons-react";
 import { memo, type ReactElement, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
+import { type Colleague, editingText } from "../../presence/people";
+import { PeopleMark } from "../../presence/People";
 import type { Touch } from "../activity";
 import type { Conflict, Resource } from "../chartroom";
 import { formatDate, formatTime } from "../fhir/date";
@@ -17,12 +19,13 @@ interface EntryRowProps<V extends FormValues> {
   resource: Resource;
   touch: Touch | undefined;
   conflicts: readonly Conflict[] | undefined;
+  editors: readonly Colleague[] | undefined;
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
 }
 
 function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
-  const { definition, open, resource, touch, conflicts, onEdit, onRemove } = props;
+  const { definition, open, resource, touch, conflicts, editors, onEdit, onRemove } = props;
   const label = definition.label(resource);
   const detail = definition.detail(resource);
   const badge = definition.badge(resource);
@@ -48,6 +51,11 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
           <span className={classes["status"]} data-tone={badge.tone}>
             {badge.text}
           </span>
+          {editors && (
+            <span className={classes["editors"]}>
+              <PeopleMark people={editors} text={editingText(editors)} />
+            </span>
+          )}
         </Table.Td>
         <Table.Td className={classes["change"]}>
           <LastChange definition={definition} resource={resource} touch={touch} />

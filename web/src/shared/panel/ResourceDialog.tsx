@@ -7,11 +7,14 @@
 import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import { useEffect, useRef, useState } from "react";
+import { type FocusEvent, useEffect, useRef, useState } from "react";
+import { FieldNote } from "../../presence/FieldNote";
+import { editors } from "../../presence/people";
+import { quietly } from "../../presence/usePeople";
 import { sameJson } from "../fhir/read";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
-import { useResource, useTouches } from "../useRoom";
+import { usePresence, useResource, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
 import { type FormValues, makeResource, type PanelDefinition } from "./definition";
 import type { Attempt } from "./ResourcePanel";
@@ -46,6 +49,7 @@ export function ResourceDialog<V extends FormValues>(props: {
     validate: (values) => definition.validate(values, new Date()) as Record<string, string>,
   });
   const meanwhile = useMeanwhile(definition, open, state, live, form);
+  const others = useFieldPresence(definition, open, state, form);
   const gone = state.id !== undefined && live === undefined;
   const title = `${state.id ? "Edit" : "Add"} ${definition.noun}`;
 
@@ -72,6 +76,7 @@ export function ResourceDialog<V extends FormValues>(props: {
     <Modal opened onClose={() => onClose(false)} title={title} size="lg" closeButtonProps={{ "aria-label": "Close" }} transitionProps={{ duration: 100 }}>
       <form
         noValidate
+        onFocus={others.onFocus}
         onSubmit={form.onSubmit(submit, (errors) => {
           const first = Object.keys(errors)[0];
           if (first) document.querySelector<HTMLElement>(`[data-field="${first}"]`)?.focus();
@@ -88,7 +93,7 @@ export function ResourceDialog<V extends FormValues>(props: {
             resource={live}
             note={(field) => {
               const theirs = meanwhile.theirs[field];
-              if (theirs === undefined) return null;
+              if (theirs === undefined) return <FieldNote people={others.at(field)} />;
               return (
                 <Text size="xs" mt={4} role="note" className="meanwhile">
                   {meanwhile.author} changed this to “{theirs}” meanwhile. Saving replaces it.
@@ -111,6 +116,38 @@ export function ResourceDialog<V extends FormValues>(props: {
       </form>
     </Modal>
   );
+}
+
+/** Says to others which element the cursor is in, and who of them is in which. */
+function useFieldPresence<V extends FormValues>(
+  definition: PanelDefinition<V>,
+  { room }: OpenRoom,
+  state: DialogState<V>,
+  form: { getValues(): V },
+) {
+  const windows = usePresence(room);
+  const { person } = useWorkspace();
+  const resource = state.id && resourceKey(definition.type, state.id);
+  // A field that is empty, and was, writes nothing: it goes by its own name then.
+  const written = (field: keyof V & string) => {
+    const before = state.id ? room.get(definition.type, state.id) : undefined;
+    return [field, ...Object.keys(definition.elements(form.getValues(), new Set([field]), before))];
+  };
+
+  useEffect(() => {
+    if (!resource) return;
+    room.presence.update({ resource });
+    return quietly(() => room.presence.update({ resource: undefined, element: undefined }));
+  }, [room, resource]);
+
+  return {
+    at: (field: keyof V & string) => (resource ? editors(windows, person.id, resource, written(field)) : []),
+    onFocus: (event: FocusEvent<HTMLElement>) => {
+      const field = event.target.closest<HTMLElement>("[data-field]")?.dataset["field"];
+      // The last is the one that gets the value; those before it are other variants of the same.
+      if (resource && field) room.presence.update({ resource, element: written(field).at(-1) });
+    },
+  };
 }
 
 /** Follows the entry while it is edited: untouched fields take new values, touched ones are noted. */

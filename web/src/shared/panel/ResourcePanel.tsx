@@ -1,6 +1,5 @@
 /** One section of the chart: its entries, and the adding, editing and removing of them. */
 import { Badge, Button, Group, Paper, Text, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconPlus } from "@tabler/icons-react";
 import { useCallback, useId, useMemo, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
@@ -16,6 +15,7 @@ import { orderEntries } from "./order";
 import classes from "./Panel.module.css";
 import { RefusalNote } from "./RefusalNote";
 import { type DialogState, ResourceDialog } from "./ResourceDialog";
+import { offerUndo, tellFailure } from "./undoable";
 
 export function ResourcePanel<V extends FormValues>(props: {
   definition: PanelDefinition<V>;
@@ -124,29 +124,9 @@ function useRemoval<V extends FormValues>(definition: PanelDefinition<V>, open: 
       const { id } = resource;
       const remove = () => open.room.remove(type, id);
       const failed = attempt(remove, { what: `Removal of ${label}`, again: remove });
-      if (failed) return void notifications.show({ color: "red", title: `${label} was not removed`, message: failed });
-      const notice = notifications.show({
-        autoClose: 12_000,
-        withCloseButton: true,
-        closeButtonProps: { "aria-label": "Dismiss" },
-        message: (
-          <Group justify="space-between" wrap="nowrap">
-            <Text size="sm">Removed {label}</Text>
-            <Button
-              size="compact-sm"
-              variant="light"
-              onClick={() => {
-                notifications.hide(notice);
-                const restore = () => open.room.restore(type, id);
-                const refused = attempt(restore, { what: `Undo of removing ${label}`, again: restore });
-                if (refused) notifications.show({ color: "red", title: "Not undone", message: refused });
-              }}
-            >
-              Undo
-            </Button>
-          </Group>
-        ),
-      });
+      if (failed) return tellFailure(`${label} was not removed`, failed);
+      const restore = () => open.room.restore(type, id);
+      offerUndo(open.room, `Removed ${label}`, (undo) => attempt(undo, { what: `Undo of removing ${label}`, again: restore }));
     },
     [definition, open, attempt],
   );

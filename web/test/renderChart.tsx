@@ -1,7 +1,7 @@
 /** Shows the whole workspace on a fake room, as Alice. */
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
-import { render, screen } from "@testing-library/react";
+import { act, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { App } from "../src/App";
 import type { Resource } from "../src/shared/chartroom";
@@ -29,5 +29,7 @@ export async function renderChart(resources: readonly Resource[], as = "alice") 
     </MantineProvider>,
   );
   await screen.findByRole("heading", { name: "Andrea7 Dach178" });
+  // What is shown has subscribed by now.
+  await act(async () => undefined);
   return { room, client, user: userEvent.setup(), view };
 }

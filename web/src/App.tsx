@@ -27,7 +27,7 @@ export function App({ connect }: { connect: Connect }) {
         <Route path="/">
           <PatientList />
         </Route>
-        <Route path="/patients/:id">{({ id }) => <ChartPage patientId={id} />}</Route>
+        <Route path="/patients/:id/:tab?">{({ id, tab = "chart" }) => <ChartPage patientId={id} tab={tab} />}</Route>
         <Route>
           <Container component="main" size="sm" py="xl">
             <Title order={1} size="h3">

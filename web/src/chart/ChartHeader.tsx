@@ -2,7 +2,7 @@
 import { ActionIcon, Badge, Group, Text, Title, Tooltip } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
 import { IconAlertTriangle, IconChevronDown, IconChevronRight } from "@tabler/icons-react";
-import { useId } from "react";
+import { type ReactNode, useId } from "react";
 import { ALLERGIES } from "../allergies/AllergiesPanel";
 import { People } from "../presence/People";
 import { useColleagues } from "../presence/usePeople";
@@ -15,7 +15,7 @@ import type { CodeStatus, Indicator } from "./indicators";
 import { SaveIndicator } from "./SaveIndicator";
 import { type Summary, useSummary } from "./useSummary";
 
-export function ChartHeader({ patient, open }: { patient: Resource; open: OpenRoom }) {
+export function ChartHeader({ patient, open, children }: { patient: Resource; open: OpenRoom; children: ReactNode }) {
   const [isCollapsed, setCollapsed] = useLocalStorage({ key: "chartroom-header-collapsed", defaultValue: false, getInitialValueInEffect: false });
   const more = useId();
   const age = ageInYears(patient["birthDate"], new Date());
@@ -61,6 +61,7 @@ export function ChartHeader({ patient, open }: { patient: Resource; open: OpenRo
           <AllergyNames allergies={summary.allergies} />
           <Indicators all={summary.indicators} />
         </div>
+        {children}
       </div>
     </header>
   );

@@ -21,10 +21,8 @@ export function useEditors(room: Room, resource: string): readonly Colleague[] {
 
 /** Says which tab this window shows for as long as it does. */
 export function useSayTab(room: Room, tab: string): void {
-  useEffect(() => {
-    room.presence.update({ tab });
-    return quietly(() => room.presence.set(null));
-  }, [room, tab]);
+  useEffect(() => room.presence.update({ tab }), [room, tab]);
+  useEffect(() => quietly(() => room.presence.set(null)), [room]);
 }
 
 /** A room that is closed by now has nothing to be told. */

@@ -24,7 +24,19 @@ interface Held {
 }
 
 /** The resource types that a chart page lists. */
-export const LISTED_TYPES = ["Condition", "MedicationRequest", "AllergyIntolerance"] as const;
+export const LISTED_TYPES = [
+  "AllergyIntolerance",
+  "CarePlan",
+  "Communication",
+  "Condition",
+  "Encounter",
+  "Flag",
+  "Immunization",
+  "MedicationRequest",
+  "Observation",
+  "Procedure",
+  "ServiceRequest",
+] as const;
 
 const LINGER_MS = 2_000;
 

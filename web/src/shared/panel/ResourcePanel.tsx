@@ -23,9 +23,10 @@ export function ResourcePanel<V extends FormValues>(props: {
   patientId: string;
 }) {
   const { definition, open, patientId } = props;
-  const { canEdit } = useWorkspace();
+  const canEdit = useWorkspace().canEdit && !definition.readOnly;
   const headingId = useId();
-  const resources = useCollection(open.room, definition.type);
+  const all = useCollection(open.room, definition.type);
+  const resources = useMemo(() => (definition.includes ? all.filter(definition.includes) : all), [definition, all]);
   const conflicts = useConflicts(open);
   const { current, past } = useMemo(
     () => orderEntries(definition, resources, conflicts),

@@ -23,9 +23,11 @@ export interface Making {
   now: Date;
 }
 
-/** One kind of entry. */
-export interface PanelDefinition<V extends FormValues> {
+/** How one kind of entry is shown. */
+export interface EntryDisplay {
   type: string;
+  /** Which resources of the type are of this kind; all of them where nothing is given. */
+  includes?(resource: Resource): boolean;
   /** Heading, such as `Allergies`. */
   title: string;
   /** One entry, such as `allergy`. */
@@ -45,6 +47,12 @@ export interface PanelDefinition<V extends FormValues> {
   isPast(resource: Resource): boolean;
   /** The FHIR date that rows are ordered by, latest first. */
   date(resource: Resource): string;
+}
+
+/** One kind of entry, and how it is written. */
+export interface PanelDefinition<V extends FormValues> extends EntryDisplay {
+  /** Whether entries are shown and not written here. */
+  readOnly?: boolean;
   blank(): V;
   read(resource: Resource): V;
   validate(values: V, now: Date): Partial<Record<keyof V & string, string>>;
@@ -55,6 +63,21 @@ export interface PanelDefinition<V extends FormValues> {
   /** A field's value in words. */
   show(field: keyof V & string, values: V): string;
   Fields: ComponentType<FieldsProps<V>>;
+}
+
+/** An entry that is written elsewhere. */
+export function readOnly(display: EntryDisplay): PanelDefinition<FormValues> {
+  return {
+    ...display,
+    readOnly: true,
+    blank: () => ({}),
+    read: () => ({}),
+    validate: () => ({}),
+    elements: () => ({}),
+    frame: () => ({}),
+    show: () => "",
+    Fields: () => null,
+  };
 }
 
 /** A new resource from a filled-in form. */

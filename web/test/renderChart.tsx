@@ -17,10 +17,10 @@ export const PATIENT: Resource = {
 };
 
 /** Opens the chart of patient 1 and waits until it is there. */
-export async function renderChart(resources: readonly Resource[], as = "alice") {
+export async function renderChart(resources: readonly Resource[], as = "alice", page = "") {
   const room = new FakeRoom("patient:1", [PATIENT, ...resources]);
   const client = new FakeClient(room);
-  window.history.replaceState(null, "", `/patients/1?as=${as}`);
+  window.history.replaceState(null, "", `/patients/1${page}?as=${as}`);
   const connect = () => Promise.resolve(client);
   const view = render(
     <MantineProvider theme={theme} env="test">

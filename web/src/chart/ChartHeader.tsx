@@ -57,8 +57,10 @@ export function ChartHeader({ patient, open, children }: { patient: Resource; op
         </div>
         <Counts summary={summary} />
         <div id={more} className={classes["more"]} hidden={isCollapsed}>
-          <Details patient={patient} main={identifier?.value} />
-          <AllergyNames allergies={summary.allergies} />
+          <div className={classes["details"]}>
+            <AllergyNames allergies={summary.allergies} />
+            <Details patient={patient} main={identifier?.value} />
+          </div>
           <Indicators all={summary.indicators} />
         </div>
         {children}
@@ -121,7 +123,7 @@ function Details({ patient, main }: { patient: Resource; main: string | undefine
   const others = identifiers(patient).filter(({ value }) => value !== main);
   return (
     <Text className={classes["facts"]} component="p">
-      <span>{born ? `born ${born}` : "Birth date not recorded"}</span>
+      <span>{born ? `Born ${born}` : "Birth date not recorded"}</span>
       {others.slice(0, 3).map(({ label, value }) => (
         <span key={value} className={classes["identifier"]}>
           {label} {value}

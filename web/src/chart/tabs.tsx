@@ -1,5 +1,6 @@
 /** The pages of a chart, in the order of their tabs. */
 import type { ComponentType } from "react";
+import { OrdersPage } from "../orders/OrdersPage";
 import { ChartReview } from "../review/ChartReview";
 import type { OpenRoom } from "../shared/rooms";
 
@@ -10,4 +11,7 @@ export interface ChartTab {
   readonly Page: ComponentType<{ open: OpenRoom; patientId: string }>;
 }
 
-export const TABS: readonly ChartTab[] = [{ value: "chart", label: "Chart review", Page: ChartReview }];
+export const TABS: readonly ChartTab[] = [
+  { value: "chart", label: "Chart review", Page: ChartReview },
+  { value: "orders", label: "Orders", Page: OrdersPage },
+];

@@ -14,6 +14,8 @@ export interface Refusal {
   readonly id: string;
   /** What the edit was, in words: `Edit of Penicillin`. */
   readonly what: string;
+  /** The panel whose form it came from. */
+  readonly panel?: string;
   /** Why it was refused, in words. */
   readonly reason: string;
   /** The values of the form it came from; absent for a removal. */
@@ -25,6 +27,7 @@ export interface Refusal {
 /** What an edit is, beside the doing of it. */
 export interface EditMeaning {
   readonly what: string;
+  readonly panel?: string;
   readonly draft?: unknown;
   readonly again: () => Edit;
 }

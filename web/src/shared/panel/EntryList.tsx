@@ -8,7 +8,7 @@ import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
 import { useConflicts, usePresence, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
-import type { FormValues, PanelDefinition } from "./definition";
+import type { EntryAct, FormValues, PanelDefinition } from "./definition";
 import { EntryRow } from "./EntryRow";
 import classes from "./Panel.module.css";
 
@@ -21,6 +21,7 @@ interface EntryListProps<V extends FormValues> {
   past: readonly Resource[];
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
+  onAct: ((resource: Resource, act: EntryAct) => void) | undefined;
 }
 
 export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
@@ -55,7 +56,7 @@ export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
 }
 
 function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string; entries: readonly Resource[] }) {
-  const { definition, open, entries, caption, onEdit, onRemove } = props;
+  const { definition, open, entries, caption, onEdit, onRemove, onAct } = props;
   const [limit, setLimit] = useState(PAGE);
   const touches = useTouches(open);
   const conflicts = useConflicts(open);
@@ -69,7 +70,7 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
             <Table.Th className={classes["statusColumn"]}>Status</Table.Th>
             <Table.Th className={classes["changeColumn"]}>Last change</Table.Th>
             {(onEdit || onRemove) && (
-              <Table.Th className={classes["actionColumn"]}>
+              <Table.Th className={classes["actionColumn"]} data-wide={onAct && definition.acts ? true : undefined}>
                 <span className="visually-hidden">Actions</span>
               </Table.Th>
             )}
@@ -89,6 +90,7 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
                 editors={people.get(key)}
                 onEdit={onEdit}
                 onRemove={onRemove}
+                onAct={onAct}
               />
             );
           })}

@@ -1,5 +1,5 @@
 /** One entry: what it is, how it stands, who changed it last, and its conflicts beneath it. */
-import { ActionIcon, Badge, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { ActionIcon, Badge, Button, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { IconPencil, IconTrash } from "@tabler/icons-react";
 import { memo, type ReactElement, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
@@ -10,7 +10,8 @@ import type { Conflict, Resource } from "../chartroom";
 import { formatDate, formatTime } from "../fhir/date";
 import { elementName, noteText } from "../fhir/words";
 import type { OpenRoom } from "../rooms";
-import type { FormValues, PanelDefinition } from "./definition";
+import { useWorkspace } from "../workspace";
+import type { EntryAct, FormValues, PanelDefinition } from "./definition";
 import classes from "./Panel.module.css";
 
 interface EntryRowProps<V extends FormValues> {
@@ -22,14 +23,17 @@ interface EntryRowProps<V extends FormValues> {
   editors: readonly Colleague[] | undefined;
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
+  onAct: ((resource: Resource, act: EntryAct) => void) | undefined;
 }
 
 function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
-  const { definition, open, resource, touch, conflicts, editors, onEdit, onRemove } = props;
+  const { definition, open, resource, touch, conflicts, editors, onEdit, onRemove, onAct } = props;
+  const { person } = useWorkspace();
   const label = definition.label(resource);
   const detail = definition.detail(resource);
   const badge = definition.badge(resource);
   const flag = definition.flag?.(resource);
+  const isDisputed = conflicts?.some(({ safety }) => safety) ?? false;
   return (
     <>
       <Table.Tr
@@ -62,7 +66,22 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
         </Table.Td>
         {(onEdit || onRemove) && (
           <Table.Td className={classes["actions"]}>
-            {onEdit && (
+            {onAct &&
+              definition.acts?.(resource, person).map((act) => (
+                <Button
+                  key={act.verb}
+                  size="compact-sm"
+                  variant={act.isMain ? "filled" : "default"}
+                  mr={6}
+                  aria-label={`${act.verb} ${label}`}
+                  disabled={act.isMain && isDisputed}
+                  title={act.isMain && isDisputed ? "Choose between the two values first" : undefined}
+                  onClick={() => onAct(resource, act)}
+                >
+                  {act.verb}
+                </Button>
+              ))}
+            {onEdit && !definition.isClosed?.(resource) && (
               <ActionIcon variant="subtle" color="gray" aria-label={`Edit ${label}`} onClick={() => onEdit(resource)}>
                 <IconPencil size={17} aria-hidden />
               </ActionIcon>

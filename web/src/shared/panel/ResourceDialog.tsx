@@ -14,7 +14,7 @@ import { quietly } from "../../presence/usePeople";
 import { sameJson } from "../fhir/read";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
-import { usePresence, useResource, useTouches } from "../useRoom";
+import { useConflicts, usePresence, useResource, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
 import { type FormValues, makeResource, type PanelDefinition } from "./definition";
 import type { Attempt } from "./ResourcePanel";
@@ -27,6 +27,8 @@ export interface DialogState<V> {
   values: V;
   /** Values to begin with, where an earlier attempt was refused. */
   draft?: V;
+  /** Values that the form is checked with at once, where something could not be done without more. */
+  check?: Partial<V>;
   /** The refused edit that is made again; settled only once this one is made. */
   refusal?: number;
 }
@@ -45,11 +47,17 @@ export function ResourceDialog<V extends FormValues>(props: {
   const live = useResource(open.room, definition.type, state.id ?? newId);
   const [failure, setFailure] = useState<string>();
   const form = useForm<V>({
-    initialValues: state.draft ?? state.values,
+    initialValues: { ...(state.draft ?? state.values), ...state.check },
     validate: (values) => definition.validate(values, new Date()) as Record<string, string>,
   });
   const meanwhile = useMeanwhile(definition, open, state, live, form);
   const others = useFieldPresence(definition, open, state, form);
+  const isDisputed = useConflicts(open).get(resourceKey(definition.type, state.id ?? newId))?.some(({ safety }) => safety) ?? false;
+  const choices = definition.saveAs?.(state.id ? live : undefined);
+  useEffect(() => {
+    if (state.check) form.validate();
+    // Once, as the dialog opens.
+  }, []);
   const gone = state.id !== undefined && live === undefined;
   const title = `${state.id ? "Edit" : "Add"} ${definition.noun}`;
 
@@ -63,7 +71,7 @@ export function ResourceDialog<V extends FormValues>(props: {
       }
       if (gone) open.room.restore(definition.type, state.id);
       const before = open.room.get(definition.type, state.id);
-      return open.room.patch(definition.type, state.id, definition.elements(values, changed, before));
+      return open.room.patch(definition.type, state.id, definition.elements(values, changed, before, person));
     };
     const label = live ? definition.label(live) : definition.noun;
     const what = state.id ? `Edit of ${label}` : `New ${definition.noun}`;
@@ -110,7 +118,12 @@ export function ResourceDialog<V extends FormValues>(props: {
             <Button variant="default" onClick={() => onClose(false)}>
               Cancel
             </Button>
-            <Button type="submit">{gone ? "Restore and save" : state.id ? "Save changes" : `Add ${definition.noun}`}</Button>
+            {choices?.map(({ label, values, isMain }) => (
+              <Button key={label} type="submit" variant={isMain ? "filled" : "light"} disabled={isMain && isDisputed} onClick={() => form.setValues(values)}>
+                {label}
+              </Button>
+            ))}
+            {!choices && <Button type="submit">{gone ? "Restore and save" : state.id ? "Save changes" : `Add ${definition.noun}`}</Button>}
           </Group>
         </Stack>
       </form>

@@ -3,6 +3,7 @@ import { ActionIcon, Anchor, Container, Title, useComputedColorScheme, useMantin
 import { IconMoon, IconSun } from "@tabler/icons-react";
 import { useCallback, useState } from "react";
 import { Link, Route, Switch } from "wouter";
+import { AlertsBar } from "./alerts/AlertsBar";
 import { ChartPage } from "./chart/ChartPage";
 import { ConnectionBar } from "./connection/ConnectionBar";
 import { PatientList } from "./patients/PatientList";
@@ -56,7 +57,7 @@ function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Membe
       <Link href="/" className={classes["link"]}>
         Patients
       </Link>
-      <span className={classes["gap"]} />
+      <AlertsBar />
       <ActionIcon
         variant="subtle"
         color="gray"

@@ -17,9 +17,10 @@ export const PATIENT: Resource = {
 };
 
 /** Opens the chart of patient 1 and waits until it is there. */
-export async function renderChart(resources: readonly Resource[], as = "alice", page = "") {
+export async function renderChart(resources: readonly Resource[], as = "alice", page = "", communications: readonly Resource[] = []) {
   const room = new FakeRoom("patient:1", [PATIENT, ...resources]);
-  const client = new FakeClient(room);
+  const alerts = new FakeRoom("facility:alerts", communications);
+  const client = new FakeClient(room, alerts);
   window.history.replaceState(null, "", `/patients/1${page}?as=${as}`);
   const connect = () => Promise.resolve(client);
   const view = render(
@@ -31,5 +32,5 @@ export async function renderChart(resources: readonly Resource[], as = "alice", 
   await screen.findByRole("heading", { name: "Andrea7 Dach178" });
   // What is shown has subscribed by now.
   await act(async () => undefined);
-  return { room, client, user: userEvent.setup(), view };
+  return { room, alerts, client, user: userEvent.setup(), view };
 }

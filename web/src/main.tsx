@@ -26,7 +26,7 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeManager}>
-        <Notifications position="bottom-center" limit={3} />
+        <Notifications position="bottom-center" limit={3} className="notices" />
         <App connect={guarded} />
       </MantineProvider>
     </StrictMode>,

@@ -47,7 +47,10 @@ function AlertCard({ alert, alerts, onFollow }: { alert: FacilityAlert; alerts: 
   const isDangerous = alert.kind === "emergency" || alert.kind === "critical-value";
   return (
     <Paper component="article" withBorder p="sm" aria-label={`${KIND_NAMES[alert.kind]}: ${alert.text}`}>
-      <AlertWords alert={alert} onFollow={onFollow} isDangerous={isDangerous} />
+      <Badge tt="none" variant="filled" color={isDangerous ? "red.9" : "gray.8"} mb={4}>
+        {KIND_NAMES[alert.kind]}
+      </Badge>
+      <AlertWords alert={alert} onFollow={onFollow} />
       {canEdit && alert.isActive && (
         <Group gap="xs" mt="xs">
           {!isSeenBy(alert, person) && (
@@ -67,22 +70,14 @@ function AlertCard({ alert, alerts, onFollow }: { alert: FacilityAlert; alerts: 
 }
 
 /** What an alert says, of whom, from whom, and who has seen it. */
-export function AlertWords({ alert, onFollow, isDangerous }: { alert: FacilityAlert; onFollow: () => void; isDangerous: boolean }) {
+export function AlertWords({ alert, onFollow }: { alert: FacilityAlert; onFollow: () => void }) {
   return (
     <>
-      <Group gap="xs" justify="space-between" wrap="nowrap">
-        <Badge tt="none" variant="filled" color={isDangerous ? "red.9" : "gray.8"}>
-          {KIND_NAMES[alert.kind]}
-        </Badge>
-        <Text size="xs" c="dimmed">
-          {alert.by} · {formatTime(alert.at, new Date())}
-        </Text>
-      </Group>
-      <Text mt={6} fw={600} style={{ overflowWrap: "anywhere" }}>
+      <Text fw={650} size="lg" lh={1.3} style={{ overflowWrap: "anywhere" }}>
         {alert.text}
       </Text>
       {alert.patient && (
-        <Anchor component={Link} size="sm" href={`/patients/${encodeURIComponent(alert.patient.id)}`} onClick={onFollow}>
+        <Anchor component={Link} size="md" href={`/patients/${encodeURIComponent(alert.patient.id)}`} onClick={onFollow}>
           {alert.patient.name}
         </Anchor>
       )}
@@ -92,7 +87,7 @@ export function AlertWords({ alert, onFollow, isDangerous }: { alert: FacilityAl
         </Text>
       )}
       <Text size="sm" c="dimmed" mt={2}>
-        {seenText(alert)}
+        {alert.by}, {formatTime(alert.at, new Date())} · {seenText(alert)}
       </Text>
     </>
   );

@@ -29,7 +29,7 @@ export function Interruption({ alerts }: { alerts: Alerts }) {
     >
       {/* Whoever is typing must not acknowledge with the Enter key that was meant for a form. */}
       <div tabIndex={-1} data-autofocus className={classes["words"]}>
-        <AlertWords alert={alert} onFollow={postpone} isDangerous />
+        <AlertWords alert={alert} onFollow={postpone} />
       </div>
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={postpone}>

@@ -31,7 +31,7 @@ export function RaiseDialog({ raise, onClose }: { raise: (kind: AlertKind, text:
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" color={form.values.kind === "emergency" ? "red.8" : "lagoon"}>
+            <Button type="submit" color={form.values.kind === "emergency" ? "red.9" : "lagoon"}>
               Raise {KIND_NAMES[form.values.kind].toLowerCase()}
             </Button>
           </Group>

@@ -18,8 +18,12 @@ export interface FacilityAlert {
   readonly kind: AlertKind;
   readonly text: string;
   readonly by: string;
+  /** Who raised it, where a person did. */
+  readonly senderId: string;
   readonly at: number;
   readonly patient: { readonly id: string; readonly name: string } | undefined;
+  /** The result that it is about, and the room with it. */
+  readonly result: { readonly room: string; readonly reference: string } | undefined;
   readonly isActive: boolean;
   readonly acknowledgements: readonly Acknowledgement[];
   /** The roles that it was raised again for. */
@@ -57,8 +61,9 @@ export function isInterrupting(alert: FacilityAlert, person: Person): boolean {
   return alert.isActive && (alert.kind === "emergency" || alert.kind === "critical-value") && !isSeenBy(alert, person);
 }
 
-export function isSeenBy({ acknowledgements }: FacilityAlert, person: Person): boolean {
-  return acknowledgements.some(({ id, name }) => id === person.id || (id === "" && name === person.name));
+/** Whoever raised it knows of it. */
+export function isSeenBy({ senderId, acknowledgements }: FacilityAlert, person: Person): boolean {
+  return senderId === person.id || acknowledgements.some(({ id, name }) => id === person.id || (id === "" && name === person.name));
 }
 
 /** "Seen by Bob Diaz and Alice Chen". */
@@ -78,6 +83,19 @@ export function raised(kind: AlertKind, text: string, person: Person, id: string
     sender: senderOf(person),
     sent: now.toISOString(),
     payload: [{ contentString: text.trim() }],
+  };
+}
+
+/** Says in the patient's chart that a person has seen a result. */
+export function resultSeen(alert: FacilityAlert, person: Person, id: string, now: Date): Resource {
+  return {
+    resourceType: "Communication",
+    id,
+    status: "completed",
+    ...(alert.patient && { subject: { reference: `Patient/${alert.patient.id}` } }),
+    about: [{ reference: alert.result?.reference ?? "" }],
+    sender: senderOf(person),
+    sent: now.toISOString(),
   };
 }
 
@@ -104,8 +122,10 @@ function alertOf(one: Resource, answers: readonly Resource[]): FacilityAlert {
     kind,
     text: asObjects(one["payload"]).flatMap((part) => asText(part["contentString"]) ?? []).join(" ") || "No text",
     by: kind === "critical-value" ? "Laboratory" : nameOf(one["sender"]),
+    senderId: senderId(one["sender"]),
     at: Date.parse(asText(one["sent"]) ?? ""),
     patient: patientId ? { id: patientId, name: asText(subject?.["display"]) ?? patientId } : undefined,
+    result: resultOf(one),
     isActive: !ENDED.has(asText(one["status"]) ?? ""),
     acknowledgements: [
       ...extensions(one, ACKNOWLEDGED).map((part) => ({ id: part("id"), name: part("name") || "Somebody", at: Date.parse(part("time")) })),
@@ -113,6 +133,13 @@ function alertOf(one: Resource, answers: readonly Resource[]): FacilityAlert {
     ].sort((a, b) => a.at - b.at),
     escalatedTo: extensions(one, ESCALATED).map((part) => part("role")),
   };
+}
+
+/** The server names the event of a critical value as `{room}#{number}`. */
+function resultOf(one: Resource): FacilityAlert["result"] {
+  const room = /^(patient:[^#]+)#\d+$/.exec(asText(asObjects(one["identifier"])[0]?.["value"]) ?? "")?.[1];
+  const reference = asText(asObjects(one["about"])[0]?.["reference"]);
+  return room && reference ? { room, reference } : undefined;
 }
 
 /** The extensions with a url, each as a reader of its parts. */

@@ -1,11 +1,12 @@
 /** The facility's alerts, live, and what can be done about them. */
 import { useCallback, useMemo } from "react";
-import type { Edit, Room } from "../shared/chartroom";
+import type { Edit, Resource, Room } from "../shared/chartroom";
 import { isClosing } from "../shared/edits";
 import { offerUndo, tellFailure } from "../shared/panel/undoable";
+import type { Rooms } from "../shared/rooms";
 import { useCollection } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
-import { acknowledgement, type AlertKind, alertsOf, type FacilityAlert, raised } from "./alert";
+import { acknowledgement, type AlertKind, alertsOf, type FacilityAlert, raised, resultSeen } from "./alert";
 
 export const ALERTS_ROOM = "facility:alerts";
 
@@ -21,7 +22,7 @@ export interface Alerts {
 const SETTLED_SHOWN = 5;
 
 export function useAlerts(room: Room): Alerts {
-  const { person } = useWorkspace();
+  const { person, rooms } = useWorkspace();
   const communications = useCollection(room, "Communication");
   const all = useMemo(() => alertsOf(communications), [communications]);
   const active = useMemo(() => all.filter(({ isActive }) => isActive), [all]);
@@ -46,13 +47,26 @@ export function useAlerts(room: Room): Alerts {
   );
   const acknowledge = useCallback(
     (alert: FacilityAlert) => {
-      // The server notes who completed a critical value, and tells the chart.
-      if (alert.kind === "critical-value") attempt("Not acknowledged", () => room.patch("Communication", alert.id, { status: "completed" }));
-      else attempt("Not acknowledged", () => room.put(acknowledgement(alert, person, crypto.randomUUID(), new Date())));
+      // The server notes who completed a critical value here; in the chart it has to be said as well.
+      if (alert.kind === "critical-value") {
+        attempt("Not acknowledged", () => room.patch("Communication", alert.id, { status: "completed" }));
+        if (rooms && alert.result) void sayInChart(rooms, alert.result.room, resultSeen(alert, person, crypto.randomUUID(), new Date()));
+      } else attempt("Not acknowledged", () => room.put(acknowledgement(alert, person, crypto.randomUUID(), new Date())));
     },
-    [room, person],
+    [room, rooms, person],
   );
   return { active, settled, raise, acknowledge, end };
+}
+
+async function sayInChart(rooms: Rooms, name: string, seen: Resource): Promise<void> {
+  try {
+    const { room } = await rooms.acquire(name);
+    attempt("Acknowledged, but not noted in the chart", () => room.put(seen));
+  } catch (error) {
+    tellFailure("Acknowledged, but not noted in the chart", error);
+  } finally {
+    rooms.release(name);
+  }
 }
 
 /** Makes an edit, and says so where it could not be made or was refused. */

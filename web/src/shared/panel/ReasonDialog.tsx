@@ -1,5 +1,5 @@
 /** Asks for a word of why before something is done. */
-import { Autocomplete, Button, Group, Modal, Stack } from "@mantine/core";
+import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 
 export function ReasonDialog(props: {
@@ -18,22 +18,20 @@ export function ReasonDialog(props: {
     <Modal opened onClose={onClose} title={title} closeButtonProps={{ "aria-label": "Close" }} transitionProps={{ duration: 100 }}>
       <form noValidate onSubmit={form.onSubmit(({ reason }) => onReason(reason.trim()))}>
         <Stack gap="md">
-          <Autocomplete
-            label="Reason"
-            placeholder="Choose one or write your own"
-            withAsterisk
-            data-autofocus
-            openOnFocus={false}
-            data={[...suggestions]}
-            maxLength={400}
-            autoComplete="off"
-            {...form.getInputProps("reason")}
-          />
+          <TextInput label="Reason" withAsterisk data-autofocus maxLength={400} autoComplete="off" {...form.getInputProps("reason")} />
+          {/* In sight at once: a list that opens would lie over the buttons. */}
+          <Group gap="xs" role="group" aria-label="Frequent reasons">
+            {suggestions.map((suggestion) => (
+              <Button key={suggestion} size="compact-sm" variant="default" onClick={() => form.setFieldValue("reason", suggestion)}>
+                {suggestion}
+              </Button>
+            ))}
+          </Group>
           <Group justify="flex-end" gap="sm">
             <Button variant="default" onClick={onClose}>
               Back
             </Button>
-            <Button type="submit" color="red.8">
+            <Button type="submit" color="red.9">
               {verb}
             </Button>
           </Group>

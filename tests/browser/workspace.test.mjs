@@ -154,6 +154,16 @@ test("a critical value interrupts, and acknowledging it ends it for everybody", 
   await alice.page.keyboard.press("Escape");
 });
 
+test("the activity tells who did what", async () => {
+  await alice.tab("Activity");
+  const entries = alice.page.getByRole("list", { name: "Activity" }).getByRole("listitem");
+  await entries.filter({ hasText: /Bob Diaz.*Morphine/ }).waitFor();
+  await pictures(alice, "11-activity");
+  await alice.tab("Chart review");
+  await alice.panel("Care plans").scrollIntoViewIfNeeded();
+  await alice.screenshot("workspace-12-rest-of-chart");
+});
+
 test("without the server a bar counts what waits, and the work goes on", async () => {
   await alice.tab("Orders");
   await server.end();

@@ -5,6 +5,7 @@
  * only when told) and lets a test play the server and the colleague.
  */
 import type {
+  Activity,
   ChartEvent,
   Client,
   Conflict,
@@ -43,6 +44,7 @@ export class FakeRoom {
   #waiting: FakeEdit[] = [];
   #listeners = new Map<string, Set<Listener>>();
   #undo: (() => Edit) | undefined;
+  #activity: Activity[] = [];
   readonly undo = {
     undo: (): Edit => {
       const undo = this.#undo;
@@ -98,6 +100,10 @@ export class FakeRoom {
 
   conflicts(): readonly Conflict[] {
     return this.#conflicts;
+  }
+
+  activity(): Promise<Activity[]> {
+    return Promise.resolve(this.#activity);
   }
 
   heads(): string[] {
@@ -201,6 +207,9 @@ export class FakeRoom {
       details: null,
       local: author.id === ME.id,
     };
+    const saved = !event.local;
+    const entry = { text: `${author.name} ${action} ${id}`, author, time: event.time, local: event.local, saved, event };
+    this.#activity = [entry, ...this.#activity];
     this.#tell("change", [event]);
   }
 
@@ -235,6 +244,10 @@ export class FakeClient implements Client {
   onState(listener: (state: ClientState) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  signIn(): void {
+    this.become("online");
   }
 
   close(): Promise<void> {

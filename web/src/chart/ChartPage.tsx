@@ -1,8 +1,8 @@
 /** One patient's chart. */
-import { Alert, Anchor, Container, Skeleton, Tabs, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Container, Skeleton, Tabs, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconPlugConnectedX } from "@tabler/icons-react";
-import { type ReactNode, useSyncExternalStore } from "react";
+import { IconLock, IconPlugConnectedX, IconUserOff } from "@tabler/icons-react";
+import { type ComponentType, type ReactNode, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import type { Colleague } from "../presence/people";
 import { PeopleMark } from "../presence/People";
@@ -10,7 +10,7 @@ import { patientName } from "../shared/fhir/patient";
 import { useColleagues, useSayTab } from "../presence/usePeople";
 import type { OpenRoom } from "../shared/rooms";
 import { useResource, useRoom, useSynced } from "../shared/useRoom";
-import { useConnectionStatus } from "../shared/workspace";
+import { useConnectionStatus, useWorkspace } from "../shared/workspace";
 import classes from "./Chart.module.css";
 import { ChartHeader } from "./ChartHeader";
 import { TABS } from "./tabs";
@@ -38,7 +38,7 @@ function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; ta
   if (!patient) {
     if (synced) {
       return (
-        <Message title="There is no such patient">
+        <Message title="There is no such patient" icon={IconUserOff}>
           <Text>No chart is kept under the id {patientId}.</Text>
         </Message>
       );
@@ -48,7 +48,7 @@ function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; ta
   const shown = TABS.find(({ value }) => value === tab);
   if (!shown) {
     return (
-      <Message title="There is no such page of the chart">
+      <Message title="There is no such page of the chart" icon={IconUserOff}>
         <Anchor component={Link} href={tabPath(patientId, "chart")}>
           Chart of {patientName(patient) || "the patient"}
         </Anchor>
@@ -104,7 +104,8 @@ function Announcements({ open: { activity } }: { open: OpenRoom }) {
 
 function Opening() {
   const status = useConnectionStatus();
-  if (status === "offline" || status === "signed-out") return <Unreachable />;
+  if (status === "signed-out") return <SignedOut />;
+  if (status === "offline") return <Unreachable />;
   return (
     <Container component="main" size={1560} py="md" role="status" aria-label="Opening the chart">
       <Skeleton height={72} mb="md" />
@@ -123,10 +124,23 @@ function Unreachable() {
   );
 }
 
-function Message({ title, children }: { title: string; children: ReactNode }) {
+function SignedOut() {
+  const { client } = useWorkspace();
+  return (
+    <Message title="Your sign-in has ended" icon={IconLock}>
+      <Text>Sign in again to see the chart. What this device keeps of your edits is sent then.</Text>
+      <Button mt="sm" mr="md" onClick={() => client?.signIn()}>
+        Sign in again
+      </Button>
+    </Message>
+  );
+}
+
+function Message(props: { title: string; children: ReactNode; icon?: ComponentType<{ "aria-hidden": true }> }) {
+  const { title, children, icon: Icon = IconPlugConnectedX } = props;
   return (
     <Container component="main" size="sm" py="xl">
-      <Alert color="orange" icon={<IconPlugConnectedX aria-hidden />} role="alert">
+      <Alert color="orange" icon={<Icon aria-hidden />} role="alert">
         <Title order={1} size="h4" mb="xs">
           {title}
         </Title>

@@ -1,5 +1,6 @@
 /** The pages of a chart, in the order of their tabs. */
 import type { ComponentType } from "react";
+import { ActivityPage } from "../activity/ActivityPage";
 import { OrdersPage } from "../orders/OrdersPage";
 import { ChartReview } from "../review/ChartReview";
 import type { OpenRoom } from "../shared/rooms";
@@ -14,4 +15,5 @@ export interface ChartTab {
 export const TABS: readonly ChartTab[] = [
   { value: "chart", label: "Chart review", Page: ChartReview },
   { value: "orders", label: "Orders", Page: OrdersPage },
+  { value: "activity", label: "Activity", Page: ActivityPage },
 ];

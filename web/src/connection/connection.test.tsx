@@ -15,6 +15,13 @@ it("says that the connection is gone and how many edits wait, and goes with its 
   expect(bar).toBeEmptyDOMElement();
 });
 
+it("signs in again from the bar", async () => {
+  const { client, user } = await renderChart([]);
+  act(() => client.become("signed-out", { unsaved: 1 }));
+  await user.click(screen.getByRole("button", { name: "Sign in again" }));
+  expect(screen.getByRole("status", { name: "Connection" })).toBeEmptyDOMElement();
+});
+
 it.each([
   [{ connection: "offline", unsaved: 1, unstored: 1 }, /1 edit waits, in this window only\. Do not close it/],
   [{ connection: "offline", storage: "full", unsaved: 1 }, /in this window only/],

@@ -46,4 +46,5 @@ export const TAB_NAMES: Readonly<Record<string, string>> = {
   chart: "Chart review",
   orders: "Orders",
   results: "Results",
+  activity: "Activity",
 };

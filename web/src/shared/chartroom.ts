@@ -2,6 +2,7 @@
 import type { Client as ChartroomClient, Room as ChartroomRoom } from "chartroom";
 
 export type {
+  Activity,
   ChartEvent,
   Conflict,
   ConnectionStatus,
@@ -28,12 +29,13 @@ export type Room = Pick<
   | "conflicts"
   | "presence"
   | "undo"
+  | "activity"
   | "on"
   | "close"
 >;
 
 /** A connection as the workspace uses it. */
-export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "state" | "onState" | "close"> {
+export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "state" | "onState" | "signIn" | "close"> {
   open(name: string): Promise<Room>;
 }
 

@@ -72,6 +72,7 @@ export function ChartHeader({ patient, open, children }: { patient: Resource; op
 function Counts({ summary }: { summary: Summary }) {
   const { allergies, medications, problems, conflicts, indicators } = summary;
   const critical = indicators.filter(({ kind }) => kind === "Critical result").length;
+  const flags = indicators.filter(({ kind }) => kind === "Flag").length;
   return (
     <div className={classes["counts"]} role="group" aria-label="Chart summary">
       <Badge tt="none" size="lg" variant={allergies.length > 0 ? "filled" : "default"} color="red.9" leftSection={allergies.length > 0 && <IconAlertTriangle size={14} aria-hidden />}>
@@ -87,6 +88,11 @@ function Counts({ summary }: { summary: Summary }) {
       {critical > 0 && (
         <Badge tt="none" size="lg" variant="filled" color="red.9">
           {counted(critical, "critical result", "critical results")}
+        </Badge>
+      )}
+      {flags > 0 && (
+        <Badge tt="none" size="lg" variant="outline" className={classes["conflicts"]}>
+          {counted(flags, "flag", "flags")}
         </Badge>
       )}
       {conflicts > 0 && (

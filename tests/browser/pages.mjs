@@ -87,6 +87,59 @@ export class Window {
     await this.panel("Allergies").getByRole("button", { name: `Remove ${label}` }).click();
   }
 
+  /** A page of the chart by its tab. */
+  async tab(name) {
+    await this.page.getByRole("tab", { name }).click();
+    await this.page.getByRole("tab", { name, selected: true }).waitFor();
+  }
+
+  /** Who else is on the patient, as the header names them: "Bob Diaz, in Orders". */
+  colleague(name) {
+    return this.page.getByRole("list", { name: "Also on this patient" }).getByRole("listitem", { name });
+  }
+
+  /** A badge of the header. */
+  count(text) {
+    return this.page.getByRole("group", { name: "Chart summary" }).getByText(text, { exact: true });
+  }
+
+  /** The bar at the foot of every page while edits do not get to the server. */
+  connection(text) {
+    return this.page.getByRole("status", { name: "Connection" }).filter({ hasText: text });
+  }
+
+  /** The bar above every page. */
+  get alerts() {
+    return this.page.getByRole("region", { name: "Alerts" });
+  }
+
+  /** Fills in a new medication order and presses one of the form's buttons. */
+  async orderMedication({ drug, dosage }, button) {
+    await this.panel("Medication orders").getByRole("button", { name: "Add medication order" }).click();
+    const dialog = this.page.getByRole("dialog", { name: "Add medication order" });
+    await dialog.getByRole("combobox", { name: "Drug" }).fill(drug);
+    await dialog.getByRole("textbox", { name: "Dosage" }).fill(dosage);
+    await dialog.getByRole("button", { name: button }).click();
+    await dialog.waitFor({ state: "detached" });
+  }
+
+  /** Raises an alert for everybody. */
+  async raise(kind, text) {
+    await this.alerts.getByRole("button", { name: /alerts?$/ }).click();
+    await this.page.getByRole("button", { name: "Raise an alert" }).click();
+    const dialog = this.page.getByRole("dialog", { name: "Raise an alert" });
+    await dialog.getByLabel("Kind").selectOption({ label: kind });
+    await dialog.getByRole("textbox", { name: "Message" }).fill(text);
+    await dialog.getByRole("button", { name: `Raise ${kind.toLowerCase()}` }).click();
+    await dialog.waitFor({ state: "detached" });
+    await this.page.getByRole("dialog", { name: "Alerts for everybody" }).getByRole("button", { name: "Close" }).click();
+  }
+
+  /** Light or dark, as the device asks for. */
+  colours(colorScheme) {
+    return this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+  }
+
   /** Waits until the header says so; a bare word must be all that it says. */
   saveState(text) {
     const exactly = typeof text === "string" ? new RegExp(`^\\s*${text}\\s*$`) : text;

@@ -3,7 +3,9 @@ import { ActionIcon, Anchor, Container, Title, useComputedColorScheme, useMantin
 import { IconMoon, IconSun } from "@tabler/icons-react";
 import { useCallback, useState } from "react";
 import { Link, Route, Switch } from "wouter";
+import { AlertsBar } from "./alerts/AlertsBar";
 import { ChartPage } from "./chart/ChartPage";
+import { ConnectionBar } from "./connection/ConnectionBar";
 import { PatientList } from "./patients/PatientList";
 import type { Connect } from "./shared/chartroom";
 import { WorkspaceProvider } from "./shared/workspace";
@@ -26,7 +28,7 @@ export function App({ connect }: { connect: Connect }) {
         <Route path="/">
           <PatientList />
         </Route>
-        <Route path="/patients/:id">{({ id }) => <ChartPage patientId={id} />}</Route>
+        <Route path="/patients/:id/:tab?">{({ id, tab = "chart" }) => <ChartPage patientId={id} tab={tab} />}</Route>
         <Route>
           <Container component="main" size="sm" py="xl">
             <Title order={1} size="h3">
@@ -38,6 +40,7 @@ export function App({ connect }: { connect: Connect }) {
           </Container>
         </Route>
       </Switch>
+      <ConnectionBar />
     </WorkspaceProvider>
   );
 }
@@ -54,7 +57,7 @@ function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Membe
       <Link href="/" className={classes["link"]}>
         Patients
       </Link>
-      <span className={classes["gap"]} />
+      <AlertsBar />
       <ActionIcon
         variant="subtle"
         color="gray"

@@ -5,13 +5,16 @@
  * only when told) and lets a test play the server and the colleague.
  */
 import type {
+  Activity,
   ChartEvent,
   Client,
   Conflict,
+  ClientState,
   ConnectionStatus,
   Edit,
   Json,
   Person,
+  Present,
   Resource,
   Room,
 } from "../src/shared/chartroom";
@@ -40,6 +43,21 @@ export class FakeRoom {
   #conflicts: readonly Conflict[] = [];
   #waiting: FakeEdit[] = [];
   #listeners = new Map<string, Set<Listener>>();
+  #undo: (() => Edit) | undefined;
+  #activity: Activity[] = [];
+  readonly undo = {
+    undo: (): Edit => {
+      const undo = this.#undo;
+      if (!undo) throw Object.assign(new Error("there is nothing to undo"), { code: "nothing-to-undo" });
+      return undo();
+    },
+  };
+  readonly presence = {
+    people: [] as readonly Present[],
+    own: {} as Present["at"],
+    set: (at: Present["at"] | null) => void (this.presence.own = at ?? {}),
+    update: (part: Present["at"]) => void (this.presence.own = { ...this.presence.own, ...part }),
+  };
 
   constructor(name: string, resources: readonly Resource[]) {
     this.name = name;
@@ -84,6 +102,10 @@ export class FakeRoom {
     return this.#conflicts;
   }
 
+  activity(): Promise<Activity[]> {
+    return Promise.resolve(this.#activity);
+  }
+
   heads(): string[] {
     return [];
   }
@@ -126,6 +148,13 @@ export class FakeRoom {
     this.#tell("conflicts", conflicts);
   }
 
+  /** A colleague looks somewhere, or is gone. */
+  visitor(at: Present["at"] | undefined, person = BOB): void {
+    const others = this.presence.people.filter((present) => present.person?.id !== person.id);
+    this.presence.people = at ? [...others, { window: person.id, person, at }] : others;
+    this.#tell("presence", this.presence.people);
+  }
+
   #patched(type: string, id: string, elements: Record<string, Json | undefined>): Resource {
     const next: Resource = { ...(this.get(type, id) ?? { resourceType: type, id }) };
     for (const [name, value] of Object.entries(elements)) {
@@ -147,6 +176,8 @@ export class FakeRoom {
     const edit: Edit = { hash: "00", state: "local", stored: Promise.resolve(), saved, resource: { type, id } };
     this.#waiting.push({ edit, resolve, reject, undo: () => this.#store(type, id, before, author, changed) });
     this.#store(type, id, next, author, changed);
+    this.#undo = () => this.#edit(type, id, before, ME, changed);
+    this.#tell("undo", undefined);
     return edit;
   }
 
@@ -176,6 +207,9 @@ export class FakeRoom {
       details: null,
       local: author.id === ME.id,
     };
+    const saved = !event.local;
+    const entry = { text: `${author.name} ${action} ${id}`, author, time: event.time, local: event.local, saved, event };
+    this.#activity = [entry, ...this.#activity];
     this.#tell("change", [event]);
   }
 
@@ -185,21 +219,35 @@ export class FakeRoom {
 }
 
 export class FakeClient implements Client {
-  status: ConnectionStatus = "online";
-  readonly #room: FakeRoom;
-  readonly #listeners = new Set<(status: ConnectionStatus) => void>();
+  state: ClientState = { connection: "online", error: null, storage: "ok", storageError: null, unsaved: 0, unstored: 0 };
+  readonly #rooms: readonly FakeRoom[];
+  readonly #listeners = new Set<(state: ClientState) => void>();
 
-  constructor(room: FakeRoom) {
-    this.#room = room;
+  constructor(...rooms: readonly FakeRoom[]) {
+    this.#rooms = rooms;
   }
 
-  open(): Promise<Room> {
-    return Promise.resolve(this.#room as unknown as Room);
+  get status(): ConnectionStatus {
+    return this.state.connection;
+  }
+
+  open(name: string): Promise<Room> {
+    const room = this.#rooms.find((one) => one.name === name);
+    if (!room) return Promise.reject(Object.assign(new Error("there is no such room"), { code: "room-not-found" }));
+    return Promise.resolve(room as unknown as Room);
   }
 
   onStatus(listener: (status: ConnectionStatus) => void): () => void {
+    return this.onState(({ connection }) => listener(connection));
+  }
+
+  onState(listener: (state: ClientState) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  signIn(): void {
+    this.become("online");
   }
 
   close(): Promise<void> {
@@ -207,9 +255,9 @@ export class FakeClient implements Client {
   }
 
   /** The connection goes or comes. */
-  become(status: ConnectionStatus): void {
-    this.status = status;
-    for (const listener of this.#listeners) listener(status);
+  become(connection: ConnectionStatus, rest: Partial<ClientState> = {}): void {
+    this.state = { ...this.state, connection, ...rest };
+    for (const listener of this.#listeners) listener(this.state);
   }
 }
 

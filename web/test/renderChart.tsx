@@ -1,7 +1,7 @@
 /** Shows the whole workspace on a fake room, as Alice. */
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
-import { render, screen } from "@testing-library/react";
+import { act, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { App } from "../src/App";
 import type { Resource } from "../src/shared/chartroom";
@@ -17,10 +17,11 @@ export const PATIENT: Resource = {
 };
 
 /** Opens the chart of patient 1 and waits until it is there. */
-export async function renderChart(resources: readonly Resource[], as = "alice") {
+export async function renderChart(resources: readonly Resource[], as = "alice", page = "", communications: readonly Resource[] = []) {
   const room = new FakeRoom("patient:1", [PATIENT, ...resources]);
-  const client = new FakeClient(room);
-  window.history.replaceState(null, "", `/patients/1?as=${as}`);
+  const alerts = new FakeRoom("facility:alerts", communications);
+  const client = new FakeClient(room, alerts);
+  window.history.replaceState(null, "", `/patients/1${page}?as=${as}`);
   const connect = () => Promise.resolve(client);
   const view = render(
     <MantineProvider theme={theme} env="test">
@@ -29,5 +30,7 @@ export async function renderChart(resources: readonly Resource[], as = "alice") 
     </MantineProvider>,
   );
   await screen.findByRole("heading", { name: "Andrea7 Dach178" });
-  return { room, client, user: userEvent.setup(), view };
+  // What is shown has subscribed by now.
+  await act(async () => undefined);
+  return { room, alerts, client, user: userEvent.setup(), view };
 }

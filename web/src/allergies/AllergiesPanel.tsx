@@ -113,7 +113,7 @@ function AllergyFields({ form, resource, note }: FieldsProps<AllergyValues>) {
         />
       </SimpleGrid>
       <div>
-        <Checkbox.Group label="Category" {...form.getInputProps("category")}>
+        <Checkbox.Group label="Category" data-field="category" {...form.getInputProps("category")}>
           <Group mt={6} gap="lg">
             {CATEGORY.map((category) => (
               <Checkbox key={category} value={category} label={codeWord(category)} />

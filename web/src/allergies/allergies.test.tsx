@@ -68,9 +68,6 @@ it("says Saved only once the server has acknowledged", async () => {
   expect(state).toHaveTextContent("Saving 1 edit…");
   act(() => client.become("offline"));
   expect(state).toHaveTextContent("Offline — 1 edit not yet saved");
-  const leaving = new Event("beforeunload", { cancelable: true });
-  window.dispatchEvent(leaving);
-  expect(leaving.defaultPrevented).toBe(true);
   act(() => client.become("online"));
   act(() => room.acknowledge());
   expect(state).toHaveTextContent("Saved");
@@ -107,6 +104,9 @@ it("keeps a refused edit with its reason and its text", async () => {
   await user.click(within(alert).getByRole("button", { name: "Open again with your text" }));
   const again = within(await screen.findByRole("dialog"));
   expect(again.getByRole("textbox", { name: "Reaction" })).toHaveValue("Wheezing");
+  const leaving = new Event("beforeunload", { cancelable: true });
+  window.dispatchEvent(leaving);
+  expect(leaving.defaultPrevented).toBe(true);
   await user.click(again.getByRole("button", { name: "Save changes" }));
   await waitFor(() => expect(screen.queryByText(/was not saved/)).toBeNull());
   expect(room.calls).toHaveLength(2);

@@ -1,91 +1,184 @@
-/** Whose chart this is, and what must be known before anything else. It stays in sight. */
-import { Badge, Group, Text, Title } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
-import { useMemo } from "react";
+/** Whose chart this is, and what must be known before anything else. It stays in sight; collapsed, its counts and warnings do. */
+import { ActionIcon, Badge, Group, Text, Title, Tooltip } from "@mantine/core";
+import { useLocalStorage } from "@mantine/hooks";
+import { IconAlertTriangle, IconChevronDown, IconChevronRight } from "@tabler/icons-react";
+import { type ReactNode, useId } from "react";
 import { ALLERGIES } from "../allergies/AllergiesPanel";
-import { isPastAllergy } from "../allergies/allergy";
-import { isPastMedication } from "../medications/medication";
-import { isPastProblem } from "../problems/problem";
+import { People } from "../presence/People";
+import { useColleagues } from "../presence/usePeople";
 import type { Resource } from "../shared/chartroom";
 import { ageInYears, formatDate } from "../shared/fhir/date";
 import { identifiers, mainIdentifier, patientName, sexText } from "../shared/fhir/patient";
 import type { OpenRoom } from "../shared/rooms";
-import { resourceKey } from "../shared/store";
-import { useCollection, useConflicts } from "../shared/useRoom";
 import classes from "./Chart.module.css";
+import type { CodeStatus, Indicator } from "./indicators";
 import { SaveIndicator } from "./SaveIndicator";
+import { type Summary, useSummary } from "./useSummary";
 
-export function ChartHeader({ patient, open }: { patient: Resource; open: OpenRoom }) {
+export function ChartHeader({ patient, open, children }: { patient: Resource; open: OpenRoom; children: ReactNode }) {
+  const [isCollapsed, setCollapsed] = useLocalStorage({ key: "chartroom-header-collapsed", defaultValue: false, getInitialValueInEffect: false });
+  const more = useId();
   const age = ageInYears(patient["birthDate"], new Date());
-  const born = formatDate(patient["birthDate"]);
   const death = formatDate(patient["deceasedDateTime"]) || (patient["deceasedBoolean"] === true ? "yes" : "");
   const identifier = mainIdentifier(patient);
-  const all = identifiers(patient).map(({ label, value }) => `${label} ${value}`).join("\n");
+  const summary = useSummary(open);
+  const Chevron = isCollapsed ? IconChevronRight : IconChevronDown;
   return (
     <header className={classes["header"]}>
       <div className={classes["headerInner"]}>
         <div className={classes["identity"]}>
-          <Group gap="sm" align="baseline" wrap="wrap">
-            <Title order={1} size="h2" className={classes["name"]}>
-              {patientName(patient) || "Name not recorded"}
-            </Title>
-            {death && (
-              <Badge color="dark" variant="filled">
-                Deceased{death === "yes" ? "" : ` ${death}`}
-              </Badge>
-            )}
-          </Group>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label="Details of the patient"
+            aria-expanded={!isCollapsed}
+            aria-controls={more}
+            onClick={() => setCollapsed(!isCollapsed)}
+          >
+            <Chevron size={18} aria-hidden />
+          </ActionIcon>
+          <Title order={1} size="h2" className={classes["name"]}>
+            {patientName(patient) || "Name not recorded"}
+          </Title>
+          {death && (
+            <Badge color="dark" variant="filled" tt="none">
+              Deceased{death === "yes" ? "" : ` ${death}`}
+            </Badge>
+          )}
           <Text className={classes["facts"]} component="p">
             <span>{death || age === undefined ? "" : `${age} years`}</span>
-            <span>{born ? `born ${born}` : "Birth date not recorded"}</span>
             <span>{sexText(patient["gender"])}</span>
-            <span title={all}>{identifier ? `${identifier.label} ${identifier.value}` : `Id ${patient.id}`}</span>
+            <span>{identifier ? `${identifier.label} ${identifier.value}` : `Id ${patient.id}`}</span>
           </Text>
         </div>
         <div className={classes["standing"]}>
+          <People people={useColleagues(open.room)} label="Also on this patient" />
           <SaveIndicator open={open} />
-          <Counts open={open} />
         </div>
-        <AllergyBanner open={open} />
+        <Counts summary={summary} />
+        <div id={more} className={classes["more"]} hidden={isCollapsed}>
+          <div className={classes["details"]}>
+            <AllergyNames allergies={summary.allergies} />
+            <Details patient={patient} main={identifier?.value} />
+          </div>
+          <Indicators all={summary.indicators} />
+        </div>
+        {children}
       </div>
     </header>
   );
 }
 
-function Counts({ open }: { open: OpenRoom }) {
-  const problems = useCurrent(open, "Condition", isPastProblem).length;
-  const medications = useCurrent(open, "MedicationRequest", isPastMedication).length;
-  const conflicts = [...useConflicts(open).values()].flat().length;
+function Counts({ summary }: { summary: Summary }) {
+  const { allergies, medications, problems, conflicts, indicators } = summary;
+  const critical = indicators.filter(({ kind }) => kind === "Critical result").length;
+  const flags = indicators.filter(({ kind }) => kind === "Flag").length;
   return (
-    <p className={classes["counts"]} aria-label="Chart summary">
-      <span>{problems === 1 ? "1 problem" : `${problems} problems`}</span>
-      <span>{medications === 1 ? "1 medication" : `${medications} medications`}</span>
-      {conflicts > 0 && (
-        <span className={classes["conflicts"]}>{conflicts === 1 ? "1 conflict" : `${conflicts} conflicts`}</span>
+    <div className={classes["counts"]} role="group" aria-label="Chart summary">
+      <Badge tt="none" size="lg" variant={allergies.length > 0 ? "filled" : "default"} color="red.9" leftSection={allergies.length > 0 && <IconAlertTriangle size={14} aria-hidden />}>
+        {allergies.length === 0 ? "No allergies recorded" : counted(allergies.length, "allergy", "allergies")}
+      </Badge>
+      <Badge tt="none" size="lg" variant="default">
+        {counted(medications.length, "medication", "medications")}
+      </Badge>
+      <Badge tt="none" size="lg" variant="default">
+        {counted(problems.length, "problem", "problems")}
+      </Badge>
+      <CodeStatusBadge status={summary.codeStatus} />
+      {critical > 0 && (
+        <Badge tt="none" size="lg" variant="filled" color="red.9">
+          {counted(critical, "critical result", "critical results")}
+        </Badge>
       )}
-    </p>
+      {flags > 0 && (
+        <Badge tt="none" size="lg" variant="outline" className={classes["conflicts"]}>
+          {counted(flags, "flag", "flags")}
+        </Badge>
+      )}
+      {conflicts > 0 && (
+        <Badge tt="none" size="lg" variant="outline" className={classes["conflicts"]}>
+          {counted(conflicts, "conflict", "conflicts")}
+        </Badge>
+      )}
+    </div>
   );
 }
 
-function AllergyBanner({ open }: { open: OpenRoom }) {
-  const allergies = useCurrent(open, "AllergyIntolerance", isPastAllergy);
-  const severe = allergies.filter((allergy) => allergy["criticality"] === "high");
-  const names = [...severe, ...allergies.filter((allergy) => !severe.includes(allergy))].map(ALLERGIES.label);
+function CodeStatusBadge({ status }: { status: CodeStatus | undefined }) {
+  if (!status) {
+    return (
+      <Badge tt="none" size="lg" variant="default" fw={500} c="dimmed">
+        Code status not recorded
+      </Badge>
+    );
+  }
+  const date = formatDate(status.date);
+  const also = status.others.length > 0 ? ` Another record says: ${status.others.join("; ")}.` : "";
+  return (
+    <Tooltip label={`Recorded ${date || "without a date"}.${also}`} withArrow>
+      <Badge tt="none" size="lg" variant="filled" color={also ? "red.9" : "violet.8"} tabIndex={0}>
+        Code status: {status.text}
+        {also && " — records differ"}
+      </Badge>
+    </Tooltip>
+  );
+}
+
+function Details({ patient, main }: { patient: Resource; main: string | undefined }) {
+  const born = formatDate(patient["birthDate"]);
+  const others = identifiers(patient).filter(({ value }) => value !== main);
+  return (
+    <Text className={classes["facts"]} component="p">
+      <span>{born ? `Born ${born}` : "Birth date not recorded"}</span>
+      {others.slice(0, 3).map(({ label, value }) => (
+        <span key={value} className={classes["identifier"]}>
+          {label} {value}
+        </span>
+      ))}
+    </Text>
+  );
+}
+
+function AllergyNames({ allergies }: { allergies: readonly Resource[] }) {
+  const names = allergies.map(ALLERGIES.label);
   const shown = names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${names.length - 6} more` : "");
   return (
     <p className={classes["allergies"]} data-some={names.length > 0 || undefined} aria-label="Allergies summary">
-      {names.length > 0 && <IconAlertTriangle size={17} aria-hidden />}
-      <span>{names.length > 0 ? `Allergies: ${shown}` : "No allergies recorded"}</span>
+      {names.length > 0 ? `Allergies: ${shown}` : "No allergies recorded"}
     </p>
   );
 }
 
-/** Entries that count: current ones, and those that people disagree about. */
-function useCurrent(open: OpenRoom, type: string, isPast: (resource: Resource) => boolean): readonly Resource[] {
-  const all = useCollection(open.room, type);
-  const conflicts = useConflicts(open);
-  return useMemo(
-    () => all.filter((resource) => !isPast(resource) || conflicts.has(resourceKey(type, resource.id))),
-    [all, type, isPast, conflicts],
+/** One line, which is there without indicators as well: nothing moves when one comes. */
+function Indicators({ all }: { all: readonly Indicator[] }) {
+  const rest = all.slice(INDICATORS_SHOWN);
+  return (
+    <Group gap={6} wrap="nowrap" className={classes["indicators"]} role="list" aria-label="Critical indicators">
+      {all.length === 0 && (
+        <Text size="sm" c="dimmed" role="listitem">
+          No critical indicators
+        </Text>
+      )}
+      {all.slice(0, INDICATORS_SHOWN).map(({ key, kind, text, since }) => (
+        <Tooltip key={`${kind} ${key}`} label={`${kind}: ${text}${since ? `, since ${formatDate(since)}` : ""}`} withArrow multiline maw={420}>
+          <Badge role="listitem" tabIndex={0} tt="none" variant="outline" className={classes["indicator"]} data-kind={kind}>
+            {kind}: {text}
+          </Badge>
+        </Tooltip>
+      ))}
+      {rest.length > 0 && (
+        <Tooltip label={rest.map(({ kind, text }) => `${kind}: ${text}`).join("; ")} withArrow multiline maw={420}>
+          <Badge role="listitem" tabIndex={0} tt="none" variant="default">
+            {rest.length} more
+          </Badge>
+        </Tooltip>
+      )}
+    </Group>
   );
+}
+
+const INDICATORS_SHOWN = 4;
+
+function counted(count: number, one: string, more: string): string {
+  return `${count} ${count === 1 ? one : more}`;
 }

@@ -1,20 +1,21 @@
 /** One patient's chart. */
-import { Alert, Anchor, Container, Skeleton, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Container, Skeleton, Tabs, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
-import { IconPlugConnectedX } from "@tabler/icons-react";
-import { type ReactNode, useSyncExternalStore } from "react";
-import { Link } from "wouter";
-import { AllergiesPanel } from "../allergies/AllergiesPanel";
-import { MedicationsPanel } from "../medications/MedicationsPanel";
-import { ProblemsPanel } from "../problems/ProblemsPanel";
+import { IconLock, IconPlugConnectedX, IconUserOff } from "@tabler/icons-react";
+import { type ComponentType, type ReactNode, useSyncExternalStore } from "react";
+import { Link, useLocation } from "wouter";
+import type { Colleague } from "../presence/people";
+import { PeopleMark } from "../presence/People";
 import { patientName } from "../shared/fhir/patient";
+import { useColleagues, useSayTab } from "../presence/usePeople";
 import type { OpenRoom } from "../shared/rooms";
 import { useResource, useRoom, useSynced } from "../shared/useRoom";
-import { useConnectionStatus } from "../shared/workspace";
+import { useConnectionStatus, useWorkspace } from "../shared/workspace";
 import classes from "./Chart.module.css";
 import { ChartHeader } from "./ChartHeader";
+import { TABS } from "./tabs";
 
-export function ChartPage({ patientId }: { patientId: string }) {
+export function ChartPage({ patientId, tab }: { patientId: string; tab: string }) {
   const state = useRoom(`patient:${patientId}`);
   if (state.step === "failed") {
     return (
@@ -24,42 +25,70 @@ export function ChartPage({ patientId }: { patientId: string }) {
     );
   }
   if (state.step === "opening") return <Opening />;
-  return <Chart key={patientId} open={state.open} patientId={patientId} />;
+  return <Chart key={patientId} open={state.open} patientId={patientId} tab={tab} />;
 }
 
-function Chart({ open, patientId }: { open: OpenRoom; patientId: string }) {
+function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; tab: string }) {
+  const [, navigate] = useLocation();
+  const people = useColleagues(open.room);
   const patient = useResource(open.room, "Patient", patientId);
   const synced = useSynced(open.room);
+  useSayTab(open.room, tab);
   useDocumentTitle(`${patientName(patient) || "Chart"} · Chartroom`);
   if (!patient) {
     if (synced) {
       return (
-        <Message title="There is no such patient">
+        <Message title="There is no such patient" icon={IconUserOff}>
           <Text>No chart is kept under the id {patientId}.</Text>
         </Message>
       );
     }
     return <Opening />;
   }
+  const shown = TABS.find(({ value }) => value === tab);
+  if (!shown) {
+    return (
+      <Message title="There is no such page of the chart" icon={IconUserOff}>
+        <Anchor component={Link} href={tabPath(patientId, "chart")}>
+          Chart of {patientName(patient) || "the patient"}
+        </Anchor>
+      </Message>
+    );
+  }
   return (
-    <>
-      <ChartHeader patient={patient} open={open} />
+    <Tabs value={tab} keepMounted={false} onChange={(next) => next && navigate(tabPath(patientId, next))}>
+      <ChartHeader patient={patient} open={open}>
+        <Tabs.List className={classes["tabs"]} aria-label="Pages of the chart">
+          {TABS.map(({ value, label }) => (
+            <Tabs.Tab key={value} value={value} rightSection={<InTab people={people} tab={value} label={label} />}>
+              {label}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+      </ChartHeader>
       <Container component="main" size={1560} py="md" px="md">
-        <div className={classes["panels"]}>
-          <div className={classes["column"]}>
-            <ProblemsPanel open={open} patientId={patientId} />
-          </div>
-          <div className={classes["wide"]}>
-            <MedicationsPanel open={open} patientId={patientId} />
-          </div>
-          <div className={classes["column"]}>
-            <AllergiesPanel open={open} patientId={patientId} />
-          </div>
-        </div>
+        <Tabs.Panel value={tab}>
+          <shown.Page open={open} patientId={patientId} />
+        </Tabs.Panel>
       </Container>
       <Announcements open={open} />
-    </>
+    </Tabs>
   );
+}
+
+/** Who else looks at a tab, in a place that is kept free for them. */
+function InTab({ people, tab, label }: { people: readonly Colleague[]; tab: string; label: string }) {
+  const here = people.filter(({ tabs }) => tabs.includes(tab));
+  const names = here.map(({ name }) => name).join(" and ");
+  return (
+    <span className={classes["inTab"]}>
+      <PeopleMark people={here} text={`${names} ${here.length === 1 ? "is" : "are"} in ${label}`} />
+    </span>
+  );
+}
+
+function tabPath(patientId: string, tab: string): string {
+  return `/patients/${encodeURIComponent(patientId)}${tab === "chart" ? "" : `/${tab}`}`;
 }
 
 /** Tells a screen reader what somebody else changed. */
@@ -75,7 +104,8 @@ function Announcements({ open: { activity } }: { open: OpenRoom }) {
 
 function Opening() {
   const status = useConnectionStatus();
-  if (status === "offline" || status === "signed-out") return <Unreachable />;
+  if (status === "signed-out") return <SignedOut />;
+  if (status === "offline") return <Unreachable />;
   return (
     <Container component="main" size={1560} py="md" role="status" aria-label="Opening the chart">
       <Skeleton height={72} mb="md" />
@@ -94,10 +124,23 @@ function Unreachable() {
   );
 }
 
-function Message({ title, children }: { title: string; children: ReactNode }) {
+function SignedOut() {
+  const { client } = useWorkspace();
+  return (
+    <Message title="Your sign-in has ended" icon={IconLock}>
+      <Text>Sign in again to see the chart. What this device keeps of your edits is sent then.</Text>
+      <Button mt="sm" mr="md" onClick={() => client?.signIn()}>
+        Sign in again
+      </Button>
+    </Message>
+  );
+}
+
+function Message(props: { title: string; children: ReactNode; icon?: ComponentType<{ "aria-hidden": true }> }) {
+  const { title, children, icon: Icon = IconPlugConnectedX } = props;
   return (
     <Container component="main" size="sm" py="xl">
-      <Alert color="orange" icon={<IconPlugConnectedX aria-hidden />} role="alert">
+      <Alert color="orange" icon={<Icon aria-hidden />} role="alert">
         <Title order={1} size="h4" mb="xs">
           {title}
         </Title>

@@ -6,6 +6,7 @@
 import type { ChartEvent, Person, Room } from "./chartroom";
 import { conceptText } from "./fhir/concept";
 import { drugText } from "./fhir/dosage";
+import { asList, asText } from "./fhir/read";
 import { Listeners, resourceKey } from "./store";
 
 /** The latest change of one entry by somebody else. */
@@ -87,7 +88,15 @@ export class Activity extends Listeners {
 /** What an entry is called in a sentence. */
 export function entryLabel(resource: Record<string, unknown> | null | undefined): string {
   if (!resource) return "an entry";
-  return conceptText(resource["code"]) || drugText(resource) || "an entry";
+  const [type] = asList(resource["type"]);
+  return (
+    conceptText(resource["code"]) ||
+    drugText(resource) ||
+    conceptText(resource["vaccineCode"]) ||
+    asText(resource["title"]) ||
+    conceptText(type) ||
+    "an entry"
+  );
 }
 
 const GENERIC = new Set(["RESOURCE_CREATED", "RESOURCE_UPDATED", "RESOURCE_DELETED"]);

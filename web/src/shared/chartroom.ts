@@ -2,6 +2,7 @@
 import type { Client as ChartroomClient, Room as ChartroomRoom } from "chartroom";
 
 export type {
+  Activity,
   ChartEvent,
   Conflict,
   ConnectionStatus,
@@ -9,6 +10,7 @@ export type {
   Edit,
   Json,
   Person,
+  Present,
   Resource,
 } from "chartroom";
 
@@ -25,14 +27,20 @@ export type Room = Pick<
   | "remove"
   | "restore"
   | "conflicts"
+  | "presence"
+  | "undo"
+  | "activity"
   | "on"
   | "close"
 >;
 
 /** A connection as the workspace uses it. */
-export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "close"> {
+export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "state" | "onState" | "signIn" | "close"> {
   open(name: string): Promise<Room>;
 }
+
+/** What the connection says of itself: status, storage, edits that wait. */
+export type ClientState = ChartroomClient["state"];
 
 /** Opens a connection in one person's name. */
 export type Connect = (options: {

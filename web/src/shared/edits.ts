@@ -14,6 +14,8 @@ export interface Refusal {
   readonly id: string;
   /** What the edit was, in words: `Edit of Penicillin`. */
   readonly what: string;
+  /** The panel whose form it came from. */
+  readonly panel?: string;
   /** Why it was refused, in words. */
   readonly reason: string;
   /** The values of the form it came from; absent for a removal. */
@@ -25,6 +27,7 @@ export interface Refusal {
 /** What an edit is, beside the doing of it. */
 export interface EditMeaning {
   readonly what: string;
+  readonly panel?: string;
   readonly draft?: unknown;
   readonly again: () => Edit;
 }
@@ -39,7 +42,7 @@ export class EditLog extends Listeners {
   /** Follows an edit until it is durable; a refusal is kept. */
   follow(edit: Edit, meaning: EditMeaning): void {
     edit.saved.catch((error: unknown) => {
-      if (codeOf(error) === "client-closed" || codeOf(error) === "room-closed") return;
+      if (isClosing(error)) return;
       const key = this.#next++;
       const { type, id } = edit.resource;
       this.#set([...this.#refusals, { key, type, id, ...meaning, reason: reasonText(error) }]);
@@ -55,6 +58,11 @@ export class EditLog extends Listeners {
     this.#refusals = refusals;
     this.tell();
   }
+}
+
+/** Whether the room or the client was closed before the server had answered, which is no refusal. */
+export function isClosing(error: unknown): boolean {
+  return codeOf(error) === "client-closed" || codeOf(error) === "room-closed";
 }
 
 /** Why an edit did not go through, in words for the person who made it. */

@@ -24,7 +24,19 @@ interface Held {
 }
 
 /** The resource types that a chart page lists. */
-export const LISTED_TYPES = ["Condition", "MedicationRequest", "AllergyIntolerance"] as const;
+export const LISTED_TYPES = [
+  "AllergyIntolerance",
+  "CarePlan",
+  "Communication",
+  "Condition",
+  "Encounter",
+  "Flag",
+  "Immunization",
+  "MedicationRequest",
+  "Observation",
+  "Procedure",
+  "ServiceRequest",
+] as const;
 
 const LINGER_MS = 2_000;
 
@@ -53,12 +65,10 @@ export class Rooms {
     if (held.users === 0) setTimeout(() => this.#closeIfIdle(name, held), LINGER_MS);
   }
 
-  /** Edits that closing the window would lose: not yet durable, or refused and not made again. */
-  unsaved(): number {
+  /** Refused edits that nobody has made again or discarded; what was typed is in this window alone. */
+  refused(): number {
     let count = 0;
-    for (const { open } of this.#held.values()) {
-      if (open) count += open.room.unsaved + open.edits.refusals().length;
-    }
+    for (const { open } of this.#held.values()) count += open?.edits.refusals().length ?? 0;
     return count;
   }
 

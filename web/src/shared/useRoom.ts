@@ -1,7 +1,7 @@
 /** A room for as long as a component shows it, and what is live in it. */
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import type { Touch } from "./activity";
-import type { Resource, Room } from "./chartroom";
+import type { Present, Resource, Room } from "./chartroom";
 import type { ConflictsByResource } from "./conflictIndex";
 import { type Refusal, reasonText } from "./edits";
 import type { OpenRoom } from "./rooms";
@@ -58,6 +58,12 @@ export function useSynced(room: Room): boolean {
 /** Other people's latest touch per entry, live. */
 export function useTouches({ activity }: OpenRoom): ReadonlyMap<string, Touch> {
   return useSyncExternalStore(activity.subscribe, activity.touches);
+}
+
+/** The windows that other people have open in the room, live. */
+export function usePresence(room: Room): readonly Present[] {
+  const subscribe = useCallback((listener: () => void) => room.on("presence", listener), [room]);
+  return useSyncExternalStore(subscribe, () => room.presence.people);
 }
 
 /** The conflicts per entry, live. */

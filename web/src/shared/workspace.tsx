@@ -1,6 +1,6 @@
 /** The connection of this window, in the name of the person at it. */
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
-import type { Client, Connect, ConnectionStatus, Person } from "./chartroom";
+import type { Client, ClientState, Connect, ConnectionStatus, Person } from "./chartroom";
 import { Rooms } from "./rooms";
 
 /** What every page of the workspace may use. */
@@ -29,6 +29,15 @@ export function useConnectionStatus(): ConnectionStatus {
   return useSyncExternalStore(
     (listener) => client?.onStatus(listener) ?? (() => undefined),
     () => client?.status ?? "connecting",
+  );
+}
+
+/** Connection, storage and the edits that wait, live; undefined until the package is loaded. */
+export function useClientState(): ClientState | undefined {
+  const { client } = useWorkspace();
+  return useSyncExternalStore(
+    (listener) => client?.onState(listener) ?? (() => undefined),
+    () => client?.state,
   );
 }
 
@@ -73,10 +82,11 @@ export function syncUrl(location: { protocol: string; host: string }): string {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/sync`;
 }
 
+/** The package asks for edits that nothing has kept; what was refused is asked for here. */
 function useLeaveWarning(rooms: Rooms | undefined): void {
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent) => {
-      if (rooms && rooms.unsaved() > 0) event.preventDefault();
+      if (rooms && rooms.refused() > 0) event.preventDefault();
     };
     window.addEventListener("beforeunload", warn);
     return () => window.removeEventListener("beforeunload", warn);

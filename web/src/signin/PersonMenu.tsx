@@ -6,10 +6,10 @@ import { useWorkspace } from "../shared/workspace";
 import { type Member, PEOPLE } from "./people";
 
 export function PersonMenu({ person, onChoose }: { person: Member; onChoose: (person: Member) => void }) {
-  const { rooms } = useWorkspace();
+  const { client, rooms } = useWorkspace();
   const [unsaved, setUnsaved] = useState(0);
   return (
-    <Menu position="bottom-end" width={230} onOpen={() => setUnsaved(rooms?.unsaved() ?? 0)}>
+    <Menu position="bottom-end" width={230} onOpen={() => setUnsaved((client?.state.unsaved ?? 0) + (rooms?.refused() ?? 0))}>
       <Menu.Target>
         <Button
           variant="subtle"

@@ -1,5 +1,5 @@
 /** Colours and type of the workspace: calm, dense, and legible at night. */
-import { Button, createTheme, Modal, type MantineColorsTuple } from "@mantine/core";
+import { Button, createTheme, Drawer, Modal, type MantineColorsTuple } from "@mantine/core";
 
 const lagoon: MantineColorsTuple = [
   "#e9f6f6",
@@ -40,7 +40,8 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    Modal: Modal.extend({ styles: { title: { fontWeight: 650 } } }),
+    Drawer: Drawer.extend({ styles: { title: { fontWeight: 650 } } }),
+    Modal: Modal.extend({ styles: { title: { fontWeight: 650, lineHeight: 1.3 } } }),
     Button: Button.extend({ styles: { label: { fontWeight: 550 } } }),
   },
 });

@@ -12,6 +12,11 @@ export function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** The objects of a list; what is none is left out. */
+export function asObjects(value: unknown): readonly Record<string, unknown>[] {
+  return asList(value).map(asObject).filter((object) => object !== undefined);
+}
+
 /** The value as text that shows something: a string with ink in it, or a number. */
 export function asText(value: unknown): string | undefined {
   if (typeof value === "number" && Number.isFinite(value)) return String(value);

@@ -67,6 +67,11 @@ const WORDS: Record<string, string> = {
   cancelled: "Cancelled",
   completed: "Completed",
   unknown: "Unknown",
+  revoked: "Cancelled",
+  routine: "Routine",
+  urgent: "Urgent",
+  asap: "As soon as possible",
+  stat: "STAT",
   low: "Low",
   high: "High",
   "unable-to-assess": "Unable to assess",
@@ -77,6 +82,9 @@ const WORDS: Record<string, string> = {
 };
 
 const NAMES: Record<string, string> = {
+  "ServiceRequest.code": "Order",
+  reasonCode: "Reason",
+  bodySite: "Body site",
   "AllergyIntolerance.code": "Substance",
   "Condition.code": "Problem",
   medicationCodeableConcept: "Drug",

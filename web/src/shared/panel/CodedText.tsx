@@ -3,7 +3,7 @@
  *
  * Typing other words drops the code: a code must never outlive the words that it stood for.
  */
-import { Autocomplete, Badge, Group, Text } from "@mantine/core";
+import { Autocomplete, Badge, type ComboboxItem, Group, type OptionsFilter, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { type Coding, codingsOf, conceptText, systemName, textConcept } from "../fhir/concept";
 import type { Json } from "../chartroom";
@@ -26,6 +26,15 @@ export function codedTextOf(concept: unknown): CodedTextValue {
 export function conceptOf(value: CodedTextValue): Json {
   return value.concept ?? textConcept(value.text.trim(), undefined);
 }
+
+const OFFERED_MAX = 8;
+
+/** Names with the typed words; none once they are all typed, as the list would lie over the next field. */
+const offered: OptionsFilter = ({ options, search }) => {
+  const words = search.trim().toLowerCase();
+  const named = (options as ComboboxItem[]).filter(({ label }) => label.toLowerCase().includes(words));
+  return named.some(({ label }) => label.toLowerCase() === words) ? [] : named.slice(0, OFFERED_MAX);
+};
 
 export function CodedText(props: {
   label: string;
@@ -59,7 +68,7 @@ export function CodedText(props: {
         value={value.text}
         onChange={change}
         error={error}
-        limit={8}
+        filter={offered}
         openOnFocus={false}
         data={[...new Set(suggestions.map((suggestion) => suggestion.display))]}
         maxLength={400}

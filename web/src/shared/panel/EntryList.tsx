@@ -1,12 +1,14 @@
 /** The table of a panel: current entries first, past ones collapsed and shown a page at a time. */
 import { Button, Table, Text, UnstyledButton } from "@mantine/core";
 import { IconChevronRight } from "@tabler/icons-react";
-import { useId, useState } from "react";
+import { useId, useMemo, useState } from "react";
+import { type Colleague, editors } from "../../presence/people";
 import type { Resource } from "../chartroom";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
-import { useConflicts, useTouches } from "../useRoom";
-import type { FormValues, PanelDefinition } from "./definition";
+import { useConflicts, usePresence, useTouches } from "../useRoom";
+import { useWorkspace } from "../workspace";
+import type { EntryAct, FormValues, PanelDefinition } from "./definition";
 import { EntryRow } from "./EntryRow";
 import classes from "./Panel.module.css";
 
@@ -19,6 +21,7 @@ interface EntryListProps<V extends FormValues> {
   past: readonly Resource[];
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
+  onAct: ((resource: Resource, act: EntryAct) => void) | undefined;
 }
 
 export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
@@ -53,10 +56,11 @@ export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
 }
 
 function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string; entries: readonly Resource[] }) {
-  const { definition, open, entries, caption, onEdit, onRemove } = props;
+  const { definition, open, entries, caption, onEdit, onRemove, onAct } = props;
   const [limit, setLimit] = useState(PAGE);
   const touches = useTouches(open);
   const conflicts = useConflicts(open);
+  const people = useEditorsByEntry(open);
   return (
     <>
       <Table className={classes["table"]} aria-label={caption} layout="fixed">
@@ -66,7 +70,7 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
             <Table.Th className={classes["statusColumn"]}>Status</Table.Th>
             <Table.Th className={classes["changeColumn"]}>Last change</Table.Th>
             {(onEdit || onRemove) && (
-              <Table.Th className={classes["actionColumn"]}>
+              <Table.Th className={classes["actionColumn"]} data-wide={onAct && definition.acts ? true : undefined}>
                 <span className="visually-hidden">Actions</span>
               </Table.Th>
             )}
@@ -83,8 +87,10 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
                 resource={resource}
                 touch={touches.get(key)}
                 conflicts={conflicts.get(key)}
+                editors={people.get(key)}
                 onEdit={onEdit}
                 onRemove={onRemove}
+                onAct={onAct}
               />
             );
           })}
@@ -97,4 +103,14 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
       )}
     </>
   );
+}
+
+/** Who else has which entry open in a form. */
+function useEditorsByEntry({ room }: OpenRoom): ReadonlyMap<string, readonly Colleague[]> {
+  const windows = usePresence(room);
+  const { person } = useWorkspace();
+  return useMemo(() => {
+    const keys = new Set(windows.flatMap(({ at }) => at.resource ?? []));
+    return new Map([...keys].map((key) => [key, editors(windows, person.id, key)]));
+  }, [windows, person.id]);
 }

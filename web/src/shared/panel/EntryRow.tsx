@@ -1,14 +1,17 @@
 /** One entry: what it is, how it stands, who changed it last, and its conflicts beneath it. */
-import { ActionIcon, Badge, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { ActionIcon, Badge, Button, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { IconPencil, IconTrash } from "@tabler/icons-react";
 import { memo, type ReactElement, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
+import { type Colleague, editingText } from "../../presence/people";
+import { PeopleMark } from "../../presence/People";
 import type { Touch } from "../activity";
 import type { Conflict, Resource } from "../chartroom";
 import { formatDate, formatTime } from "../fhir/date";
 import { elementName, noteText } from "../fhir/words";
 import type { OpenRoom } from "../rooms";
-import type { FormValues, PanelDefinition } from "./definition";
+import { useWorkspace } from "../workspace";
+import type { EntryAct, FormValues, PanelDefinition } from "./definition";
 import classes from "./Panel.module.css";
 
 interface EntryRowProps<V extends FormValues> {
@@ -17,16 +20,20 @@ interface EntryRowProps<V extends FormValues> {
   resource: Resource;
   touch: Touch | undefined;
   conflicts: readonly Conflict[] | undefined;
+  editors: readonly Colleague[] | undefined;
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
+  onAct: ((resource: Resource, act: EntryAct) => void) | undefined;
 }
 
 function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
-  const { definition, open, resource, touch, conflicts, onEdit, onRemove } = props;
+  const { definition, open, resource, touch, conflicts, editors, onEdit, onRemove, onAct } = props;
+  const { person } = useWorkspace();
   const label = definition.label(resource);
   const detail = definition.detail(resource);
   const badge = definition.badge(resource);
   const flag = definition.flag?.(resource);
+  const isDisputed = conflicts?.some(({ safety }) => safety) ?? false;
   return (
     <>
       <Table.Tr
@@ -48,13 +55,33 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
           <span className={classes["status"]} data-tone={badge.tone}>
             {badge.text}
           </span>
+          {editors && (
+            <span className={classes["editors"]}>
+              <PeopleMark people={editors} text={editingText(editors)} />
+            </span>
+          )}
         </Table.Td>
         <Table.Td className={classes["change"]}>
           <LastChange definition={definition} resource={resource} touch={touch} />
         </Table.Td>
         {(onEdit || onRemove) && (
           <Table.Td className={classes["actions"]}>
-            {onEdit && (
+            {onAct &&
+              definition.acts?.(resource, person).map((act) => (
+                <Button
+                  key={act.verb}
+                  size="compact-sm"
+                  variant={act.isMain ? "filled" : "default"}
+                  mr={6}
+                  aria-label={`${act.verb} ${label}`}
+                  disabled={act.isMain && isDisputed}
+                  title={act.isMain && isDisputed ? "Choose between the two values first" : undefined}
+                  onClick={() => onAct(resource, act)}
+                >
+                  {act.verb}
+                </Button>
+              ))}
+            {onEdit && !definition.isClosed?.(resource) && (
               <ActionIcon variant="subtle" color="gray" aria-label={`Edit ${label}`} onClick={() => onEdit(resource)}>
                 <IconPencil size={17} aria-hidden />
               </ActionIcon>

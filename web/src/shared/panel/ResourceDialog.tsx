@@ -7,11 +7,14 @@
 import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import { useEffect, useRef, useState } from "react";
+import { type FocusEvent, useEffect, useRef, useState } from "react";
+import { FieldNote } from "../../presence/FieldNote";
+import { editors } from "../../presence/people";
+import { quietly } from "../../presence/usePeople";
 import { sameJson } from "../fhir/read";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
-import { useResource, useTouches } from "../useRoom";
+import { useConflicts, usePresence, useResource, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
 import { type FormValues, makeResource, type PanelDefinition } from "./definition";
 import type { Attempt } from "./ResourcePanel";
@@ -24,6 +27,8 @@ export interface DialogState<V> {
   values: V;
   /** Values to begin with, where an earlier attempt was refused. */
   draft?: V;
+  /** Values that the form is checked with at once, where something could not be done without more. */
+  check?: Partial<V>;
   /** The refused edit that is made again; settled only once this one is made. */
   refusal?: number;
 }
@@ -42,10 +47,17 @@ export function ResourceDialog<V extends FormValues>(props: {
   const live = useResource(open.room, definition.type, state.id ?? newId);
   const [failure, setFailure] = useState<string>();
   const form = useForm<V>({
-    initialValues: state.draft ?? state.values,
+    initialValues: { ...(state.draft ?? state.values), ...state.check },
     validate: (values) => definition.validate(values, new Date()) as Record<string, string>,
   });
   const meanwhile = useMeanwhile(definition, open, state, live, form);
+  const others = useFieldPresence(definition, open, state, form);
+  const isDisputed = useConflicts(open).get(resourceKey(definition.type, state.id ?? newId))?.some(({ safety }) => safety) ?? false;
+  const choices = definition.saveAs?.(state.id ? live : undefined);
+  useEffect(() => {
+    if (state.check) form.validate();
+    // Once, as the dialog opens.
+  }, []);
   const gone = state.id !== undefined && live === undefined;
   const title = `${state.id ? "Edit" : "Add"} ${definition.noun}`;
 
@@ -59,7 +71,7 @@ export function ResourceDialog<V extends FormValues>(props: {
       }
       if (gone) open.room.restore(definition.type, state.id);
       const before = open.room.get(definition.type, state.id);
-      return open.room.patch(definition.type, state.id, definition.elements(values, changed, before));
+      return open.room.patch(definition.type, state.id, definition.elements(values, changed, before, person));
     };
     const label = live ? definition.label(live) : definition.noun;
     const what = state.id ? `Edit of ${label}` : `New ${definition.noun}`;
@@ -72,6 +84,7 @@ export function ResourceDialog<V extends FormValues>(props: {
     <Modal opened onClose={() => onClose(false)} title={title} size="lg" closeButtonProps={{ "aria-label": "Close" }} transitionProps={{ duration: 100 }}>
       <form
         noValidate
+        onFocus={others.onFocus}
         onSubmit={form.onSubmit(submit, (errors) => {
           const first = Object.keys(errors)[0];
           if (first) document.querySelector<HTMLElement>(`[data-field="${first}"]`)?.focus();
@@ -88,7 +101,7 @@ export function ResourceDialog<V extends FormValues>(props: {
             resource={live}
             note={(field) => {
               const theirs = meanwhile.theirs[field];
-              if (theirs === undefined) return null;
+              if (theirs === undefined) return <FieldNote people={others.at(field)} />;
               return (
                 <Text size="xs" mt={4} role="note" className="meanwhile">
                   {meanwhile.author} changed this to “{theirs}” meanwhile. Saving replaces it.
@@ -105,12 +118,49 @@ export function ResourceDialog<V extends FormValues>(props: {
             <Button variant="default" onClick={() => onClose(false)}>
               Cancel
             </Button>
-            <Button type="submit">{gone ? "Restore and save" : state.id ? "Save changes" : `Add ${definition.noun}`}</Button>
+            {choices?.map(({ label, values, isMain }) => (
+              <Button key={label} type="submit" variant={isMain ? "filled" : "light"} disabled={isMain && isDisputed} onClick={() => form.setValues(values)}>
+                {label}
+              </Button>
+            ))}
+            {!choices && <Button type="submit">{gone ? "Restore and save" : state.id ? "Save changes" : `Add ${definition.noun}`}</Button>}
           </Group>
         </Stack>
       </form>
     </Modal>
   );
+}
+
+/** Says to others which element the cursor is in, and who of them is in which. */
+function useFieldPresence<V extends FormValues>(
+  definition: PanelDefinition<V>,
+  { room }: OpenRoom,
+  state: DialogState<V>,
+  form: { getValues(): V },
+) {
+  const windows = usePresence(room);
+  const { person } = useWorkspace();
+  const resource = state.id && resourceKey(definition.type, state.id);
+  // A field that is empty, and was, writes nothing: it goes by its own name then.
+  const written = (field: keyof V & string) => {
+    const before = state.id ? room.get(definition.type, state.id) : undefined;
+    return [field, ...Object.keys(definition.elements(form.getValues(), new Set([field]), before))];
+  };
+
+  useEffect(() => {
+    if (!resource) return;
+    room.presence.update({ resource });
+    return quietly(() => room.presence.update({ resource: undefined, element: undefined }));
+  }, [room, resource]);
+
+  return {
+    at: (field: keyof V & string) => (resource ? editors(windows, person.id, resource, written(field)) : []),
+    onFocus: (event: FocusEvent<HTMLElement>) => {
+      const field = event.target.closest<HTMLElement>("[data-field]")?.dataset["field"];
+      // The last is the one that gets the value; those before it are other variants of the same.
+      if (resource && field) room.presence.update({ resource, element: written(field).at(-1) });
+    },
+  };
 }
 
 /** Follows the entry while it is edited: untouched fields take new values, touched ones are noted. */

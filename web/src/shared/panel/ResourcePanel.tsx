@@ -1,6 +1,5 @@
 /** One section of the chart: its entries, and the adding, editing and removing of them. */
 import { Badge, Button, Group, Paper, Text, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconPlus } from "@tabler/icons-react";
 import { useCallback, useId, useMemo, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
@@ -10,12 +9,14 @@ import { formatTime } from "../fhir/date";
 import type { OpenRoom } from "../rooms";
 import { useCollection, useConflicts, useRefusals, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
-import type { FormValues, PanelDefinition } from "./definition";
+import type { EntryAct, FormValues, PanelDefinition } from "./definition";
 import { EntryList } from "./EntryList";
 import { orderEntries } from "./order";
 import classes from "./Panel.module.css";
+import { ReasonDialog } from "./ReasonDialog";
 import { RefusalNote } from "./RefusalNote";
 import { type DialogState, ResourceDialog } from "./ResourceDialog";
+import { offerUndo, tellFailure } from "./undoable";
 
 export function ResourcePanel<V extends FormValues>(props: {
   definition: PanelDefinition<V>;
@@ -23,19 +24,35 @@ export function ResourcePanel<V extends FormValues>(props: {
   patientId: string;
 }) {
   const { definition, open, patientId } = props;
-  const { canEdit } = useWorkspace();
+  const { person, ...workspace } = useWorkspace();
+  const canEdit = workspace.canEdit && !definition.readOnly;
   const headingId = useId();
-  const resources = useCollection(open.room, definition.type);
+  const all = useCollection(open.room, definition.type);
+  const resources = useMemo(() => (definition.includes ? all.filter(definition.includes) : all), [definition, all]);
   const conflicts = useConflicts(open);
   const { current, past } = useMemo(
     () => orderEntries(definition, resources, conflicts),
     [definition, resources, conflicts],
   );
   const [dialog, setDialog] = useState<DialogState<V>>();
-  const attempt = useAttempt(open);
+  const attempt = useAttempt(open, definition.title);
+  const [asked, setAsked] = useState<{ resource: Resource; act: EntryAct }>();
   const onEdit = useCallback((resource: Resource) => setDialog({ id: resource.id, values: definition.read(resource) }), [definition]);
   const onRemove = useRemoval(definition, open, attempt);
-  const refusals = useRefusals(open).filter((refusal) => refusal.type === definition.type);
+  const perform = useActs(definition, open, attempt);
+  const onAct = useCallback(
+    (resource: Resource, act: EntryAct) => {
+      const values = definition.read(resource);
+      const check = act.check as Partial<V> | undefined;
+      if (check && Object.keys(definition.validate({ ...values, ...check }, new Date())).length > 0) {
+        return setDialog({ id: resource.id, values, check });
+      }
+      if (act.why) setAsked({ resource, act });
+      else perform(resource, act, "");
+    },
+    [definition, perform],
+  );
+  const refusals = useRefusals(open).filter((refusal) => refusal.type === definition.type && refusal.panel === definition.title);
 
   return (
     <Paper component="section" withBorder radius="md" className={classes["panel"]} aria-labelledby={headingId}>
@@ -79,8 +96,25 @@ export function ResourcePanel<V extends FormValues>(props: {
         current={current}
         past={past}
         onEdit={canEdit ? onEdit : undefined}
-        onRemove={canEdit ? onRemove : undefined}
+        onRemove={canEdit && definition.canRemove !== false ? onRemove : undefined}
+        onAct={canEdit ? onAct : undefined}
       />
+      {asked?.act.why && (
+        <ReasonDialog
+          title={`${asked.act.why.title}: ${definition.label(asked.resource)}`}
+          verb={asked.act.why.title}
+          suggestions={asked.act.why.suggestions}
+          onClose={() => setAsked(undefined)}
+          onReason={(reason) => {
+            // What was asked about may have gone on meanwhile.
+            const live = open.room.get(definition.type, asked.resource.id);
+            const act = live && definition.acts?.(live, person).find(({ verb }) => verb === asked.act.verb);
+            setAsked(undefined);
+            if (live && act) perform(live, act, reason);
+            else tellFailure(`${definition.label(asked.resource)} has changed meanwhile`, "Nothing was done. Look at how it stands now.");
+          }}
+        />
+      )}
       {dialog && (
         <ResourceDialog
           key={dialog.id ?? "new"}
@@ -102,17 +136,17 @@ export function ResourcePanel<V extends FormValues>(props: {
 /** Makes an edit and follows it; the reason where it cannot even be made. */
 export type Attempt = (run: () => Edit, meaning: EditMeaning) => string | undefined;
 
-function useAttempt({ edits }: OpenRoom): Attempt {
+function useAttempt({ edits }: OpenRoom, panel: string): Attempt {
   return useCallback(
     (run, meaning) => {
       try {
-        edits.follow(run(), meaning);
+        edits.follow(run(), { panel, ...meaning });
         return undefined;
       } catch (error) {
         return reasonText(error);
       }
     },
-    [edits],
+    [edits, panel],
   );
 }
 
@@ -124,31 +158,25 @@ function useRemoval<V extends FormValues>(definition: PanelDefinition<V>, open: 
       const { id } = resource;
       const remove = () => open.room.remove(type, id);
       const failed = attempt(remove, { what: `Removal of ${label}`, again: remove });
-      if (failed) return void notifications.show({ color: "red", title: `${label} was not removed`, message: failed });
-      const notice = notifications.show({
-        autoClose: 12_000,
-        withCloseButton: true,
-        closeButtonProps: { "aria-label": "Dismiss" },
-        message: (
-          <Group justify="space-between" wrap="nowrap">
-            <Text size="sm">Removed {label}</Text>
-            <Button
-              size="compact-sm"
-              variant="light"
-              onClick={() => {
-                notifications.hide(notice);
-                const restore = () => open.room.restore(type, id);
-                const refused = attempt(restore, { what: `Undo of removing ${label}`, again: restore });
-                if (refused) notifications.show({ color: "red", title: "Not undone", message: refused });
-              }}
-            >
-              Undo
-            </Button>
-          </Group>
-        ),
-      });
+      if (failed) return tellFailure(`${label} was not removed`, failed);
+      const restore = () => open.room.restore(type, id);
+      offerUndo(open.room, `Removed ${label}`, (undo) => attempt(undo, { what: `Undo of removing ${label}`, again: restore }));
     },
     [definition, open, attempt],
+  );
+}
+
+function useActs<V extends FormValues>({ type, label }: PanelDefinition<V>, { room }: OpenRoom, attempt: Attempt) {
+  return useCallback(
+    (resource: Resource, { verb, done, elements }: EntryAct, reason: string) => {
+      const name = label(resource);
+      const act = () => room.patch(type, resource.id, elements(reason), { text: `${verb.toLowerCase()} ${name}` });
+      const failed = attempt(act, { what: `${verb}: ${name}`, again: act });
+      if (failed) return tellFailure(`${verb}: ${name} was not done`, failed);
+      const undo = () => room.undo.undo();
+      offerUndo(room, `${done} ${name}`, () => attempt(undo, { what: `Undo of: ${verb} ${name}`, again: act }));
+    },
+    [type, label, room, attempt],
   );
 }
 
@@ -181,7 +209,7 @@ function RemovedConflicts<V extends FormValues>({ definition, open }: { definiti
   const conflicts = useConflicts(open);
   const removed: Conflict[] = [...conflicts.values()]
     .flat()
-    .filter((conflict) => conflict.resource_type === definition.type && !open.room.get(definition.type, conflict.id));
+    .filter(({ resource_type: type, id }) => type === definition.type && !open.room.get(type, id) && (definition.includes?.({ resourceType: type, id }) ?? true));
   return removed.map((conflict) => (
     <div key={`${conflict.id} ${conflict.kind} ${conflict.elements.join(" ")}`} className={classes["loose"]}>
       <ConflictNote conflict={conflict} label={`a removed ${definition.noun}`} open={open} />

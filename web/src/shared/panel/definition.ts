@@ -23,9 +23,11 @@ export interface Making {
   now: Date;
 }
 
-/** One kind of entry. */
-export interface PanelDefinition<V extends FormValues> {
+/** How one kind of entry is shown. */
+export interface EntryDisplay {
   type: string;
+  /** Which resources of the type are of this kind; all of them where nothing is given. */
+  includes?(resource: Resource): boolean;
   /** Heading, such as `Allergies`. */
   title: string;
   /** One entry, such as `allergy`. */
@@ -45,16 +47,69 @@ export interface PanelDefinition<V extends FormValues> {
   isPast(resource: Resource): boolean;
   /** The FHIR date that rows are ordered by, latest first. */
   date(resource: Resource): string;
+  /** What comes before the date: lower ranks stand first. Flagged entries where nothing is given. */
+  rank?(resource: Resource): number;
+}
+
+/** Something that is done to an entry with one press, or with a word of why. */
+export interface EntryAct {
+  /** What the button says: `Sign`. */
+  readonly verb: string;
+  /** What the notice says behind it: `Signed`. */
+  readonly done: string;
+  /** Whether the button stands out. */
+  readonly isMain: boolean;
+  /** Asked before it is done. */
+  readonly why?: { readonly title: string; readonly suggestions: readonly string[] };
+  /** Values that the entry's form has to pass with; where it does not, the form opens instead. */
+  readonly check?: FormValues;
+  elements(reason: string): Record<string, Json>;
+}
+
+/** A button that saves the form with some values. */
+export interface SaveAs<V> {
+  readonly label: string;
+  readonly values: Partial<V>;
+  readonly isMain: boolean;
+}
+
+/** One kind of entry, and how it is written. */
+export interface PanelDefinition<V extends FormValues> extends EntryDisplay {
+  /** Whether entries are shown and not written here. */
+  readOnly?: boolean;
+  /** Whether entries can be removed, which they can where nothing is said. */
+  canRemove?: boolean;
+  /** Whether an entry stands as it is. */
+  isClosed?(resource: Resource): boolean;
+  /** What can be done to an entry besides. */
+  acts?(resource: Resource, person: Person): readonly EntryAct[];
+  /** In the place of the one button that saves; the first is what the Enter key does. */
+  saveAs?(resource: Resource | undefined): readonly SaveAs<V>[] | undefined;
   blank(): V;
   read(resource: Resource): V;
   validate(values: V, now: Date): Partial<Record<keyof V & string, string>>;
   /** The elements that say what the changed fields say; null removes one. */
-  elements(values: V, changed: ReadonlySet<keyof V & string>, before: Resource | undefined): Record<string, Json>;
+  elements(values: V, changed: ReadonlySet<keyof V & string>, before: Resource | undefined, person?: Person): Record<string, Json>;
   /** What a new entry has beside the elements of its fields. */
   frame(making: Making): Record<string, Json>;
   /** A field's value in words. */
   show(field: keyof V & string, values: V): string;
   Fields: ComponentType<FieldsProps<V>>;
+}
+
+/** An entry that is written elsewhere. */
+export function readOnly(display: EntryDisplay): PanelDefinition<FormValues> {
+  return {
+    ...display,
+    readOnly: true,
+    blank: () => ({}),
+    read: () => ({}),
+    validate: () => ({}),
+    elements: () => ({}),
+    frame: () => ({}),
+    show: () => "",
+    Fields: () => null,
+  };
 }
 
 /** A new resource from a filled-in form. */

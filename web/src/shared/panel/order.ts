@@ -19,13 +19,13 @@ export function orderEntries<V extends FormValues>(
   const keyed = resources.map((resource) => ({
     resource,
     past: definition.isPast(resource) && !conflicts.has(resourceKey(definition.type, resource.id)),
-    flagged: definition.flag?.(resource) !== undefined,
+    rank: definition.rank?.(resource) ?? (definition.flag?.(resource) === undefined ? 1 : 0),
     date: definition.date(resource),
     label: definition.label(resource),
   }));
   keyed.sort(
     (a, b) =>
-      Number(b.flagged) - Number(a.flagged) ||
+      a.rank - b.rank ||
       (a.date < b.date ? 1 : a.date > b.date ? -1 : 0) ||
       a.label.localeCompare(b.label) ||
       (a.resource.id < b.resource.id ? -1 : 1),

@@ -5,6 +5,7 @@ import { useCallback, useState } from "react";
 import { Link, Route, Switch } from "wouter";
 import { ChartPage } from "./chart/ChartPage";
 import { PatientList } from "./patients/PatientList";
+import { ResultsRoute } from "./results/ResultsRoute";
 import type { Connect } from "./shared/chartroom";
 import { WorkspaceProvider } from "./shared/workspace";
 import { PersonMenu } from "./signin/PersonMenu";
@@ -26,6 +27,7 @@ export function App({ connect }: { connect: Connect }) {
         <Route path="/">
           <PatientList />
         </Route>
+        <Route path="/patients/:id/results">{({ id }) => <ResultsRoute patientId={id} />}</Route>
         <Route path="/patients/:id">{({ id }) => <ChartPage patientId={id} />}</Route>
         <Route>
           <Container component="main" size="sm" py="xl">

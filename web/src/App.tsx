@@ -5,6 +5,7 @@ import { useCallback, useState } from "react";
 import { Link, Route, Switch } from "wouter";
 import { ChartPage } from "./chart/ChartPage";
 import { PatientList } from "./patients/PatientList";
+import { PharmacyRoute } from "./pharmacy/PharmacyRoute";
 import { ResultsRoute } from "./results/ResultsRoute";
 import type { Connect } from "./shared/chartroom";
 import { WorkspaceProvider } from "./shared/workspace";
@@ -26,6 +27,9 @@ export function App({ connect }: { connect: Connect }) {
       <Switch>
         <Route path="/">
           <PatientList />
+        </Route>
+        <Route path="/pharmacy">
+          <PharmacyRoute />
         </Route>
         <Route path="/patients/:id/results">{({ id }) => <ResultsRoute patientId={id} />}</Route>
         <Route path="/patients/:id">{({ id }) => <ChartPage patientId={id} />}</Route>
@@ -55,6 +59,9 @@ function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Membe
       </Link>
       <Link href="/" className={classes["link"]}>
         Patients
+      </Link>
+      <Link href="/pharmacy" className={classes["link"]}>
+        Pharmacy
       </Link>
       <span className={classes["gap"]} />
       <ActionIcon

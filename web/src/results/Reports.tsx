@@ -26,7 +26,7 @@ export function Reports({ reports, observations, isSettled }: { reports: readonl
         <Text size="sm" c="dimmed" flex={1}>
           {reports.length === 1 ? "1 report" : `${reports.length} reports`}
         </Text>
-        <Button size="compact-sm" variant="subtle" style={{ visibility: isStale ? "visible" : "hidden" }} onClick={sort} aria-label="Sort reports latest first">
+        <Button size="compact-sm" variant="subtle" style={{ visibility: isStale ? "visible" : "hidden" }} onClick={sort} aria-label="Sort latest first, reports">
           Sort latest first
         </Button>
       </div>

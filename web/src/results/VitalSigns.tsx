@@ -63,6 +63,7 @@ const VitalSign = memo(function VitalSign({ group, isDrawn, isFresh }: { group: 
   const [isOpen, setIsOpen] = useState(false);
   const { latest, label, readings } = group;
   const lines = useMemo(() => linesOf(group), [group]);
+  const toggle = isOpen ? "Hide values" : readings.length === 1 ? "1 value" : `All ${readings.length} values`;
   return (
     <article aria-labelledby={headingId} className={classes["vital"]} data-open={isOpen || undefined} data-result={latest.id} data-fresh={isFresh || undefined}>
       <Title order={3} size="h5" id={headingId}>
@@ -83,8 +84,8 @@ const VitalSign = memo(function VitalSign({ group, isDrawn, isFresh }: { group: 
           <Course lines={lines} label={label} range={latest.range} height={CHART_HEIGHT} />
         </div>
       )}
-      <Button size="compact-xs" variant="subtle" aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)} aria-label={`${isOpen ? "Hide" : "Show"} all values of ${label}`}>
-        {isOpen ? "Hide values" : readings.length === 1 ? "1 value" : `All ${readings.length} values`}
+      <Button size="compact-xs" variant="subtle" aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)} aria-label={`${toggle} of ${label}`}>
+        {toggle}
       </Button>
       {isOpen && <ResultHistory group={group} lines={lines} />}
     </article>

@@ -122,7 +122,21 @@ test("a conflict in the chart blocks the order until somebody chooses", async ()
   await bob.screenshot("p4-blocked");
   await card(bob, "New orders", "Ibuprofen").getByRole("link", { name: /^Open the chart/ }).click();
   await bob.page.getByRole("group", { name: /Conflict in Ibuprofen/ }).getByRole("button", { name: /Keep .*400 mg twice/ }).click();
-  await card(alice, "New orders", "Ibuprofen").getByRole("button", { name: /^Verify/ }).waitFor();
+  await card(alice, "New orders", "Ibuprofen").getByRole("button", { name: /^Verify/ }).click();
+  await card(alice, "To dispense", "Ibuprofen").filter({ hasText: "400 mg twice a day" }).waitFor();
+});
+
+test("a quantity and a note go into what is dispensed", async () => {
+  await card(alice, "To dispense", "Ibuprofen").getByRole("button", { name: /^Quantity or note/ }).click();
+  const dialog = alice.page.getByRole("dialog", { name: "Dispense" });
+  await dialog.getByLabel("Quantity").fill("14");
+  await dialog.getByLabel("Note").fill("With food");
+  await alice.screenshot("p5-dispense");
+  await dialog.getByRole("button", { name: "Dispense" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await card(alice, "Ready", "Ibuprofen").waitFor();
+  const dispenses = Object.values((await server.document(ROOM)).resources.MedicationDispense);
+  assert.ok(dispenses.some(({ quantity, note }) => quantity?.value === 14 && note?.[0]?.text === "With food"));
 });
 
 test("thousands of orders stay smooth", async () => {
@@ -142,13 +156,13 @@ test("light and dark, on a desk and on a tablet", async () => {
   const { page } = alice;
   await page.getByRole("searchbox", { name: "Find an order" }).fill("niamh");
   await card(alice, "New orders", "Drug 40").waitFor({ state: "detached" });
-  await alice.screenshot("p5-light");
+  await alice.screenshot("p6-light");
   await page.getByRole("button", { name: "Use dark colours" }).click();
   await page.getByRole("searchbox", { name: "Find an order" }).fill("");
   await card(alice, "New orders", "Drug 40").waitFor();
-  await alice.screenshot("p6-dark");
+  await alice.screenshot("p7-dark");
   await page.setViewportSize({ width: 820, height: 1180 });
-  await alice.screenshot("p7-tablet-dark");
+  await alice.screenshot("p8-tablet-dark");
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(wider <= 0, "nothing is wider than the page");
 });

@@ -142,6 +142,22 @@ test("who comes later is told of what nobody has acknowledged", async () => {
   await dialog(alice).getByRole("button", { name: "Close" }).click();
 });
 
+test("an acknowledgement without a connection says that the server does not have it", async () => {
+  await server.command(ROOM, potassium("k-offline", 7.4, LATEST));
+  for (const window of [alice, bob]) await dialog(window).filter({ hasText: "Potassium 7.4 mmol/L" }).waitFor();
+  await pause(600);
+  await server.end();
+  await alice.page.getByRole("status", { name: "Connection" }).filter({ hasText: "Offline" }).waitFor();
+  await dialog(alice).getByRole("button", { name: /^Acknowledge/ }).click();
+  const list = alice.page.getByRole("region", { name: "Critical values" }).getByRole("listitem").filter({ hasText: "Potassium 7.4" });
+  await list.filter({ hasText: "Acknowledged by Alice Chen" }).filter({ hasText: "not saved at the server yet" }).waitFor();
+  await alice.screenshot("r4-acknowledged-offline");
+  await server.start();
+  await dialog(bob).filter({ hasText: "Acknowledged by Alice Chen" }).waitFor();
+  for (const window of [alice, bob]) await window.page.getByText("not saved at the server yet").first().waitFor({ state: "detached" });
+  await dialog(bob).getByRole("button", { name: "Close" }).click();
+});
+
 test("thousands of observations stay smooth while others write twenty a second", async () => {
   const many = Array.from({ length: 3000 }, (_, index) => laboratory(`many-${index}`, `1${index % 60}-0`, `Test number ${index % 60}`, 10 + (index % 17), "U/L", [5, 20], ago(1 + index / 10)));
   for (let start = 0; start < many.length; start += 250) await server.command("patient:casimir-doyle", many.slice(start, start + 250).map(ofCasimir));
@@ -179,14 +195,14 @@ function ofCasimir(command) {
 test("light and dark, on a desk and on a tablet", async () => {
   await results(bob);
   await bob.page.getByRole("img", { name: /^Potassium/ }).waitFor();
-  await bob.screenshot("r4-light");
+  await bob.screenshot("r5-light");
   await bob.page.getByRole("button", { name: "Use dark colours" }).click();
-  await bob.screenshot("r5-dark");
+  await bob.screenshot("r6-dark");
   await bob.page.getByRole("region", { name: "Vital signs" }).evaluate((section) => section.scrollIntoView());
-  await bob.screenshot("r6-vital-signs-dark");
+  await bob.screenshot("r7-vital-signs-dark");
   await bob.page.setViewportSize({ width: 820, height: 1180 });
   await bob.page.evaluate(() => window.scrollTo(0, 0));
-  await bob.screenshot("r7-tablet-dark");
+  await bob.screenshot("r8-tablet-dark");
   const wider = await bob.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(wider <= 0, "nothing is wider than the page");
 });

@@ -18,9 +18,11 @@ interface OrderCardProps {
   movedTo: ColumnName | "off" | undefined;
   isFresh: boolean;
   nowMs: number;
+  /** Asks for a quantity and a note. */
+  onDispense: (order: Order) => void;
 }
 
-export const OrderCard = memo(function OrderCard({ order, movedTo, isFresh, nowMs }: OrderCardProps) {
+export const OrderCard = memo(function OrderCard({ order, movedTo, isFresh, nowMs, onDispense }: OrderCardProps) {
   const { canEdit } = useWorkspace();
   const titleId = useId();
   const { busy, done, refusal, run } = useAct(order);
@@ -88,6 +90,11 @@ export const OrderCard = memo(function OrderCard({ order, movedTo, isFresh, nowM
                   {act.label}
                 </Button>
               ))}
+              {step === "verified" && (
+                <Button size="compact-md" variant="default" disabled={busy !== undefined} onClick={() => onDispense(order)} aria-label={`Quantity or note… ${order.drug} for ${order.patient}`}>
+                  Quantity or note…
+                </Button>
+              )}
             </Group>
           )}
           {refusal && (

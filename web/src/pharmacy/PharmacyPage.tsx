@@ -6,6 +6,7 @@ import { type KeyboardEvent, useDeferredValue, useEffect, useMemo, useRef, useSt
 import type { Room } from "../shared/chartroom";
 import { useCollection, useRoom, useSynced } from "../shared/useRoom";
 import { useConnectionStatus } from "../shared/workspace";
+import { DispenseDialog } from "./DispenseDialog";
 import { COLUMNS, type ColumnName, columnsOf, COLUMN_TITLES, matches, type Order } from "./order";
 import classes from "./Pharmacy.module.css";
 import { QueueColumn } from "./QueueColumn";
@@ -34,6 +35,7 @@ function Queue({ room }: { room: Room }) {
   const all = useMemo(() => COLUMNS.flatMap((name) => columns[name]), [columns]);
   const places = useMemo(() => new Map(all.map(({ id, column }) => [id, column])), [all]);
   const known = useKnown(places, useSynced(room));
+  const [dispensing, setDispensing] = useState<Order>();
   const [search, setSearch] = useState("");
   const deferred = useDeferredValue(search.trim());
   const shown = useMemo(() => (deferred === "" ? columns : filtered(columns, deferred)), [columns, deferred]);
@@ -56,9 +58,10 @@ function Queue({ room }: { room: Room }) {
       </Group>
       <div className={classes["columns"]} onKeyDown={walk} role="presentation">
         {COLUMNS.map((name) => (
-          <QueueColumn key={name} name={name} orders={shown[name]} places={places} known={known} nowMs={nowMs} />
+          <QueueColumn key={name} name={name} orders={shown[name]} places={places} known={known} nowMs={nowMs} onDispense={setDispensing} />
         ))}
       </div>
+      {dispensing && <DispenseDialog key={dispensing.id} order={dispensing} now={all.find(({ id }) => id === dispensing.id)} onClose={() => setDispensing(undefined)} />}
       <Moves orders={all} places={places} />
     </>
   );

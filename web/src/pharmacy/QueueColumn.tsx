@@ -17,9 +17,10 @@ interface QueueColumnProps {
   /** Where they were when the page had the queue. */
   known: ReadonlyMap<string, ColumnName> | undefined;
   nowMs: number;
+  onDispense: (order: Order) => void;
 }
 
-export function QueueColumn({ name, orders, places, known, nowMs }: QueueColumnProps) {
+export function QueueColumn({ name, orders, places, known, nowMs, onDispense }: QueueColumnProps) {
   const headingId = useId();
   const [limit, setLimit] = useState(PAGE);
   const { isHeld, props } = useHold<HTMLElement>();
@@ -48,7 +49,7 @@ export function QueueColumn({ name, orders, places, known, nowMs }: QueueColumnP
         <ul className={classes["list"]}>
           {rows.slice(0, limit).map(({ order, isGone }) => (
             <li key={order.id}>
-              <OrderCard order={order} movedTo={isGone ? (places.get(order.id) ?? "off") : undefined} isFresh={known !== undefined && known.get(order.id) !== name} nowMs={nowMs} />
+              <OrderCard order={order} movedTo={isGone ? (places.get(order.id) ?? "off") : undefined} isFresh={known !== undefined && known.get(order.id) !== name} nowMs={nowMs} onDispense={onDispense} />
             </li>
           ))}
         </ul>

@@ -12,6 +12,12 @@ export interface Act {
   readonly done: string;
 }
 
+/** What goes into the MedicationDispense; what the order says where it is left out. */
+export interface DispenseDetails {
+  readonly quantity?: number;
+  readonly note?: string;
+}
+
 const ACTS: Record<ActKind, Act> = {
   receive: { kind: "receive", label: "Receive", done: "Received." },
   verify: { kind: "verify", label: "Verify", done: "Verified." },
@@ -29,14 +35,14 @@ export function actsFor({ step }: Order): readonly Act[] {
 }
 
 /** Asks for an act in the person's name; the reason where it was not done. */
-export async function carryOut(kind: ActKind, task: string, person: Person): Promise<string | undefined> {
+export async function carryOut(kind: ActKind, task: string, person: Person, details: DispenseDetails = {}): Promise<string | undefined> {
   const name = /^[\x20-\x7e]*$/.test(person.name) ? person.name : person.id;
   let answer: Response;
   try {
     answer = await fetch("/rooms/pharmacy:queue/commands", {
       method: "POST",
       headers: { "content-type": "application/json", "x-chartroom-person": `${person.id};${name}` },
-      body: JSON.stringify({ kind, task }),
+      body: JSON.stringify({ kind, task, ...details }),
     });
   } catch {
     return "The server did not answer. The card shows what was done as soon as it does.";

@@ -95,6 +95,25 @@ it("says on the card why an act was refused", async () => {
   expect(await within(column("New orders")).findByRole("alert")).toHaveTextContent("Not done: Somebody has done this already");
 });
 
+it("dispenses a quantity with a note, and not what changed meanwhile", async () => {
+  const fetch = vi.fn(() => Promise.resolve(Response.json({ edits: [{}] })));
+  vi.stubGlobal("fetch", fetch);
+  const { room, user } = await show([task("a", "Ibuprofen", { column: "dispensing", step: "verified" })]);
+  await user.click(screen.getByRole("button", { name: /^Quantity or note/ }));
+  const dialog = await screen.findByRole("dialog", { name: "Dispense" });
+  await user.type(within(dialog).getByLabelText("Quantity"), "14");
+  await user.type(within(dialog).getByLabelText("Note"), "with food");
+  await user.click(within(dialog).getByRole("button", { name: "Dispense" }));
+  const [, init] = fetch.mock.calls[0] as unknown as [string, RequestInit];
+  expect(JSON.parse(init.body as string)).toEqual({ kind: "dispense", task: "a", quantity: 14, note: "with food" });
+  await waitFor(() => expect(screen.queryByRole("dialog")).not.toBeInTheDocument());
+  await user.click(screen.getByRole("button", { name: /^Quantity or note/ }));
+  moveTo(room, "a", "Ibuprofen", "ready", "dispensed");
+  const again = await screen.findByRole("dialog", { name: "Dispense" });
+  await waitFor(() => expect(again).toHaveTextContent("Somebody has taken the next step"));
+  expect(within(again).getByRole("button", { name: "Dispense" })).toBeDisabled();
+});
+
 it("blocks an order whose chart has an unresolved conflict, with the way there", async () => {
   const { room } = await show([task("a", "Ibuprofen")]);
   act(() => room.colleague("Task", "a", task("a", "Ibuprofen", { conflict: true }) as Record<string, Json>));

@@ -2,15 +2,23 @@
 import { Pagination, Table, Text } from "@mantine/core";
 import { useState } from "react";
 import { noteText } from "../shared/fhir/words";
+import { type CriticalAlert, withAlert } from "./critical/alerts";
 import { FlagMark } from "./FlagMark";
 import type { Lines, ResultGroup } from "./groups";
 import { Course } from "./lazyCharts";
-import { whenText } from "./reading";
+import { type Reading, whenText } from "./reading";
 import classes from "./Results.module.css";
 
 const PAGE = 20;
 
-export function ResultHistory({ group, lines }: { group: ResultGroup; lines: Lines }) {
+interface ResultHistoryProps {
+  group: ResultGroup;
+  lines: Lines;
+  /** The critical alert about a value, if there is one. */
+  alertOf?: (reading: Reading) => CriticalAlert | undefined;
+}
+
+export function ResultHistory({ group, lines, alertOf }: ResultHistoryProps) {
   const { readings, latest, label } = group;
   const [page, setPage] = useState(1);
   const pages = Math.ceil(readings.length / PAGE);
@@ -39,7 +47,7 @@ export function ResultHistory({ group, lines }: { group: ResultGroup; lines: Lin
             <Table.Tr key={reading.id} data-void={reading.counts ? undefined : true}>
               <Table.Td className={classes["when"]}>{whenText(reading, now)}</Table.Td>
               <Table.Td className={classes["exact"]}>{reading.exact || reading.value}</Table.Td>
-              <Table.Td>{reading.counts ? <FlagMark flag={reading.flag} /> : "–"}</Table.Td>
+              <Table.Td>{reading.counts ? <FlagMark flag={withAlert(reading.flag, alertOf?.(reading))} /> : "–"}</Table.Td>
               <Table.Td>{reading.range?.text ?? "–"}</Table.Td>
               <Table.Td>{[reading.stage || "Final", noteText(reading.resource)].filter(Boolean).join(". ")}</Table.Td>
             </Table.Tr>

@@ -2,13 +2,12 @@
 import { Box, Button, Checkbox, Group, Paper, Table, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
 import { IconChevronRight, IconSearch } from "@tabler/icons-react";
 import { memo, useDeferredValue, useId, useMemo, useState } from "react";
-import type { CriticalAlert } from "./critical/alerts";
-import type { Flag } from "./flag";
+import { type CriticalAlert, withAlert } from "./critical/alerts";
 import { FlagMark } from "./FlagMark";
 import { linesOf, type ResultGroup } from "./groups";
 import { Trend } from "./lazyCharts";
 import { useSteadyOrder } from "./order";
-import { whenText } from "./reading";
+import { type Reading, whenText } from "./reading";
 import { ResultHistory } from "./ResultHistory";
 import classes from "./Results.module.css";
 
@@ -21,8 +20,8 @@ export interface ResultTableProps {
   emptyText: string;
   /** Whether an observation came, or changed, since the page was opened. */
   isFresh: (group: ResultGroup) => boolean;
-  /** The critical alert about its latest value, if there is one. */
-  alertOf: (group: ResultGroup) => CriticalAlert | undefined;
+  /** The critical alert about a value, if there is one. */
+  alertOf: (reading: Reading) => CriticalAlert | undefined;
 }
 
 export function ResultTable({ title, groups, isSettled, emptyText, isFresh, alertOf }: ResultTableProps) {
@@ -81,7 +80,7 @@ export function ResultTable({ title, groups, isSettled, emptyText, isFresh, aler
           </Table.Thead>
           <Table.Tbody>
             {found.slice(0, limit).map((group) => (
-              <ResultRow key={group.key} group={group} isFresh={isFresh(group)} alert={alertOf(group)} showsCode={twins.has(group.label)} />
+              <ResultRow key={group.key} group={group} isFresh={isFresh(group)} alertOf={alertOf} showsCode={twins.has(group.label)} />
             ))}
           </Table.Tbody>
         </Table>
@@ -96,13 +95,14 @@ export function ResultTable({ title, groups, isSettled, emptyText, isFresh, aler
 }
 
 /** A row whose group did not change is not drawn again. */
-const ResultRow = memo(function ResultRow(props: { group: ResultGroup; isFresh: boolean; alert: CriticalAlert | undefined; showsCode: boolean }) {
-  const { group, isFresh, alert, showsCode } = props;
+const ResultRow = memo(function ResultRow(props: { group: ResultGroup; isFresh: boolean; alertOf: ResultTableProps["alertOf"]; showsCode: boolean }) {
+  const { group, isFresh, alertOf, showsCode } = props;
   const [isOpen, setIsOpen] = useState(false);
   const detailId = useId();
   const { latest, label, readings } = group;
   const lines = useMemo(() => linesOf(group), [group]);
-  const flag = alert ? critical(latest.flag, alert) : latest.flag;
+  const alert = alertOf(latest);
+  const flag = withAlert(latest.flag, alert);
   return (
     <>
       <Table.Tr className={classes["row"]} data-result={latest.id} data-fresh={isFresh || undefined}>
@@ -140,19 +140,12 @@ const ResultRow = memo(function ResultRow(props: { group: ResultGroup; isFresh: 
       </Table.Tr>
       <Table.Tr className={classes["detailRow"]} hidden={!isOpen}>
         <Table.Td colSpan={6} id={detailId}>
-          {isOpen && <ResultHistory group={group} lines={lines} />}
+          {isOpen && <ResultHistory group={group} lines={lines} alertOf={alertOf} />}
         </Table.Td>
       </Table.Tr>
     </>
   );
 });
-
-/** A value that raised an alert is critical, whatever the laboratory says of it. */
-function critical(flag: Flag | undefined, { text }: CriticalAlert): Flag {
-  if (flag?.tone === "critical") return flag;
-  const direction = / is above /.test(text) ? "high" : / is below /.test(text) ? "low" : flag?.direction;
-  return { tone: "critical", direction, text: direction ? `Critical ${direction}` : "Critical" };
-}
 
 /** Names that several tests have, which their codes have to tell apart. */
 function twinsOf(groups: readonly ResultGroup[]): ReadonlySet<string> {

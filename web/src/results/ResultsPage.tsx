@@ -52,7 +52,7 @@ function Results({ open: { room }, patientId }: { open: OpenRoom; patientId: str
           </p>
         </div>
         <div className={classes["pageSide"]}>
-          <Text size="sm" fw={600} role="status" aria-label="Connection" c={status === "online" ? "dimmed" : "orange"}>
+          <Text size="sm" fw={600} role="status" aria-label="Connection" c={status === "online" ? "dimmed" : "var(--warning)"}>
             {status === "online" ? "Live" : "Offline: newer results may be missing"}
           </Text>
           <Anchor component={Link} href={`/patients/${encodeURIComponent(patientId)}`}>

@@ -13,6 +13,7 @@ import { CriticalDialog } from "./critical/CriticalDialog";
 import { CriticalList } from "./critical/CriticalList";
 import { patientOf, useCriticalAlerts } from "./critical/useCriticalAlerts";
 import { Grouping, ofKind, type ResultGroup } from "./groups";
+import type { Reading } from "./reading";
 import { Reports } from "./Reports";
 import { ResultTable, type ResultTableProps } from "./ResultTable";
 import classes from "./Results.module.css";
@@ -61,12 +62,12 @@ function Others(props: Pick<ResultTableProps, "groups" | "isSettled" | "isFresh"
   );
 }
 
-/** Tells the latest alert about a group's latest value. */
-function useAlertOf(alerts: readonly CriticalAlert[]): (group: ResultGroup) => CriticalAlert | undefined {
+/** Tells the latest alert about an observation. */
+function useAlertOf(alerts: readonly CriticalAlert[]): (reading: Reading) => CriticalAlert | undefined {
   return useMemo(() => {
     // The newest come first, and the last one written stays.
     const byAbout = new Map([...alerts].reverse().map((alert) => [alert.about, alert]));
-    return (group: ResultGroup) => byAbout.get(`Observation/${group.latest.id}`);
+    return (reading: Reading) => byAbout.get(`Observation/${reading.id}`);
   }, [alerts]);
 }
 

@@ -64,7 +64,7 @@ export const Course = memo(function Course(props: { lines: Lines; label: string;
         tooltipProps={{ labelFormatter: (at) => formatTime(Number(at), new Date()), isAnimationActive: false }}
         tooltipAnimationDuration={0}
         lineProps={{ isAnimationActive: false }}
-        lineChartProps={{ title: label }}
+        lineChartProps={{ title: label, margin: { top: 10, right: 8 } }}
       />
     </figure>
   );

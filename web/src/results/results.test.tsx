@@ -168,6 +168,8 @@ it("takes who acknowledged from the server's alert, and no earlier acknowledgeme
   const again = { ...alertAbout("k1", { sent: "2026-01-02T09:00:00Z" }), id: "again" };
   const chart = [{ resourceType: "Communication", id: "c", status: "completed", about: [{ reference: "Observation/k1" }], sent: "2026-01-01T10:00:00Z" }];
   expect(alertsOf("1", [done, again], chart, []).map(({ acknowledged }) => acknowledged?.by)).toEqual([undefined, "Bob Diaz"]);
+  const local = alertsOf("1", [{ ...again, sent: "2026-01-01T09:30:00Z" }], chart, []);
+  expect(local[0]?.acknowledged).toMatchObject({ by: "Somebody", isTaken: false });
   expect(alertsOf("2", [done, again], chart, [])).toEqual([]);
 });
 

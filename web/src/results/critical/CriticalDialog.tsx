@@ -90,6 +90,7 @@ export function AlertFacts({ alert }: { alert: CriticalAlert }) {
         <span className={classes["seen"]}>
           <IconCircleCheck size={15} aria-hidden />
           Acknowledged by {alert.acknowledged.by}, {formatTime(alert.acknowledged.atMs, now)}
+          {!alert.acknowledged.isTaken && <span className={classes["untaken"]}>not saved at the server yet</span>}
         </span>
       ) : (
         <span className={classes["unseen"]}>Nobody has acknowledged it yet</span>

@@ -7,6 +7,7 @@
 import type { Json, Person, Resource } from "../../shared/chartroom";
 import { codingsOf, conceptCode } from "../../shared/fhir/concept";
 import { asList, asObject, asText } from "../../shared/fhir/read";
+import type { Flag } from "../flag";
 
 export interface CriticalAlert {
   readonly key: string;
@@ -24,7 +25,11 @@ export interface CriticalAlert {
 export interface Acknowledgement {
   readonly by: string;
   readonly atMs: number;
+  /** Whether the server has taken note; while it has not, it alerts others still. */
+  readonly isTaken: boolean;
 }
+
+type Said = Omit<Acknowledgement, "isTaken">;
 
 /** A critical value that this page heard of by its event. */
 export interface Heard {
@@ -43,16 +48,23 @@ export function alertsOf(patient: string, facility: readonly Resource[], chart: 
     const raisedMs = timeMs(alert["sent"]);
     const text = asText(asObject(asList(alert["payload"])[0])?.["contentString"]) ?? "A result is critical";
     const escalatedTo = extensions(alert, "alert-escalated").flatMap((escalated) => part(escalated, "role") ?? []);
-    const acknowledged = seenTo(alert) ?? later(said.get(about), raisedMs);
+    const acknowledged = seenTo(alert) ?? later(said.get(about), raisedMs, false);
     // What was heard first keeps its key: nobody's button is put in the place of another.
     const same = takeNearest(unmatched, about, raisedMs);
     return [{ key: same ? keyOf(same) : alert.id, about, text, raisedMs, escalatedTo, acknowledged }];
   });
   const alone = unmatched.map((one) => {
-    const acknowledged = later(said.get(one.about), one.raisedMs);
+    const acknowledged = later(said.get(one.about), one.raisedMs, true);
     return { ...one, key: keyOf(one), escalatedTo: [], acknowledged };
   });
   return [...raised, ...alone].sort((a, b) => b.raisedMs - a.raisedMs);
+}
+
+/** A value that raised an alert is critical, whatever the laboratory says of it. */
+export function withAlert(flag: Flag | undefined, alert: CriticalAlert | undefined): Flag | undefined {
+  if (!alert || flag?.tone === "critical") return flag;
+  const direction = / is above /.test(alert.text) ? "high" : / is below /.test(alert.text) ? "low" : flag?.direction;
+  return { tone: "critical", direction, text: direction ? `Critical ${direction}` : "Critical" };
 }
 
 /** What acknowledges an alert: a completed Communication in the chart about the observation. */
@@ -84,8 +96,8 @@ function keyOf({ about, raisedMs }: Heard): string {
 }
 
 /** The latest acknowledgement per observation, as the chart's Communications have it. */
-function acknowledgements(chart: readonly Resource[]): ReadonlyMap<string, Acknowledgement> {
-  const latest = new Map<string, Acknowledgement>();
+function acknowledgements(chart: readonly Resource[]): ReadonlyMap<string, Said> {
+  const latest = new Map<string, Said>();
   for (const one of chart) {
     if (conceptCode(one["status"]) !== "completed" || categories(one).some((code) => OTHER.has(code))) continue;
     const by = asText(asObject(one["sender"])?.["display"]) ?? "Somebody";
@@ -98,15 +110,15 @@ function acknowledgements(chart: readonly Resource[]): ReadonlyMap<string, Ackno
 }
 
 /** An acknowledgement of an earlier value does not hold for a later one. */
-function later(said: Acknowledgement | undefined, raisedMs: number): Acknowledgement | undefined {
-  return said && said.atMs >= raisedMs - CLOCKS_APART_MS ? said : undefined;
+function later(said: Said | undefined, raisedMs: number, isTaken: boolean): Acknowledgement | undefined {
+  return said && said.atMs >= raisedMs - CLOCKS_APART_MS ? { ...said, isTaken } : undefined;
 }
 
 /** What the server wrote when it completed the alert. */
 function seenTo(alert: Resource): Acknowledgement | undefined {
   if (!ENDED.has(conceptCode(alert["status"]) ?? "")) return undefined;
   const seen = extensions(alert, "alert-acknowledged")[0];
-  return { by: part(seen, "name") ?? part(seen, "id") ?? "Somebody", atMs: timeMs(part(seen, "time") ?? alert["received"]) };
+  return { by: part(seen, "name") ?? part(seen, "id") ?? "Somebody", atMs: timeMs(part(seen, "time") ?? alert["received"]), isTaken: true };
 }
 
 function isCritical(alert: Resource): boolean {

@@ -92,17 +92,24 @@ test("what one verifies and dispenses by the keyboard moves at the other", async
   assert.ok(dispenses.some(({ status, performer }) => status === "completed" && JSON.stringify(performer).includes("Bob Diaz")));
 });
 
-test("who comes too late is told so on the card", async () => {
+test("who comes too late is told so where the card was", async () => {
+  await prescribe("rx-race", "Paracetamol 1 g", "routine", 10, "1 g four times a day");
   await prescribe("rx-late", "Ibuprofen 400 mg", "routine", 10);
-  const verify = card(alice, "New orders", "Ibuprofen").getByRole("button", { name: /^Verify/ });
+  const verify = card(alice, "New orders", "Paracetamol").getByRole("button", { name: /^Verify/ });
   await verify.waitFor();
-  // Alice's page does not hear of what happens until her act is answered.
-  await alice.page.route("**/rooms/pharmacy:queue/commands", (route) => route.fulfill({ status: 422, contentType: "application/json", body: JSON.stringify({ edits: [{ error: { code: "wrong-status", message: "" } }], error: { code: "wrong-status", index: 0, message: "" } }) }));
+  // Bob's act is done while Alice's is on its way.
+  const acts = "**/rooms/pharmacy:queue/commands";
+  await alice.page.route(acts, async (route) => {
+    await server.command("pharmacy:queue", { kind: "verify", room: ROOM, prescription: "rx-race" }, "bob;Bob Diaz");
+    await route.continue();
+  });
   await verify.click();
-  await card(alice, "New orders", "Ibuprofen").getByRole("alert").filter({ hasText: "Somebody has done this already" }).waitFor();
-  await card(alice, "New orders", "Ibuprofen").scrollIntoViewIfNeeded();
+  const place = column(alice, "New orders").locator("[data-gone]").filter({ hasText: "Paracetamol" });
+  await place.getByRole("alert").filter({ hasText: "Not done: Somebody has done this already" }).waitFor();
+  await card(alice, "To dispense", "Paracetamol").waitFor();
+  await place.scrollIntoViewIfNeeded();
   await alice.screenshot("p3-refused");
-  await alice.page.unroute("**/rooms/pharmacy:queue/commands");
+  await alice.page.unroute(acts);
 });
 
 test("a conflict in the chart blocks the order until somebody chooses", async () => {

@@ -97,12 +97,12 @@ export const OrderCard = memo(function OrderCard({ order, movedTo, isFresh, nowM
               )}
             </Group>
           )}
-          {refusal && (
-            <Text size="sm" className={classes["refusal"]} role="alert">
-              Not done: {refusal}
-            </Text>
-          )}
         </>
+      )}
+      {refusal && (
+        <Text size="sm" className={classes["refusal"]} role="alert">
+          Not done: {refusal}
+        </Text>
       )}
     </article>
   );

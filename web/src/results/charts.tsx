@@ -1,15 +1,13 @@
 /**
  * The drawing of results; loaded when a page of results is shown, as the chart library is large.
- *
- * A picture says in words what it shows. Nothing moves by itself when values arrive.
+ * Nothing moves by itself when values arrive.
  */
 import "@mantine/charts/styles.css";
 import { LineChart, Sparkline } from "@mantine/charts";
 import { memo } from "react";
 import { formatDate, formatTime } from "../shared/fhir/date";
-import { type Lines, type Point, thinned } from "./groups";
+import { type Lines, shortNumber, thinned, valuesOf } from "./groups";
 import type { Range } from "./range";
-import classes from "./Results.module.css";
 
 const SPARK_POINTS = 40;
 const CHART_POINTS = 300;
@@ -17,21 +15,12 @@ const DOTS_UP_TO = 60;
 const STROKES = [undefined, "6 4", "2 3"];
 const COLORS = ["var(--line-1)", "var(--line-2)", "var(--line-3)"];
 
-/** A trend as small as a word. Its place is kept where there is nothing to draw. */
-export const Trend = memo(function Trend({ lines, label }: { lines: Lines; label: string }) {
-  const [first] = lines.series;
-  const values = first ? valuesOf(lines.points, first.key).slice(-SPARK_POINTS) : [];
-  if (values.length < 2) return <span className={classes["noTrend"]}>{values.length === 1 ? "one value" : "–"}</span>;
+/** A trend as small as a word, of two values at least. */
+export const Trend = memo(function Trend({ lines }: { lines: Lines }) {
+  const values = valuesOf(lines.points, lines.series[0]?.key ?? "").slice(-SPARK_POINTS);
   const low = Math.min(...values);
   const spread = Math.max(...values) - low || 1;
-  return (
-    <div role="img" aria-label={trendText(label, values, lines.unit)}>
-      {/* What is drawn can be focused by itself, and tells nothing then. */}
-      <div inert>
-        <Sparkline w={120} h={28} data={values.map((value) => (value - low) / spread + 0.15)} color="var(--line-1)" fillOpacity={0.15} strokeWidth={1.75} />
-      </div>
-    </div>
-  );
+  return <Sparkline w={120} h={28} data={values.map((value) => (value - low) / spread + 0.15)} color="var(--line-1)" fillOpacity={0.15} strokeWidth={1.75} />;
 });
 
 /** The whole course; arrow keys walk along its values. */
@@ -44,8 +33,7 @@ export const Course = memo(function Course(props: { lines: Lines; label: string;
   const limits = [range?.low, range?.high].filter((limit) => limit !== undefined);
   const one = lines.series.length === 1;
   return (
-    <figure className={classes["figure"]} aria-label={trendText(label, valuesOf(lines.points, first.key), lines.unit)}>
-      <LineChart
+    <LineChart
         h={height}
         data={[...points]}
         dataKey="at"
@@ -66,20 +54,8 @@ export const Course = memo(function Course(props: { lines: Lines; label: string;
         lineProps={{ isAnimationActive: false }}
         lineChartProps={{ title: label, margin: { top: 10, right: 8 } }}
       />
-    </figure>
   );
 });
-
-/** "Potassium: 5 values, from 4.1 to 7.1 mmol/L, last 7.1". */
-function trendText(label: string, values: readonly number[], unit: string): string {
-  const [first = 0, last = 0] = [values[0], values[values.length - 1]];
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${label}: ${values.length} values from ${shortNumber(first)} to ${shortNumber(last)} ${unit}, between ${shortNumber(low)} and ${shortNumber(high)}`;
-}
-
-function valuesOf(points: readonly Point[], key: string): number[] {
-  return points.flatMap((point) => point[key] ?? []);
-}
 
 /** Round numbers about a fifth of the course apart, from below it to above it. */
 function scale(values: readonly number[]): { domain: [number, number]; ticks: number[] } {
@@ -91,10 +67,6 @@ function scale(values: readonly number[]): { domain: [number, number]; ticks: nu
   const ticks = Array.from({ length: Math.ceil(high / step) - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(8)));
   if (ticks.length === 1) ticks.push(Number(((first + 1) * step).toPrecision(8)));
   return { domain: [ticks[0] as number, ticks[ticks.length - 1] as number], ticks };
-}
-
-function shortNumber(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 function tickText(at: number, [first, last]: readonly [number, number]): string {

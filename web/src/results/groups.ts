@@ -96,6 +96,24 @@ export function thinned(points: readonly Point[], key: string, most: number): re
   return kept;
 }
 
+/** "Potassium: 5 values from 4 to 4.8 mmol/L, between 4 and 4.8": what a picture of them shows. */
+export function linesText(label: string, { series, points, unit }: Lines): string {
+  const values = valuesOf(points, series[0]?.key ?? "");
+  const [first = 0, last = 0] = [values[0], values[values.length - 1]];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${label}: ${values.length} values from ${shortNumber(first)} to ${shortNumber(last)} ${unit}, between ${shortNumber(low)} and ${shortNumber(high)}`;
+}
+
+/** The values of one line, oldest first. */
+export function valuesOf(points: readonly Point[], key: string): number[] {
+  return points.flatMap((point) => point[key] ?? []);
+}
+
+/** A number with four digits at most that are not zero. */
+export function shortNumber(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
 /** A name that the chart library does not take for a path. */
 function field(key: string): string {
   return `v${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`;

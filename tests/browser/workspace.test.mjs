@@ -147,6 +147,9 @@ test("a critical value interrupts, and acknowledging it ends it for everybody", 
   await alice.count("1 critical result").waitFor();
   await pictures(bob, "6-critical");
   await dialog(bob).getByRole("button", { name: "Acknowledge" }).click();
+  // Whoever has the chart open reads who did, and closes it.
+  await dialog(alice).getByText(/Acknowledged by Bob Diaz/).waitFor();
+  await dialog(alice).getByRole("button", { name: "Close" }).click();
   await dialog(alice).waitFor({ state: "detached" });
   await alice.count("1 critical result").waitFor({ state: "detached" });
   await alice.alerts.getByRole("button", { name: "No alerts" }).click();

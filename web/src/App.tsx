@@ -7,6 +7,7 @@ import { AlertsBar } from "./alerts/AlertsBar";
 import { ChartPage } from "./chart/ChartPage";
 import { ConnectionBar } from "./connection/ConnectionBar";
 import { PatientList } from "./patients/PatientList";
+import { PharmacyRoute } from "./pharmacy/PharmacyRoute";
 import type { Connect } from "./shared/chartroom";
 import { WorkspaceProvider } from "./shared/workspace";
 import { PersonMenu } from "./signin/PersonMenu";
@@ -27,6 +28,9 @@ export function App({ connect }: { connect: Connect }) {
       <Switch>
         <Route path="/">
           <PatientList />
+        </Route>
+        <Route path="/pharmacy">
+          <PharmacyRoute />
         </Route>
         <Route path="/patients/:id/:tab?">{({ id, tab = "chart" }) => <ChartPage patientId={id} tab={tab} />}</Route>
         <Route>
@@ -56,6 +60,9 @@ function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Membe
       </Link>
       <Link href="/" className={classes["link"]}>
         Patients
+      </Link>
+      <Link href="/pharmacy" className={classes["link"]}>
+        Pharmacy
       </Link>
       <AlertsBar />
       <ActionIcon

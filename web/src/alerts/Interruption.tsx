@@ -1,16 +1,20 @@
 /** A dangerous alert that this person has not seen, in front of everything else. */
 import { Button, Group, Modal } from "@mantine/core";
 import { useState } from "react";
+import { useRoute } from "wouter";
 import { useWorkspace } from "../shared/workspace";
-import { isInterrupting, KIND_NAMES } from "./alert";
+import { type FacilityAlert, isInterrupting, KIND_NAMES } from "./alert";
 import classes from "./Alerts.module.css";
 import { AlertWords } from "./AlertsDrawer";
 import type { Alerts } from "./useAlerts";
 
 export function Interruption({ alerts }: { alerts: Alerts }) {
   const { person, canEdit } = useWorkspace();
+  const [, shown] = useRoute("/patients/:id/:tab?");
   const [later, setLater] = useState<ReadonlySet<string>>(new Set());
-  const waiting = alerts.active.filter((alert) => isInterrupting(alert, person) && !later.has(alert.id));
+  // A chart that is open interrupts with its critical values itself, and says more of them.
+  const isItsOwn = ({ kind, patient }: FacilityAlert) => kind === "critical-value" && patient !== undefined && patient.id === shown?.id;
+  const waiting = alerts.active.filter((alert) => isInterrupting(alert, person) && !isItsOwn(alert) && !later.has(alert.id));
   const [alert] = waiting;
   if (!alert) return null;
   const postpone = () => setLater(new Set([...later, alert.id]));

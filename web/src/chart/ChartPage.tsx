@@ -8,6 +8,7 @@ import type { Colleague } from "../presence/people";
 import { PeopleMark } from "../presence/People";
 import { patientName } from "../shared/fhir/patient";
 import { useColleagues, useSayTab } from "../presence/usePeople";
+import { CriticalValues } from "../results/critical/CriticalValues";
 import type { OpenRoom } from "../shared/rooms";
 import { useResource, useRoom, useSynced } from "../shared/useRoom";
 import { useConnectionStatus, useWorkspace } from "../shared/workspace";
@@ -72,6 +73,7 @@ function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; ta
         </Tabs.Panel>
       </Container>
       <Announcements open={open} />
+      <CriticalValues room={open.room} />
     </Tabs>
   );
 }

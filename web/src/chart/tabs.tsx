@@ -2,6 +2,7 @@
 import type { ComponentType } from "react";
 import { ActivityPage } from "../activity/ActivityPage";
 import { OrdersPage } from "../orders/OrdersPage";
+import { ResultsRoute } from "../results/ResultsRoute";
 import { ChartReview } from "../review/ChartReview";
 import type { OpenRoom } from "../shared/rooms";
 
@@ -15,5 +16,6 @@ export interface ChartTab {
 export const TABS: readonly ChartTab[] = [
   { value: "chart", label: "Chart review", Page: ChartReview },
   { value: "orders", label: "Orders", Page: OrdersPage },
+  { value: "results", label: "Results", Page: ResultsRoute },
   { value: "activity", label: "Activity", Page: ActivityPage },
 ];

@@ -55,6 +55,20 @@ withServer("presence", () => {
     expect(told).toBe(1);
   });
 
+  test("who leaves while they type does not come back when they would have stopped", async () => {
+    const server = await startServer();
+    const [alice, bob] = [await connectAs("Alice", server.url), await connectAs("Bob", server.url)];
+    const [hers, his] = [await alice.open(ROOM), await bob.open(ROOM)];
+    hers.presence.typing("Condition/c1", "note");
+    await until(() => his.presence.people.length === 1);
+    hers.presence.set(null);
+    await until(() => his.presence.people.length === 0);
+    const seen: number[] = [];
+    his.presence.onChange((people) => seen.push(people.length));
+    await new Promise((resolve) => setTimeout(resolve, 3_300));
+    expect([seen, hers.presence.own]).toEqual([[], null]);
+  });
+
   test("what does not fit is said before anything is sent", async () => {
     const server = await startServer();
     const alice = await connectAs("Alice", server.url);

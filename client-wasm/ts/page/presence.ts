@@ -55,6 +55,7 @@ export class PagePresence {
     if (new TextEncoder().encode(JSON.stringify(said)).length > BYTES_MAX) {
       throw new ChartroomError("too-large", "where somebody looks is told in 1,000 bytes; name the place, do not describe it");
     }
+    if (said === null) clearTimeout(this.#typing);
     if (this.#isOn && isSame(this.#own, said)) return;
     this.#isOn = true;
     this.#own = said;

@@ -412,7 +412,12 @@ fn typed(
             texts::splice(doc, order, key, (*index, *delete, insert))
         }
         Command::SetText { text, .. } => texts::set(doc, order, key, text),
-        _ => Ok(None),
+        Command::Put { .. }
+        | Command::Patch { .. }
+        | Command::Delete { .. }
+        | Command::Undelete { .. }
+        | Command::Batch { .. }
+        | Command::Import { .. } => Ok(None),
     };
     let (writes, settles) = (BTreeMap::new(), BTreeSet::new());
     let texts = write?.into_iter().collect();

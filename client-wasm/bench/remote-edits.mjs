@@ -12,29 +12,11 @@ await needToolchain();
 await buildModule();
 await npmCi("tests/browser");
 process.env.CHARTROOM_BIN ??= await buildServer("release");
-const { Server, chartroom, freePort, temporaryFolder } = await import("../../tests/support/server.mjs");
-const { Device } = await import("../../tests/browser/client.mjs");
-const { TIMED_WORKER, described, largestChart, remoteEdits } = await import("../../tests/browser/frames.mjs");
-const { browser } = await import("../../tests/browser/pages.mjs");
-const { Site } = await import("../../tests/browser/site.mjs");
+const { largestChart, measured } = await import("../../tests/browser/frames.mjs");
 
 const chart = largestChart();
 if (!chart) {
   say("there is no chart: name a folder of Synthea bundles in BUNDLES");
   process.exit(1);
 }
-const folder = await temporaryFolder("bench-client");
-const site = await Site.start({ replaced: TIMED_WORKER });
-chartroom(["--data", folder.path, "import", chart.path]);
-const server = await Server.start(folder.path, { args: ["--allow-origin", site.origin], port: await freePort() });
-const chromium = await browser();
-try {
-  const figures = await remoteEdits(await Device.open(chromium, site, server), server, chart.room, { edits: Number(process.env.EDITS ?? 500) });
-  for (const line of described(figures, chart.bytes)) console.log(line);
-  console.log(JSON.stringify(figures));
-} finally {
-  await chromium.close();
-  await server.end();
-  await site.end();
-  await folder.remove();
-}
+console.log(JSON.stringify(await measured(chart, Number(process.env.EDITS ?? 500))));

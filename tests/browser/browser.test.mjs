@@ -1,38 +1,23 @@
 // Two people, two windows, one chart: what one does the other sees, and what the server acknowledged
 // is said to be saved. The screenshots are for people to look at.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { SAMPLES, Server, chartroom, temporaryFolder } from "../support/server.mjs";
-import { Window, browser } from "./pages.mjs";
+import { Ward, Window } from "./pages.mjs";
 
 const PATIENT = "niamh-oyelaran";
 /** In a debug build, on a busy machine of two cores. A blink is a tenth of a second. */
 const SEEN_WITHIN_MS = 1000;
 
-let folder, server, chromium, alice, bob;
+let ward, server, chromium, alice, bob;
 
 before(async () => {
-  folder = await temporaryFolder("browser");
-  const data = join(folder.path, "store");
-  const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".json")).map((name) => join(SAMPLES, name));
-  chartroom(["--data", data, "import", ...samples]);
-  server = await Server.start(data);
-  chromium = await browser();
-  alice = await Window.open(chromium, server, "alice");
-  bob = await Window.open(chromium, server, "bob");
+  ward = await Ward.open("browser");
+  ({ server, chromium, alice, bob } = ward);
 });
 
-after(async () => {
-  await chromium?.close();
-  await server?.end();
-  await folder?.remove();
-});
+after(() => ward?.close());
 
-afterEach(() => {
-  for (const window of [alice, bob]) assert.deepEqual(window.faults.splice(0), [], `${window.person}'s window is free of errors`);
-});
+afterEach(() => ward.faultless());
 
 /** Lets Alice act and tells how long after her last click Bob's page shows it. */
 async function seenByBob(what, words, act, { gone = false } = {}) {

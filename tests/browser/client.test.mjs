@@ -1,10 +1,10 @@
 // The npm package in Chromium: worker, store, tabs and people, against a real server.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { signInArguments, token } from "../support/sign_in.mjs";
-import { SAMPLES, Server, chartroom, freePort, temporaryFolder, until } from "../support/server.mjs";
+import { ROOT, Server, freePort, importSamples, temporaryFolder, until } from "../support/server.mjs";
 import { Device } from "./client.mjs";
 import { Line } from "./line.mjs";
 import { browser, browserServer } from "./pages.mjs";
@@ -19,8 +19,7 @@ let folder, server, site, chromium, devices;
 before(async () => {
   folder = await temporaryFolder("client");
   const data = join(folder.path, "store");
-  const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".json")).map((name) => join(SAMPLES, name));
-  chartroom(["--data", data, "import", ...samples]);
+  await importSamples(data);
   site = await Site.start();
   server = await Server.start(data, { args: ["--allow-origin", site.origin], port: await freePort() });
   chromium = await browser();
@@ -310,8 +309,6 @@ test("presence is true again after a network that fell silent", async () => {
 /** A site whose module is the package's own but for one function, which traps. */
 async function trappingSite() {
   const { default: binaryen } = await import("../../client-wasm/node_modules/binaryen/index.js");
-  const { readFile } = await import("node:fs/promises");
-  const { ROOT } = await import("../support/server.mjs");
   const module = binaryen.readBinary(await readFile(join(ROOT, "client-wasm/dist/wasm/chartroom_bg.wasm")));
   const { value } = binaryen.getExportInfo(module.getExport("roomshell_headsAt"));
   const { params, results } = binaryen.getFunctionInfo(module.getFunction(value));

@@ -3,13 +3,16 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { ROOT } from "../support/server.mjs";
+import { ROOT, Server, chartroom, freePort, temporaryFolder } from "../support/server.mjs";
+import { Device } from "./client.mjs";
+import { browser } from "./pages.mjs";
+import { Site } from "./site.mjs";
 
 /** One frame of a browser that draws sixty in a second. */
 export const FRAME_MS = 16;
 
 /** The package's worker behind one that tells when each message of the socket arrived and how long it kept the worker busy. */
-export const TIMED_WORKER = {
+const TIMED_WORKER = {
   "/timed-worker.js": `import "/timed-socket.js";\nimport "/chartroom/worker.js";\n`,
   "/timed-socket.js": `
 const Native = WebSocket;
@@ -40,8 +43,27 @@ export function largestChart() {
   return { path, bytes: text.length, room: `patient:${patient.id}` };
 }
 
+/** Measures so many edits of the chart, with a server and a browser of their own; prints the figures and gives them. */
+export async function measured(chart, edits) {
+  const folder = await temporaryFolder("frames");
+  const site = await Site.start({ replaced: TIMED_WORKER });
+  chartroom(["--data", folder.path, "import", chart.path]);
+  const server = await Server.start(folder.path, { args: ["--allow-origin", site.origin], port: await freePort() });
+  const chromium = await browser();
+  try {
+    const figures = await remoteEdits(await Device.open(chromium, site, server), server, chart.room, { edits });
+    for (const line of described(figures, chart.bytes)) console.log(line);
+    return figures;
+  } finally {
+    await chromium.close();
+    await server.end();
+    await site.end();
+    await folder.remove();
+  }
+}
+
 /** Opens the chart in a new tab of the device, and measures so many edits that come over HTTP. */
-export async function remoteEdits(device, server, room, { edits, warmUp = 20 }) {
+async function remoteEdits(device, server, room, { edits, warmUp = 20 }) {
   const page = await device.context.newPage();
   await page.goto(device.site.origin);
   await page.waitForFunction(() => window.chartroom !== undefined);
@@ -102,7 +124,7 @@ function spread(times) {
 }
 
 /** The figures as lines to print. */
-export function described({ openMs, longestGapMs, observations, untilToldMs, workerBusyMs }, bytes) {
+function described({ openMs, longestGapMs, observations, untilToldMs, workerBusyMs }, bytes) {
   const ms = (value) => `${value.toFixed(1)} ms`;
   const line = ({ p50, p99, longest }) => `p50 ${ms(p50)}, p99 ${ms(p99)}, longest ${ms(longest)}`;
   return [

@@ -1,9 +1,10 @@
 // Chromium, people at their windows, and what they do on a chart. Things are found by role and label.
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { ROOT } from "../support/server.mjs";
+import { ROOT, Server, importSamples, temporaryFolder } from "../support/server.mjs";
 
 const ARTIFACTS = join(ROOT, "tests", "artifacts");
 
@@ -181,5 +182,31 @@ export class Window {
   async screenshot(name) {
     await mkdir(ARTIFACTS, { recursive: true });
     await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
+  }
+}
+
+/** A server with the sample patients, and Alice and Bob at a window each. */
+export class Ward {
+  static async open(name) {
+    const ward = new Ward();
+    ward.folder = await temporaryFolder(name);
+    const data = join(ward.folder.path, "store");
+    await importSamples(data);
+    ward.server = await Server.start(data);
+    ward.chromium = await browser();
+    ward.alice = await Window.open(ward.chromium, ward.server, "alice");
+    ward.bob = await Window.open(ward.chromium, ward.server, "bob");
+    return ward;
+  }
+
+  /** Asserts that nothing went wrong in either window since it was last asked. */
+  faultless() {
+    for (const window of [this.alice, this.bob]) assert.deepEqual(window.faults.splice(0), [], `${window.person}'s window is free of errors`);
+  }
+
+  async close() {
+    await this.chromium?.close();
+    await this.server?.end();
+    await this.folder?.remove();
   }
 }

@@ -1,41 +1,26 @@
 // The pharmacy's queue as two pharmacists see it: what one does moves at the other, and a conflict
 // in a chart blocks the order until somebody has chosen.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { SAMPLES, Server, chartroom, temporaryFolder } from "../support/server.mjs";
-import { Window, browser } from "./pages.mjs";
+import { Ward } from "./pages.mjs";
 
 const PATIENT = "niamh-oyelaran";
 const ROOM = `patient:${PATIENT}`;
 
-let folder, server, chromium, alice, bob;
+let ward, server, alice, bob;
 
 before(async () => {
-  folder = await temporaryFolder("pharmacy");
-  const data = join(folder.path, "store");
-  const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".json")).map((name) => join(SAMPLES, name));
-  chartroom(["--data", data, "import", ...samples]);
-  server = await Server.start(data);
-  chromium = await browser();
-  alice = await Window.open(chromium, server, "alice");
-  bob = await Window.open(chromium, server, "bob");
+  ward = await Ward.open("pharmacy");
+  ({ server, alice, bob } = ward);
   for (const window of [alice, bob]) {
     await window.page.goto(`${server.http}/pharmacy?as=${window.person}`);
     await column(window, "New orders").waitFor();
   }
 });
 
-after(async () => {
-  await chromium?.close();
-  await server?.end();
-  await folder?.remove();
-});
+after(() => ward?.close());
 
-afterEach(() => {
-  for (const window of [alice, bob]) assert.deepEqual(window.faults.splice(0), [], `${window.person}'s window is free of errors`);
-});
+afterEach(() => ward.faultless());
 
 function column({ page }, name) {
   return page.getByRole("region", { name });

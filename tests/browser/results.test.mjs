@@ -1,24 +1,19 @@
 // Results as two people see them: a value appears at both, a critical one interrupts both until one
 // has acknowledged it, and a chart of many observations stays smooth while others write.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { SAMPLES, Server, chartroom, pause, temporaryFolder } from "../support/server.mjs";
-import { Window, browser } from "./pages.mjs";
+import { pause } from "../support/server.mjs";
+import { Ward } from "./pages.mjs";
 
 const PATIENT = "niamh-oyelaran";
 const ROOM = `patient:${PATIENT}`;
 const LATEST = new Date(Date.now() - 60_000).toISOString();
 
-let folder, server, chromium, alice, bob;
+let ward, server, alice, bob;
 
 before(async () => {
-  folder = await temporaryFolder("results");
-  const data = join(folder.path, "store");
-  const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".json")).map((name) => join(SAMPLES, name));
-  chartroom(["--data", data, "import", ...samples]);
-  server = await Server.start(data);
+  ward = await Ward.open("results");
+  ({ server, alice, bob } = ward);
   const days = [400, 300, 200, 100, 10];
   await server.command(ROOM, days.flatMap((day, index) => [
     potassium(`k-${index}`, 4 + index / 5, ago(day)),
@@ -27,20 +22,11 @@ before(async () => {
     vital(`hr-${index}`, "8867-4", "Heart rate", 72 + index * 3, "/min", ago(day)),
   ]));
   await server.command(ROOM, { kind: "put", resource: { resourceType: "DiagnosticReport", id: "report", status: "final", code: { text: "Basic metabolic panel" }, subject: subject(), effectiveDateTime: ago(10), conclusion: "No acute change.", result: [{ reference: "Observation/k-4" }, { reference: "Observation/hb-4" }] } });
-  chromium = await browser();
-  alice = await Window.open(chromium, server, "alice");
-  bob = await Window.open(chromium, server, "bob");
 });
 
-after(async () => {
-  await chromium?.close();
-  await server?.end();
-  await folder?.remove();
-});
+after(() => ward?.close());
 
-afterEach(() => {
-  for (const window of [alice, bob]) assert.deepEqual(window.faults.splice(0), [], `${window.person}'s window is free of errors`);
-});
+afterEach(() => ward.faultless());
 
 function ago(days) {
   return new Date(Date.now() - days * 86_400_000).toISOString();

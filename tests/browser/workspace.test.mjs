@@ -1,40 +1,25 @@
 // Two people round one patient: who is where, orders, alerts for everybody, and a server that goes
 // away. The screenshots, light and dark, are for people to look at.
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { SAMPLES, Server, chartroom, temporaryFolder } from "../support/server.mjs";
-import { Window, browser } from "./pages.mjs";
+import { Ward } from "./pages.mjs";
 
 const PATIENT = "theodore-brackenwood";
 const ROOM = `patient:${PATIENT}`;
 
-let folder, server, chromium, alice, bob;
+let ward, server, alice, bob;
 
 before(async () => {
-  folder = await temporaryFolder("workspace");
-  const data = join(folder.path, "store");
-  const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".json")).map((name) => join(SAMPLES, name));
-  chartroom(["--data", data, "import", ...samples]);
-  server = await Server.start(data);
+  ward = await Ward.open("workspace");
+  ({ server, alice, bob } = ward);
   await server.command(ROOM, put("Flag", "falls", { status: "active", code: { text: "Fall risk" }, subject: { reference: `Patient/${PATIENT}` } }));
-  chromium = await browser();
-  alice = await Window.open(chromium, server, "alice");
-  bob = await Window.open(chromium, server, "bob");
   await alice.chart(PATIENT);
   await alice.saveState("Saved");
 });
 
-after(async () => {
-  await chromium?.close();
-  await server?.end();
-  await folder?.remove();
-});
+after(() => ward?.close());
 
-afterEach(() => {
-  for (const window of [alice, bob]) assert.deepEqual(window.faults.splice(0), [], `${window.person}'s window is free of errors`);
-});
+afterEach(() => ward.faultless());
 
 function put(resourceType, id, elements) {
   return { kind: "put", resource: { resourceType, id, ...elements } };

@@ -1,36 +1,25 @@
 // automerge-repo's own client and WebSocket adapter, as published, against a real server:
 // it opens a patient's room by its automerge: address and takes part like anybody else.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { generateAutomergeUrl } from "@automerge/automerge-repo";
-import { SAMPLES, Server, chartroom, pause, temporaryFolder, until } from "../support/server.mjs";
-import { ourClient, plain, stockRepo } from "./people.mjs";
+import { pause, until } from "../support/server.mjs";
+import { meeting, plain, stockRepo } from "./people.mjs";
 
-const ROOM = "patient:niamh-oyelaran";
+const PATIENT = "niamh-oyelaran";
+const ROOM = `patient:${PATIENT}`;
 const PEANUT = "niamh-oyelaran-peanut";
 const DUST = "niamh-oyelaran-dust-mite";
 const SUBJECT = { reference: "Patient/niamh-oyelaran" };
 
-let folder, server, repo, handle, client, room;
+let met, server, repo, handle, room;
 
 before(async () => {
-  folder = await temporaryFolder("foreign");
-  const data = join(folder.path, "store");
-  chartroom(["--data", data, "import", join(SAMPLES, "niamh-oyelaran.json")]);
-  server = await Server.start(data);
-  repo = stockRepo(server);
-  handle = await repo.find((await server.room(ROOM)).url);
-  client = await ourClient(server);
-  room = await client.open(ROOM);
+  met = await meeting("foreign", PATIENT);
+  ({ server, repo, handle, room } = met);
 });
 
-after(async () => {
-  await client?.close();
-  await repo?.shutdown();
-  await server?.end();
-  await folder?.remove();
-});
+after(() => met?.end());
 
 const ours = (type, id, what, holds) => until(what, () => holds(room.get(type, id)));
 const theirs = (what, holds) => until(what, () => holds(handle.doc()));

@@ -2,8 +2,10 @@
 import { isImmutableString } from "@automerge/automerge";
 import { Repo } from "@automerge/automerge-repo";
 import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websocket";
+import { join } from "node:path";
 import WebSocket from "ws";
 import { connect } from "../../client-wasm/dist/node.js";
+import { SAMPLES, Server, chartroom, temporaryFolder } from "../support/server.mjs";
 
 const RETRY_MS = 100;
 
@@ -15,6 +17,25 @@ export function stockRepo(server) {
 /** Our client, as an application uses it in Node. */
 export function ourClient(server, person = { id: "bob", name: "Bob" }) {
   return connect({ url: server.sync, person, WebSocket, backoff: { minMs: 20, maxMs: 200 } });
+}
+
+/** A server with one sample patient, and a client of either kind in that patient's room. */
+export async function meeting(name, patient) {
+  const folder = await temporaryFolder(name);
+  const data = join(folder.path, "store");
+  chartroom(["--data", data, "import", join(SAMPLES, `${patient}.json`)]);
+  const server = await Server.start(data);
+  const repo = stockRepo(server);
+  const handle = await repo.find((await server.room(`patient:${patient}`)).url);
+  const client = await ourClient(server);
+  const room = await client.open(`patient:${patient}`);
+  const end = async () => {
+    await client.close();
+    await repo.shutdown();
+    await server.end();
+    await folder.remove();
+  };
+  return { server, repo, handle, client, room, end };
 }
 
 /** What a stock client reads at a key: scalar strings arrive as objects of automerge's own class. */

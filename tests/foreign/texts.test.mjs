@@ -1,12 +1,11 @@
 // A note that people write together with two kinds of client: automerge-repo's own, and ours.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { splice, updateText } from "@automerge/automerge-repo";
-import { SAMPLES, Server, chartroom, temporaryFolder, until } from "../support/server.mjs";
-import { ourClient, stockRepo } from "./people.mjs";
+import { until } from "../support/server.mjs";
+import { meeting } from "./people.mjs";
 
-const ROOM = "patient:niamh-oyelaran";
+const PATIENT = "niamh-oyelaran";
 const KEY = "DocumentReference:progress:content";
 const NOTE = {
   resourceType: "DocumentReference",
@@ -17,27 +16,16 @@ const NOTE = {
   content: [{ attachment: { contentType: "text/plain", title: "Progress note" } }],
 };
 
-let folder, server, repo, handle, client, room, text;
+let met, server, handle, room, text;
 
 before(async () => {
-  folder = await temporaryFolder("texts");
-  const data = join(folder.path, "store");
-  chartroom(["--data", data, "import", join(SAMPLES, "niamh-oyelaran.json")]);
-  server = await Server.start(data);
-  repo = stockRepo(server);
-  handle = await repo.find((await server.room(ROOM)).url);
-  client = await ourClient(server);
-  room = await client.open(ROOM);
+  met = await meeting("texts", PATIENT);
+  ({ server, handle, room } = met);
   await room.put(NOTE).saved;
   text = await room.text("DocumentReference", "progress", "content");
 });
 
-after(async () => {
-  await client?.close();
-  await repo?.shutdown();
-  await server?.end();
-  await folder?.remove();
-});
+after(() => met?.end());
 
 const both = (what, words) => until(what, () => text.toString() === words && handle.doc().$texts[KEY] === words, { standing: () => `ours ${text} theirs ${handle.doc().$texts[KEY]}` });
 

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -33,6 +33,12 @@ export function chartroom(args, { status = 0 } = {}) {
   const done = ran(args);
   if (done.status !== status) throw new Error(`chartroom ${args.join(" ")} ended with ${done.status ?? done.signal}\n${done.stdout}${done.stderr}`);
   return done.stdout;
+}
+
+/** Imports the sample patients into a store that no server has open. */
+export async function importSamples(data) {
+  const samples = (await readdir(SAMPLES)).filter((name) => name.endsWith(".json")).map((name) => join(SAMPLES, name));
+  chartroom(["--data", data, "import", ...samples]);
 }
 
 /** Runs the binary to its end, however that is; one that does not end is killed. */

@@ -57,24 +57,25 @@ function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; ta
     );
   }
   return (
-    <Tabs value={tab} keepMounted={false} onChange={(next) => next && navigate(tabPath(patientId, next))}>
-      <ChartHeader patient={patient} open={open}>
-        <Tabs.List className={classes["tabs"]} aria-label="Pages of the chart">
-          {TABS.map(({ value, label }) => (
-            <Tabs.Tab key={value} value={value} rightSection={<InTab people={people} tab={value} label={label} />}>
-              {label}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-      </ChartHeader>
-      <Container component="main" size={1560} py="md" px="md">
-        <Tabs.Panel value={tab}>
-          <shown.Page open={open} patientId={patientId} />
-        </Tabs.Panel>
-      </Container>
-      <Announcements open={open} />
-      <CriticalValues room={open.room} />
-    </Tabs>
+    <CriticalValues room={open.room}>
+      <Tabs value={tab} keepMounted={false} onChange={(next) => next && navigate(tabPath(patientId, next))}>
+        <ChartHeader patient={patient} open={open}>
+          <Tabs.List className={classes["tabs"]} aria-label="Pages of the chart">
+            {TABS.map(({ value, label }) => (
+              <Tabs.Tab key={value} value={value} rightSection={<InTab people={people} tab={value} label={label} />}>
+                {label}
+              </Tabs.Tab>
+            ))}
+          </Tabs.List>
+        </ChartHeader>
+        <Container component="main" size={1560} py="md" px="md">
+          <Tabs.Panel value={tab}>
+            <shown.Page open={open} patientId={patientId} />
+          </Tabs.Panel>
+        </Container>
+        <Announcements open={open} />
+      </Tabs>
+    </CriticalValues>
   );
 }
 

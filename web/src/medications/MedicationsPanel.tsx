@@ -1,5 +1,5 @@
 /** The patient's prescriptions: what is taken now, and what was. */
-import { SimpleGrid, Textarea } from "@mantine/core";
+import { SimpleGrid } from "@mantine/core";
 import type { Resource } from "../shared/chartroom";
 import { conceptText } from "../shared/fhir/concept";
 import { dosageText, drugText } from "../shared/fhir/dosage";
@@ -10,6 +10,7 @@ import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
 import { ResourcePanel } from "../shared/panel/ResourcePanel";
 import { SelectField } from "../shared/panel/SelectField";
 import type { OpenRoom } from "../shared/rooms";
+import { DosageField } from "./DosageField";
 import { DRUGS } from "./drugs";
 import {
   blankMedication,
@@ -88,20 +89,11 @@ function MedicationFields({ form, resource, note }: FieldsProps<MedicationValues
         value={form.values.drug}
         note={note("drug")}
       />
-      <div>
-        <Textarea
-          label="Dosage"
-          description={structured ? `Recorded as: ${structured}. Text replaces it.` : undefined}
-          placeholder="1 tablet by mouth once a day"
-          autosize
-          minRows={2}
-          maxRows={6}
-          maxLength={2000}
-          data-field="dosage"
-          {...form.getInputProps("dosage")}
-        />
-        {note("dosage")}
-      </div>
+      <DosageField
+        description={structured ? `Recorded as: ${structured}. Text replaces it.` : undefined}
+        note={note("dosage")}
+        {...form.getInputProps("dosage")}
+      />
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         <SelectField
           form={form}

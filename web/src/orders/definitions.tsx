@@ -1,5 +1,6 @@
 /** The kinds of order, as panels. */
-import { SimpleGrid, Textarea, TextInput } from "@mantine/core";
+import { SimpleGrid, TextInput } from "@mantine/core";
+import { DosageField } from "../medications/DosageField";
 import { DRUGS } from "../medications/drugs";
 import type { Resource } from "../shared/chartroom";
 import type { Coding } from "../shared/fhir/concept";
@@ -125,22 +126,7 @@ function Fields(props: FieldsProps<OrderValues> & { kind: OrderKind; label: stri
         value={form.values.name}
         note={note("name")}
       />
-      {kind === "medication" && (
-        <div>
-          <Textarea
-            label="Dosage"
-            description="Dose, route and how often; needed to sign"
-            placeholder="1 tablet by mouth once a day"
-            autosize
-            minRows={2}
-            maxRows={6}
-            maxLength={2000}
-            data-field="dosage"
-            {...form.getInputProps("dosage")}
-          />
-          {note("dosage")}
-        </div>
-      )}
+      {kind === "medication" && <DosageField description="Dose, route and how often; needed to sign" note={note("dosage")} {...form.getInputProps("dosage")} />}
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         <SelectField form={form} note={note} field="priority" label="Priority" codes={PRIORITY} none={undefined} />
         {kind === "imaging" && (

@@ -10,7 +10,7 @@ import type { Resource, Room } from "../shared/chartroom";
 import { useCollection, useSynced } from "../shared/useRoom";
 import type { CriticalAlert } from "./critical/alerts";
 import { CriticalList } from "./critical/CriticalList";
-import { useCriticalAlerts } from "./critical/useCriticalAlerts";
+import { useCritical } from "./critical/CriticalValues";
 import { Grouping, ofKind, type ResultGroup } from "./groups";
 import type { Reading } from "./reading";
 import { Reports } from "./Reports";
@@ -23,7 +23,7 @@ export function ResultsTab({ room }: { room: Room }) {
   const observations = useDeferredValue(useCollection(room, "Observation"));
   const reports = useDeferredValue(useCollection(room, "DiagnosticReport"));
   const isSettled = useSynced(room);
-  const critical = useCriticalAlerts(room);
+  const critical = useCritical();
   const isFresh = useFresh(observations, isSettled);
   const alertOf = useAlertOf(critical.alerts);
   const grouping = useMemo(() => new Grouping(), [room]);

@@ -69,8 +69,9 @@ async function show(resources: readonly Resource[], canEdit = true) {
   render(
     <MantineProvider env="test">
       <WorkspaceProvider connect={connect} person={person} canEdit={canEdit}>
-        <ResultsTab room={room as never} />
-        <CriticalValues room={room as never} />
+        <CriticalValues room={room as never}>
+          <ResultsTab room={room as never} />
+        </CriticalValues>
       </WorkspaceProvider>
     </MantineProvider>,
   );

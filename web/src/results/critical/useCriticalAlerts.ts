@@ -1,5 +1,6 @@
 /** A chart's critical values, live, and the acknowledging of them. */
 import { useCallback, useEffect, useMemo, useState } from "react";
+import { ALERTS_ROOM } from "../../alerts/useAlerts";
 import type { ChartEvent, Resource, Room } from "../../shared/chartroom";
 import { reasonText } from "../../shared/edits";
 import { asObject, asText } from "../../shared/fhir/read";
@@ -18,7 +19,7 @@ export interface CriticalAlerts {
 export function useCriticalAlerts(room: Room): CriticalAlerts {
   const { person } = useWorkspace();
   const patient = patientOf(room);
-  const facility = useRoom("facility:alerts");
+  const facility = useRoom(ALERTS_ROOM);
   const raised = useCollection(facility.step === "open" ? facility.open.room : NOWHERE, "Communication");
   const written = useCollection(room, "Communication");
   const heard = useHeard(room);
@@ -37,7 +38,7 @@ export function useCriticalAlerts(room: Room): CriticalAlerts {
     },
     [room, patient, person],
   );
-  return { alerts, acknowledge, failures };
+  return useMemo(() => ({ alerts, acknowledge, failures }), [alerts, acknowledge, failures]);
 }
 
 /** The bare id of the patient whose chart a room is. */

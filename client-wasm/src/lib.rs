@@ -245,11 +245,6 @@ impl RoomShell {
         Ok(self.borrow()?.room.document().heads().iter().map(ToString::to_string).collect())
     }
 
-    /// How many local changes the server has not acknowledged.
-    pub fn unsaved(&self) -> Result<usize, Failure> {
-        Ok(self.borrow()?.room.unsaved())
-    }
-
     /// Takes out the edits that the server does not hold, to be made again in the room's next epoch:
     /// a JSON array of pairs of hash and command, in their order.
     #[wasm_bindgen(js_name = takePending)]

@@ -104,6 +104,20 @@ pub fn is_acknowledged(alert: &Value) -> bool {
     extensions(alert, ACKNOWLEDGED_URL).next().is_some()
 }
 
+/// Ends an alert whose result says something else by now; `why` is a sentence without its value.
+pub fn withdraw(alert: &Value, why: &str, at_ms: u64) -> Option<Command> {
+    let elements = json!({
+        "status": "stopped",
+        "statusReason": { "text": why },
+        "received": instant(at_ms),
+    });
+    Some(Command::Patch {
+        resource_type: "Communication".to_owned(),
+        id: text(alert, "/id")?.to_owned(),
+        elements: elements.as_object().cloned().unwrap_or_default(),
+    })
+}
+
 /// When an alert goes to the next role, and which that is; `None` where it has been to all of them,
 /// is acknowledged, or is nothing that the server raised.
 pub fn escalation<'a>(alert: &Value, roles: &'a [String], after_ms: u64) -> Option<(u64, &'a str)> {
@@ -148,7 +162,8 @@ pub fn overview(communications: &[Value]) -> Value {
     alerts.sort_by_key(|alert| std::cmp::Reverse((text(alert, "/sent"), text(alert, "/id"))));
     let (active, ended): (Vec<&Value>, Vec<&Value>) =
         alerts.into_iter().partition(|alert| is_active(alert));
-    let acknowledged = ended.into_iter().filter(|alert| source(alert).is_some());
+    let acknowledged =
+        ended.into_iter().filter(|alert| source(alert).is_some() && is_completed(alert));
     let told = |alert: &Value| plain(alert, &answers);
     json!({
         "active": active.into_iter().map(told).collect::<Vec<_>>(),
@@ -163,7 +178,7 @@ fn plain(alert: &Value, answers: &[&Value]) -> Value {
     });
     let answered = answers.iter().filter(|answer| answers_to(answer, alert)).map(|answer| {
         let by = answer.get("sender");
-        let id = by.and_then(|by| text(by, "/reference"));
+        let id = by.and_then(|by| text(by, "/reference").or_else(|| text(by, "/identifier/value")));
         let name = by.and_then(wording::reference);
         json!({ "by": { "id": id, "name": name }, "at": answer.get("sent") })
     });

@@ -274,20 +274,18 @@ impl Document {
         self.order.read(&self.doc);
     }
 
-    /// Takes over a snapshot from a trusted server and the changes behind it; local changes that these
-    /// lack are applied again.
-    pub(crate) fn adopt(
-        &mut self,
-        snapshot: &[u8],
-        mut changes: Vec<Change>,
-    ) -> Result<(), LoadError> {
+    /// Takes over a snapshot from a trusted server and the changes behind it, which stand here as in
+    /// its log; local changes that these lack are applied again.
+    pub(crate) fn adopt(&mut self, snapshot: &[u8], changes: Vec<Change>) -> Result<(), LoadError> {
         let loaded = Self::open(&self.room, self.doc.get_actor().clone(), snapshot)?;
         let metas = self.metas_since(&[]);
         let local = metas.iter().filter(|change| !loaded.has(&change.hash));
-        changes.extend(local.filter_map(|change| self.change(&change.hash)));
-        self.doc = loaded.doc;
-        self.order.adopt(loaded.order);
-        self.apply(changes).map_err(LoadError::Snapshot)
+        let mut local: Vec<Change> = local.filter_map(|change| self.change(&change.hash)).collect();
+        (self.doc, self.order) = (loaded.doc, loaded.order);
+        self.apply(changes).map_err(LoadError::Snapshot)?;
+        local.retain(|change| !self.has(&change.hash()));
+        local.iter().for_each(|change| self.mark_pending(change.hash()));
+        self.apply(local).map_err(LoadError::Snapshot)
     }
 
     /// Carries out a command; `None` where nothing differed.
@@ -312,8 +310,14 @@ impl Document {
         self.order.pending(hash);
     }
 
-    /// Marks a local change as one that the server holds durably.
-    pub(crate) fn mark_acknowledged(&mut self, hash: ChangeHash) {
+    /// Whether a local change is one of which it is not known where the server logged it.
+    pub(crate) fn is_pending(&self, hash: &ChangeHash) -> bool {
+        self.order.is_pending(hash)
+    }
+
+    /// Marks a local change as one that the server holds durably, behind everything that came so far
+    /// unless its place is known.
+    pub(crate) fn mark_acknowledged(&mut self, hash: &ChangeHash) {
         self.order.acknowledged(hash);
     }
 
@@ -326,6 +330,12 @@ impl Document {
     /// Takes over what [`logged_behind`](Self::logged_behind) said of a change before it was saved.
     pub fn keep_behind(&mut self, hash: ChangeHash, other: &ChangeHash) {
         self.order.keep_behind(hash, other);
+    }
+
+    /// Takes over what [`logged_behind`](Self::logged_behind) says of every change in a document of the
+    /// same room, which may hold others too.
+    pub(crate) fn keep_places_of(&mut self, other: &Self) {
+        self.order.keep_places_of(&other.order);
     }
 
     /// Makes commands check against another room, as a client that does not check would.
@@ -366,6 +376,26 @@ impl Document {
     /// Whether a change is one of `heads`, or was known to whoever wrote one of them.
     pub(crate) fn is_behind(&self, change: &ChangeHash, heads: &[ChangeHash]) -> bool {
         heads.iter().any(|head| self.order.is_ancestor(change, head))
+    }
+
+    /// The heads of what the server is known to have logged: all but local changes that are pending.
+    pub(crate) fn logged_heads(&self) -> Vec<ChangeHash> {
+        let (mut walk, mut heads) = (self.heads(), Vec::new());
+        while let Some(hash) = walk.pop() {
+            if !self.order.is_pending(&hash) {
+                heads.push(hash);
+            } else if let Some(change) = self.meta(&hash) {
+                walk.retain(|other| !change.deps.contains(other));
+                walk.extend(change.deps);
+            }
+        }
+        heads.sort_unstable();
+        heads.dedup();
+        let all = heads.clone();
+        let is_known =
+            |hash: &ChangeHash, by: &ChangeHash| by != hash && self.order.is_ancestor(hash, by);
+        heads.retain(|hash| !all.iter().any(|other| is_known(hash, other)));
+        heads
     }
 
     /// Whether a change with these dependencies was made in knowledge of every other, those included

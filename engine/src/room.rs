@@ -399,11 +399,15 @@ impl Room {
                 Work::Command { .. } | Work::Offered { .. } | Work::Mirror { .. } => None,
             })
             .collect();
+        let opens = self.members.values().any(|member| member.session.is_to_open());
+        // So the server tells of a client's pending change where it stands in the log, if it does.
+        let logged = (opens && !self.pending.is_empty()).then(|| self.document.logged_heads());
         for peer in stirred {
             let Some(member) = self.members.get_mut(&peer) else { continue };
             let context = Context {
                 document: &self.document,
                 heads: &heads,
+                opening: logged.as_ref().unwrap_or(&heads),
                 wanted: member.wanted(&self.document),
                 refused: &member.refused,
                 may_wait: may_wait && !serves,

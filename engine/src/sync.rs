@@ -56,6 +56,8 @@ pub(crate) struct Session {
 pub(crate) struct Context<'a> {
     pub document: &'a Document,
     pub heads: &'a [ChangeHash],
+    /// The heads to open with.
+    pub opening: &'a [ChangeHash],
     /// Dependencies that changes of this peer wait for.
     pub wanted: BTreeSet<ChangeHash>,
     /// Changes of this peer that were refused.
@@ -156,11 +158,16 @@ impl Session {
         self.told = None;
     }
 
+    /// Whether this side has the first word, and has not said it.
+    pub fn is_to_open(&self) -> bool {
+        self.opens && self.told.is_none() && self.their_heads.is_none()
+    }
+
     /// The next message for the peer, if there is anything to tell, to send or to ask.
     pub fn poll(&mut self, context: &Context<'_>, outbox: &mut Outbox) -> Option<Arc<[u8]>> {
         let Context { document, heads, .. } = context;
         if self.their_heads.is_none() {
-            return (self.opens && self.told.is_none()).then(|| self.open(document, heads));
+            return self.is_to_open().then(|| self.open(document, context.opening));
         }
         if self.known == *heads && self.told.as_deref() == Some(heads) && self.is_quiet(heads) {
             return None;
@@ -270,7 +277,7 @@ impl Session {
             && !self.their_have.as_ref().is_some_and(is_reset)
     }
 
-    /// The opening message: our heads, and a filter of what we have for a peer that does not know
+    /// The opening message: these heads, and a filter of what we have for a peer that does not know
     /// them.
     fn open(&mut self, document: &Document, heads: &[ChangeHash]) -> Arc<[u8]> {
         self.told = Some(heads.to_vec());

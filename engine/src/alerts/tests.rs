@@ -124,7 +124,7 @@ fn the_overview_tells_what_is_active_and_who_acknowledged_what() {
     });
     let answer = json!({
         "resourceType": "Communication", "id": "seen", "status": "completed", "sent": "2024-01-01T08:00:00Z",
-        "inResponseTo": [{ "reference": "Communication/drill" }], "sender": { "display": "Alice Chen" },
+        "inResponseTo": [{ "reference": "Communication/drill" }], "sender": { "identifier": { "value": "alice" }, "display": "Alice Chen" },
     });
     let critical = |id: &Value, name: Value, escalated: Value, acknowledged: Value| {
         json!({
@@ -137,7 +137,7 @@ fn the_overview_tells_what_is_active_and_who_acknowledged_what() {
     let by_bob =
         json!({ "by": { "id": "bob", "name": "Bob Ruiz" }, "at": "2023-11-14T22:14:20.000Z" });
     let by_alice =
-        json!({ "by": { "id": null, "name": "Alice Chen" }, "at": "2024-01-01T08:00:00Z" });
+        json!({ "by": { "id": "alice", "name": "Alice Chen" }, "at": "2024-01-01T08:00:00Z" });
     let announced = json!({
         "id": "drill", "category": "announcement", "priority": null, "room": null,
         "patient": { "id": null, "name": null }, "about": null, "text": "Fire drill at noon",

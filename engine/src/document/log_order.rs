@@ -37,6 +37,8 @@ struct Step {
     max_op: u32,
     /// Whether it was made in knowledge of every change before it.
     knew_all: bool,
+    /// As [`LogOrder::is_pending`] says.
+    pending: bool,
 }
 
 /// Changes that each follow on the one before and on nothing else.
@@ -64,12 +66,6 @@ impl LogOrder {
         }
     }
 
-    /// Takes over the order of another document of the room; what was set stays.
-    pub fn adopt(&mut self, other: Self) {
-        let placed = std::mem::take(&mut self.placed);
-        *self = Self { placed, ..other };
-    }
-
     /// The next change was applied, whose highest operation counter is `max_op`.
     pub fn append(&mut self, hash: ChangeHash, deps: &[ChangeHash], max_op: u64) {
         let place = self.count();
@@ -89,7 +85,8 @@ impl LogOrder {
         let run = u32::try_from(run).expect("a room's operations are limited");
         // A document of ours has none beyond it (`limits::OP_COUNTER_MAX`).
         let max_op = u32::try_from(max_op).unwrap_or(u32::MAX);
-        self.steps.push(Step { run, max_op, knew_all: self.heads.len() == 1 });
+        let (knew_all, pending) = (self.heads.len() == 1, self.is_pending(&hash));
+        self.steps.push(Step { run, max_op, knew_all, pending });
         self.places.insert(hash, place);
     }
 
@@ -118,17 +115,39 @@ impl LogOrder {
     /// A local change that the server does not have yet.
     pub fn pending(&mut self, hash: ChangeHash) {
         self.placed.insert(hash, LAST);
+        self.set_pending(&hash, true);
     }
 
-    /// The server has it: everything that arrived so far stands before it.
-    pub fn acknowledged(&mut self, hash: ChangeHash) {
-        self.placed.insert(hash, self.count() * 2 - 1);
+    /// Whether it is a local change of which it is not known where the server logged it.
+    pub fn is_pending(&self, hash: &ChangeHash) -> bool {
+        self.placed.get(hash) == Some(&LAST)
+    }
+
+    /// The server has it: everything that arrived so far stands before it, unless its place is known.
+    /// What is pending itself does not count: the server may log it later, or refuse it.
+    pub fn acknowledged(&mut self, hash: &ChangeHash) {
+        if !self.is_pending(hash) {
+            return;
+        }
+        self.set_pending(hash, false);
+        let behind_all = self.steps.iter().rposition(|step| !step.pending);
+        self.placed.insert(*hash, behind_all.map_or(LAST, |last| last as u64 * 2 + 1));
     }
 
     /// The acknowledged change stands next behind another one in the log, as was kept of it.
     pub fn keep_behind(&mut self, hash: ChangeHash, other: &ChangeHash) {
         if let Some(place) = self.places.get(other) {
             self.placed.insert(hash, place * 2 + 1);
+        }
+    }
+
+    /// Takes over where acknowledged changes stand, from the order of a document in which others stood
+    /// beside them.
+    pub fn keep_places_of(&mut self, older: &Self) {
+        for hash in older.placed.keys() {
+            if let Some(other) = older.behind(hash) {
+                self.keep_behind(*hash, &other);
+            }
         }
     }
 
@@ -144,11 +163,12 @@ impl LogOrder {
         &self,
         hashes: impl ExactSizeIterator<Item = &'h ChangeHash>,
     ) -> Option<ChangeHash> {
+        // Of local changes that stand behind the same one, the one that was made first.
         let place = |hash: &ChangeHash| {
-            let placed = self.placed.get(hash).copied();
-            placed.or_else(|| self.places.get(hash).map(|place| place * 2))
+            let (placed, applied) = (self.placed.get(hash).copied(), self.places.get(hash));
+            (placed.or_else(|| applied.map(|place| place * 2)), applied, *hash)
         };
-        hashes.copied().min_by_key(|hash| (place(hash), *hash))
+        hashes.copied().min_by_key(place)
     }
 
     /// Whether of any two of these changes one knew of the other, as far as that shows at once.
@@ -219,6 +239,13 @@ impl LogOrder {
 
     fn step(&self, place: u64) -> Option<Step> {
         self.steps.get(usize::try_from(place).ok()?).copied()
+    }
+
+    fn set_pending(&mut self, hash: &ChangeHash, pending: bool) {
+        let place = self.places.get(hash).and_then(|place| usize::try_from(*place).ok());
+        if let Some(step) = place.and_then(|place| self.steps.get_mut(place)) {
+            step.pending = pending;
+        }
     }
 
     /// What the first change of a step's run followed on.

@@ -25,6 +25,7 @@ pub(super) fn groups(resource_type: &str) -> &'static [&'static [&'static str]] 
         "Condition" => &[&["code", "clinicalStatus", "verificationStatus", "subject"]],
         "ServiceRequest" => &[&["code", "status", "intent", "subject", "doNotPerform"]],
         "Observation" => &[&["code", "value[x]", "dataAbsentReason", "status", "subject"]],
+        "DiagnosticReport" => &[&["code", "conclusion", "conclusionCode", "status", "subject"]],
         "Immunization" => &[&["vaccineCode", "doseQuantity", "patient", "status"]],
         "Flag" => &[&["code", "status", "subject"]],
         "Consent" => &[&["status", "patient", "provision"]],

@@ -236,6 +236,30 @@ fn halves_of_a_safety_group_are_never_joined() {
 }
 
 #[test]
+fn a_report_is_not_made_final_with_words_that_its_signer_did_not_see() {
+    let (mut alice, mut bob) = (document("patient:1", 1), document("patient:1", 2));
+    let change = |replica: &mut Document, elements: Value| {
+        let elements = elements.as_object().unwrap().clone();
+        let (resource_type, id) = ("DiagnosticReport".to_owned(), "r".to_owned());
+        replica.command(&Command::Patch { resource_type, id, elements }, Writer::Person(None), 0)
+    };
+    put(
+        &mut alice,
+        json!({"resourceType": "DiagnosticReport", "id": "r", "status": "preliminary", "conclusion": "No fracture"}),
+    );
+    exchange(&mut alice, &mut bob);
+    change(&mut alice, json!({"status": "final"})).unwrap();
+    change(&mut bob, json!({"conclusion": "Fracture"})).unwrap();
+    exchange(&mut alice, &mut bob);
+    let conflicts = bob.conflicts(&People::default());
+    assert_eq!(conflicts[0].elements, ["conclusion", "status"]);
+    let read = bob.resource("DiagnosticReport", "r").unwrap();
+    let whole = (&read["status"], &read["conclusion"]);
+    let (by_alice, by_bob) = (json!(["final", "No fracture"]), json!(["preliminary", "Fracture"]));
+    assert!([by_alice, by_bob].contains(&json!([whole.0, whole.1])), "{whole:?}");
+}
+
+#[test]
 fn a_delete_and_an_edit_apart_are_a_conflict() {
     let (mut alice, mut bob) = (document("patient:1", 1), document("patient:1", 2));
     put(&mut alice, allergy("a", json!({"criticality": "low"})));

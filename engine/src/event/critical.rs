@@ -21,6 +21,11 @@ pub fn unchecked(table: &CriticalTable, observation: &Value) -> bool {
     parts(observation).into_iter().any(|part| matches!(read(table, part), Reading::Unchecked))
 }
 
+/// Whether an Observation says, as it stands, that somebody has to act at once.
+pub fn is_critical(table: &CriticalTable, observation: &Value) -> bool {
+    !findings(table, observation).is_empty()
+}
+
 /// The details of the alert, where a part of the Observation becomes critical with a change: it was
 /// not before, or was so in the other direction.
 pub(super) fn alert(

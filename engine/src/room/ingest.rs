@@ -131,6 +131,10 @@ impl Room {
     ) -> Verdict {
         let hash = change.hash();
         if self.document.has(&hash) {
+            // What came before a client's own edit stands before it in the log.
+            if self.document.is_pending(&hash) && self.flush_group(now_ms, applied) {
+                self.document.mark_acknowledged(&hash);
+            }
             return Verdict::Taken;
         }
         let Some(member) = self.members.get(&peer) else { return Verdict::Taken };

@@ -32,7 +32,7 @@ impl Room {
         }
         self.pending.retain(|(hash, _)| unknown.contains(hash));
         for hash in &saved {
-            self.document.mark_acknowledged(*hash);
+            self.document.mark_acknowledged(hash);
         }
         self.outputs.push_back(Output::Saved { hashes: saved });
     }
@@ -107,6 +107,7 @@ impl Room {
         if document.replay(kept).is_err() {
             return self.outputs.push_back(Output::Reload { reason: "a refusal" });
         }
+        document.keep_places_of(&self.document);
         self.document = document;
         self.ledger = Ledger::of(&self.document);
         let (back, pending) = std::mem::take(&mut self.pending)

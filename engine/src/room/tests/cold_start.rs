@@ -112,3 +112,44 @@ fn changes_that_the_snapshot_has_already_are_no_harm() {
     assert_eq!(loaded.heads(), room.document().heads());
     assert_eq!(loaded.export(), room.document().export());
 }
+
+#[test]
+fn an_edit_whose_answer_was_lost_stands_where_the_server_logged_it() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        for (is_new, cold) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut world = World::with("patient:1", &[1, 2, 3]);
+            if !is_new {
+                world.edit(3, put("c", "Asthma"));
+                world.settle();
+            }
+            let edits = [(1, "Gout"), (2, "Croup")].map(|(person, text)| {
+                let command = put("c", text);
+                (person, (world.edit(person, command.clone()).unwrap(), command))
+            });
+            for person in [first, second] {
+                world.lose_answers(u8::try_from(person).unwrap());
+                world.edit(3, put(&format!("by3-{person}"), "Mumps"));
+                world.settle();
+            }
+            for (person, edit) in &edits {
+                if cold {
+                    let edits = std::slice::from_ref(edit);
+                    let again = reopened(world.client(*person), 9 + person, false, edits);
+                    world.clients.insert(Peer(u64::from(*person)), again);
+                }
+                world.join(*person);
+            }
+            world.settle();
+            world.converged();
+            let shown = |room: &Room| -> Vec<String> {
+                let conflicts = room.conflicts().into_iter();
+                conflicts.map(|conflict| conflict.values[0].hash.clone()).collect()
+            };
+            let first = edits[first - 1].1.0.to_string();
+            assert!(shown(&world.server).contains(&first));
+            for client in world.clients.values() {
+                assert_eq!(shown(client), shown(&world.server), "{is_new} {cold}");
+            }
+        }
+    }
+}

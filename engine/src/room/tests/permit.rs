@@ -152,6 +152,41 @@ fn an_edit_made_before_the_signature_was_seen_is_given_back() {
 }
 
 #[test]
+fn what_is_given_back_leaves_the_others_where_the_server_logged_them() {
+    let late = |world: &mut World| {
+        world.edit(1, put(note("preliminary", "late words")));
+        world.edit(2, put(note("final", "words")));
+    };
+    for at_once in [true, false] {
+        let mut world = World::with(CHART, &[1, 2]);
+        world.edit(2, put(note("preliminary", "words")));
+        world.settle();
+        world.leave(1);
+        let mine = world.edit(1, condition("Gout")).unwrap();
+        world.edit(2, condition("Croup"));
+        if at_once {
+            late(&mut world);
+        }
+        world.settle();
+        world.join(1);
+        world.settle();
+        if !at_once {
+            world.leave(1);
+            late(&mut world);
+            world.settle();
+            world.join(1);
+            world.settle();
+        }
+        assert_eq!(codes(&world), ["signed"]);
+        world.converged();
+        assert_eq!(world.client(1).conflicts(), world.server.conflicts(), "{at_once}");
+        assert_eq!(world.server.conflicts()[0].values[1].hash, mine.to_string());
+        let other = world.client(1).document().logged_behind(&mine).unwrap();
+        assert!(world.server.document().has(&other));
+    }
+}
+
+#[test]
 fn an_amendment_that_did_not_see_the_signed_text_is_none() {
     let mut world = World::with(CHART, &[1, 2]);
     world.edit(2, put(note("final", "words")));

@@ -107,6 +107,20 @@ impl World {
         while self.step(true) {}
     }
 
+    /// What a client has to say reaches the server, and nothing comes back before its link breaks.
+    pub fn lose_answers(&mut self, person: u8) {
+        let peer = Peer(u64::from(person));
+        let mut client = self.clients.remove(&peer).unwrap();
+        while let Some(output) = client.poll_output() {
+            if let Output::Send { message, .. } = output {
+                self.server.handle(NOW, Input::Received { peer, message: message.to_vec() });
+            }
+        }
+        self.settle();
+        self.clients.insert(peer, client);
+        self.leave(person);
+    }
+
     pub fn step(&mut self, flush: bool) -> bool {
         let mut moved = false;
         for (peer, client) in &mut self.clients {
@@ -162,8 +176,9 @@ impl World {
                 }
                 Output::Introduce { peer, actors } => {
                     for (actor, author) in actors {
-                        let client = self.clients.get_mut(&peer).unwrap();
-                        client.handle(NOW, Input::Introduced { actor, author });
+                        if let Some(client) = self.clients.get_mut(&peer) {
+                            client.handle(NOW, Input::Introduced { actor, author });
+                        }
                     }
                 }
                 Output::Close { peer, reason } => self.closed.push((peer, reason)),

@@ -39,7 +39,7 @@ use std::{
 
 use chartroom_client::frame::RoomStanding;
 use chartroom_engine::{
-    ActorId, DocumentId, Event, Peer, RoomId, RoomName, Rules, heads_digest,
+    ActorId, Author, DocumentId, Event, Peer, RoomId, RoomName, Rules, heads_digest,
     limits::{MAILBOX_MAX, MEMORY_BUDGET, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX},
     mint_actor,
 };
@@ -344,6 +344,21 @@ impl Hub {
     /// Other servers.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Who is shown in which room, where anybody is; by whom that may be heard is the caller's to ask.
+    pub(crate) fn present(&self) -> BTreeMap<RoomName, Vec<Author>> {
+        let rooms = self.rooms.lock();
+        let shown = rooms
+            .loaded
+            .values()
+            .map(|handle| (handle.id().name.clone(), handle.resident.present()));
+        shown.filter(|(_, people)| !people.is_empty()).collect()
+    }
+
+    /// What is set about the rules of events.
+    pub fn rules(&self) -> &Rules {
+        &self.config.rules
     }
 
     /// Changes of other servers that are kept aside.

@@ -21,6 +21,7 @@ use crate::{
         metrics, peers, pharmacy, quarantine, refound, room, rooms, sign_in, sync, texts, web,
         webhooks,
     },
+    sign_in::SignIn,
     webhooks::Webhooks,
 };
 
@@ -195,6 +196,9 @@ fn rows() -> Vec<Row> {
             post(webhooks::retry),
         ),
         row("GET", "/metrics", (Needs::Role(Operate), Act::Operate), get(metrics::show)),
+        open("/sign-in/app", Needs::Nothing, get(sign_in::app)),
+        open("/fhir/R4/.well-known/smart-configuration", Needs::Nothing, get(sign_in::smart)),
+        open("/api/fhir/R4/.well-known/smart-configuration", Needs::Nothing, get(sign_in::smart)),
         open("/healthz", Needs::Nothing, get(health::alive)),
         open("/readyz", Needs::Nothing, get(health::ready)),
         open("/sync", Needs::Socket, get(sync::upgrade)),
@@ -217,6 +221,7 @@ pub(crate) fn build(
     fhir: FhirConfig,
     web_folder: &Path,
 ) -> Router {
+    let web = web::service(web_folder, hub.0.gate().signing_in().and_then(SignIn::app));
     let own = rows().into_iter().fold(Router::new(), |router, Row(door, act, behind)| {
         let noting = middleware::from_fn_with_state((hub.clone(), act), noted);
         router.route(&door.path, behind.layer(noting))
@@ -224,7 +229,7 @@ pub(crate) fn build(
     own.layer(Extension(queue))
         .layer(Extension(targets))
         .merge(fhir::router(fhir))
-        .fallback_service(web::service(web_folder))
+        .fallback_service(web)
         .layer(middleware::from_fn_with_state(hub.clone(), loopback_only))
         .with_state(hub)
 }

@@ -3,9 +3,11 @@
 //! A token is checked by its signature, with a key that is bound to one algorithm, before anything
 //! that it says is believed; then by its times, issuer and audience. It decides nothing about what
 //! its person may do. `config` is the operator's file, `keys` what tokens are verified with and
-//! `jwks` where a provider lists them, `signatures` how, `claims` what a token says.
+//! `jwks` where a provider lists them, `signatures` how, `claims` what a token says; `app` is what a
+//! browser has to know to get one.
 //! Neither a token nor what it says stands in a log or an error.
 
+mod app;
 mod claims;
 mod config;
 mod jwks;
@@ -24,6 +26,7 @@ use claims::Rules;
 use jwks::{KeySet, Pace};
 use keys::Key;
 
+pub use app::App;
 pub use config::{SignInConfig, SignInFileError, read_sign_in};
 
 /// Longest token.
@@ -111,6 +114,7 @@ pub struct SignIn {
     rules: Rules,
     keys: Vec<Key>,
     key_sets: Vec<Arc<KeySet>>,
+    app: Option<App>,
     /// Ended when this is dropped.
     _fetching: JoinSet<()>,
 }
@@ -127,14 +131,26 @@ impl SignIn {
 
     fn with_pace(config: SignInConfig, pace: Pace) -> Result<Self, reqwest::Error> {
         signatures::install();
-        let sets = config.key_sets.into_iter().map(|url| Ok(Arc::new(KeySet::new(url, pace)?)));
+        let sets = config.key_sets.iter().cloned().map(|url| Ok(Arc::new(KeySet::new(url, pace)?)));
         let key_sets = sets.collect::<Result<Vec<_>, reqwest::Error>>()?;
         let mut fetching = JoinSet::new();
         for set in &key_sets {
             let set = Arc::clone(set);
             fetching.spawn(async move { set.keep().await });
         }
-        Ok(Self { rules: config.rules, keys: config.keys, key_sets, _fetching: fetching })
+        let SignInConfig { rules, keys, app, .. } = config;
+        Ok(Self { rules, keys, key_sets, app, _fetching: fetching })
+    }
+
+    /// What an app in a browser needs, where the operator names one.
+    pub fn app(&self) -> Option<&App> {
+        self.app.as_ref()
+    }
+
+    /// The same as a SMART configuration.
+    pub fn smart_configuration(&self) -> Option<Value> {
+        let keys = self.key_sets.first().map(|set| set.url());
+        Some(self.app.as_ref()?.smart_configuration(keys))
     }
 
     /// Whom a token speaks for. Waits for the provider where the token names a key that is not known,

@@ -156,6 +156,8 @@ pub enum Frame {
         document: DocumentId,
         /// Names of the chart's restricted compartments that are open to this peer, unchecked.
         compartments: Vec<String>,
+        /// Whether this peer may change nothing in it.
+        read_only: bool,
     },
     /// Extension, server: there is no such room for this peer.
     RoomRefused {

@@ -121,6 +121,7 @@ impl Line {
             epoch: 1,
             document,
             compartments: Vec::new(),
+            read_only: false,
         })
         .await;
         assert!(matches!(self.next().await, Frame::Sync { .. }));

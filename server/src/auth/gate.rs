@@ -143,6 +143,11 @@ impl Gate {
         self.sign_in.is_some()
     }
 
+    /// How people sign in, where they do.
+    pub fn signing_in(&self) -> Option<&SignIn> {
+        self.sign_in.as_deref()
+    }
+
     /// What the operator says of roles.
     pub fn policy(&self) -> &Policy {
         &self.policy

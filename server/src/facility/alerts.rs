@@ -8,7 +8,9 @@ mod pending;
 
 use std::{sync::Arc, time::Duration};
 
-use chartroom_engine::{Command, Document, Event, Room, RoomName, alerts, wording};
+use chartroom_engine::{
+    Command, Document, Event, Room, RoomName, alerts, event::critical, wording,
+};
 use serde_json::Value;
 use tokio::{sync::watch, time::sleep};
 
@@ -27,6 +29,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 const CRITICAL: &str = "CRITICAL_VALUE_ALERT";
 const ACKNOWLEDGED: &str = "RESULT_ACKNOWLEDGED";
+const CORRECTED: [&str; 2] = ["OBSERVATION_UPDATED", "OBSERVATION_DELETED"];
 
 /// The alerts and their one writer.
 pub(crate) struct Alerts {
@@ -138,6 +141,7 @@ impl Alerts {
                 let alerts = self.standing(concerned).await?;
                 Ok(acknowledged(alerts.iter().filter(|alert| alerts::is_active(alert)), &event))
             }
+            name if CORRECTED.contains(&name) => self.corrected(&event).await,
             // Somebody ended an alert where it stands.
             _ => {
                 let alerts = self.standing(vec![event.resource_id.clone()]).await?;
@@ -161,6 +165,34 @@ impl Alerts {
         let repeated = self.hub.with_resources(vec![event]).await?;
         let repeated = repeated.into_iter().map(Event::repeated).collect();
         Ok(Answer { commands: vec![Command::Put { resource }], repeated })
+    }
+
+    /// Ends the alerts about a result that is critical no more, or gone.
+    async fn corrected(&mut self, event: &Event) -> Result<Answer, FacilityError> {
+        let about = format!("{}/{}", event.resource_type, event.resource_id);
+        let concerned = self.pending.about(&event.room, &[about]);
+        if concerned.is_empty() {
+            return Ok(Answer::default());
+        }
+        let id = event.resource_id.clone();
+        let look = move |chart: &Document| chart.resource("Observation", &id);
+        // While the chart cannot be read, its alerts stand.
+        let Ok(result) = self.hub.glance(&event.room, look).await else {
+            return Ok(Answer::default());
+        };
+        let result = result.flatten();
+        let table = &self.hub.rules().critical;
+        let why = match &result {
+            Some(result) if critical::is_critical(table, result) => {
+                return Ok(Answer::default());
+            }
+            Some(_) => "The result was corrected",
+            None => "The result was removed",
+        };
+        let alerts = self.standing(concerned).await?;
+        let active = alerts.iter().filter(|alert| alerts::is_active(alert));
+        let commands = active.filter_map(|alert| alerts::withdraw(alert, why, event.time_ms));
+        Ok(Answer { commands: commands.collect(), repeated: Vec::new() })
     }
 
     /// Raises again what nobody has acknowledged in time.
@@ -255,10 +287,12 @@ fn observations(details: &Value) -> Vec<String> {
 
 /// Whether an event can mean anything for the alerts.
 fn is_news(event: &Event) -> bool {
+    // An import corrects as a person does.
+    let corrects = event.room.is_chart() && CORRECTED.contains(&event.event.as_str());
     let of_patient = event.room.is_chart() && !event.import;
     let of_alert = event.room == RoomName::alerts()
         && event.source.is_none()
         && event.resource_type == "Communication"
         && event.event == "RESOURCE_UPDATED";
-    of_patient && [CRITICAL, ACKNOWLEDGED].contains(&event.event.as_str()) || of_alert
+    of_patient && [CRITICAL, ACKNOWLEDGED].contains(&event.event.as_str()) || corrects || of_alert
 }

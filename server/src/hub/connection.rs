@@ -465,13 +465,14 @@ impl Session {
                 refused(name, limit.code(), TOO_MANY_ROOMS.to_owned())
             }
             Ok(room_name) => match self.open(hub, room_name).await {
-                Ok(id) => Frame::RoomFound {
+                Ok((id, access)) => Frame::RoomFound {
                     sender,
                     target,
                     name,
                     epoch: id.epoch,
                     document: id.document_id(),
                     compartments: self.compartments(hub, &id.name).await?,
+                    read_only: !access.writes(),
                 },
                 Err(error) => refused(name, error.code(), error.to_string()),
             },
@@ -480,12 +481,12 @@ impl Session {
         if matches!(frame, Frame::RoomRefused { .. }) { self.link.mistake() } else { Ok(()) }
     }
 
-    async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<RoomId, ApiError> {
+    async fn open(&mut self, hub: &Arc<Hub>, name: RoomName) -> Result<(RoomId, Access), ApiError> {
         // What is followed of it ends with the right to it.
-        if let Err(error) = self.pass.enter(&name, self.caller.whole(&name)).await {
+        let entered = self.pass.enter(&name, self.caller.whole(&name)).await;
+        let access = entered.inspect_err(|error| {
             self.caller.note(self.caller.entry(Act::Join).room(&name).refused(error.code()));
-            return Err(error);
-        }
+        })?;
         let id = match hub.stored(&name).await? {
             Some(record) => record.id,
             None => {
@@ -499,7 +500,7 @@ impl Session {
             room.loaded().await?;
             self.known.insert(document, room);
         }
-        Ok(id)
+        Ok((id, access))
     }
 
     /// The restricted compartments of a chart that the peer may be given, for it to join into one chart.

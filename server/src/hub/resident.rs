@@ -1,14 +1,15 @@
 //! What loaded rooms cost in memory, and which of them go when that is too much.
 //!
 //! A room's cost is estimated from what is known without walking it. Each room's task says what it
-//! costs and when it was last used; the hub reads both.
+//! costs, when it was last used and who is shown in it; the hub reads all three without asking it.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-use chartroom_engine::Room;
+use chartroom_engine::{Author, Room};
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::Rooms;
@@ -41,12 +42,13 @@ pub fn room_bytes(room: &Room) -> u64 {
 pub(super) struct Resident {
     bytes: AtomicU64,
     used: AtomicU64,
+    present: Mutex<Vec<Author>>,
     sum: Gauge,
 }
 
 impl Resident {
     pub fn new(sum: Gauge) -> Self {
-        Self { bytes: AtomicU64::new(0), used: AtomicU64::new(0), sum }
+        Self { bytes: AtomicU64::new(0), used: AtomicU64::new(0), present: Mutex::default(), sum }
     }
 
     /// Somebody asks something of the room; numbers grow from one use of any room to the next.
@@ -57,6 +59,16 @@ impl Resident {
     /// What the room costs now, with so many in it.
     pub fn measure(&self, room: &Room, members: usize) {
         self.set(room_bytes(room) + members as u64 * MEMBER_BYTES);
+    }
+
+    /// Who is shown in the room from now on.
+    pub fn show(&self, people: Vec<Author>) {
+        *self.present.lock() = people;
+    }
+
+    /// Who is shown in the room.
+    pub fn present(&self) -> Vec<Author> {
+        self.present.lock().clone()
     }
 
     fn set(&self, bytes: u64) {

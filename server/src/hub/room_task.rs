@@ -174,6 +174,8 @@ impl RoomTask {
                     self.resident.measure(&live.room, live.members.count());
                 }
                 () = reached(live.members.presence_due()) => {
+                    // Whoever hears of it finds it in the list of rooms.
+                    self.resident.show(live.members.people());
                     live.members.tell_who_is_here(&self.hub.peer_id, &self.id);
                 }
                 count = self.mailbox.recv_many(&mut mail, MAIL_BATCH), if live.takes_mail() => {

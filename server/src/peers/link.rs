@@ -281,7 +281,7 @@ impl Link {
                 self.take_rooms(standing, rooms, complete).await
             }
             Frame::RoomFound { name, epoch, document, .. } => {
-                self.found(standing, &name, epoch, document)
+                self.found(standing, &name, epoch, document).await
             }
             Frame::RoomRefused { name, .. } => {
                 if let Ok(name) = name.parse() {

@@ -7,6 +7,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::{
+    app::{self, App},
     claims::Rules,
     keys::{Key, Scheme},
 };
@@ -21,6 +22,7 @@ pub struct SignInConfig {
     pub(super) rules: Rules,
     pub(super) keys: Vec<Key>,
     pub(super) key_sets: Vec<Url>,
+    pub(super) app: Option<App>,
 }
 
 /// What is wrong with the sign-in file (caller).
@@ -58,6 +60,7 @@ struct File {
     default_scope: Option<String>,
     #[serde(default = "leeway_seconds")]
     leeway_seconds: u64,
+    app: Option<app::Entry>,
 }
 
 /// One key as it is written.
@@ -96,7 +99,7 @@ fn leeway_seconds() -> u64 {
 }
 
 /// A field and what is wrong with it.
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
 /// Reads and checks a sign-in file, and the files of keys that it names.
 ///
@@ -112,11 +115,18 @@ type Wrong = (String, String);
 ///   ],
 ///   "claims": { "user": "sub", "name": "name", "roles": "realm_access.roles" },
 ///   "defaultScope": "user/*.cruds",
-///   "leewaySeconds": 30
+///   "leewaySeconds": 30,
+///   "app": {
+///     "clientId": "chartroom-workspace", "scope": "openid profile user/*.cruds",
+///     "name": "St. Elsewhere", "resource": "chartroom",
+///     "authorizationEndpoint": "https://idp.example/auth",
+///     "tokenEndpoint": "https://idp.example/token"
+///   }
 /// }
 /// ```
 /// All but `keys` may be left out. A token's `iss` and `aud` are checked where `issuer` and
-/// `audience` are given. `defaultScope` is that of tokens without a scope claim.
+/// `audience` are given. `defaultScope` is that of tokens without a scope claim. `app` is for people
+/// at a browser; it needs the `issuer`, and its `name` and `resource` may be left out.
 pub fn read_sign_in(file: &Path) -> Result<SignInConfig, SignInFileError> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| SignInFileError::Unreadable { file: file.to_owned(), error })?;
@@ -143,6 +153,7 @@ fn parse(text: &str, folder: &Path) -> Result<SignInConfig, Wrong> {
             Checked::Set(url) => key_sets.push(url),
         }
     }
+    let app = file.app.map(|app| app.check(file.issuer.as_deref())).transpose()?;
     let rules = Rules {
         issuer: file.issuer,
         audience: file.audience,
@@ -150,7 +161,7 @@ fn parse(text: &str, folder: &Path) -> Result<SignInConfig, Wrong> {
         scope_default: file.default_scope,
         leeway_ms: file.leeway_seconds * 1000,
     };
-    Ok(SignInConfig { rules, keys, key_sets })
+    Ok(SignInConfig { rules, keys, key_sets, app })
 }
 
 enum Checked {
@@ -162,7 +173,9 @@ impl Entry {
     fn check(self, folder: &Path) -> Result<Checked, Wrong> {
         let Self { algorithm, secret_file, key_file, kid, jwks } = self;
         let (scheme, field, path) = match (jwks, algorithm, secret_file, key_file) {
-            (Some(url), None, None, None) if kid.is_none() => return Ok(Checked::Set(set(&url)?)),
+            (Some(url), None, None, None) if kid.is_none() => {
+                return Ok(Checked::Set(address(".jwks", &url)?));
+            }
             (Some(_), ..) => return Err(wrong(".jwks", "stands alone: a key set names its keys")),
             (None, Some(scheme @ Scheme::Hs256), Some(file), None) => (scheme, ".secretFile", file),
             (None, Some(scheme @ (Scheme::Rs256 | Scheme::Es256)), None, Some(file)) => {
@@ -182,18 +195,19 @@ impl Entry {
     }
 }
 
-fn set(url: &str) -> Result<Url, Wrong> {
-    let url: Url = url.parse().map_err(|error| wrong(".jwks", error))?;
+/// An address of the provider's.
+pub(super) fn address(field: &str, url: &str) -> Result<Url, Wrong> {
+    let url: Url = url.parse().map_err(|error| wrong(field, error))?;
     let is_plain = url.username().is_empty() && url.password().is_none();
     let is_here = url.host_str().is_some_and(is_loopback);
     match url.scheme() {
-        _ if !is_plain => Err(wrong(".jwks", "holds no name or password")),
+        _ if !is_plain => Err(wrong(field, "holds no name or password")),
         "https" => Ok(url),
         "http" if is_here => Ok(url),
-        _ => Err(wrong(".jwks", "is https, but for a provider on this machine")),
+        _ => Err(wrong(field, "is https, but for a provider on this machine")),
     }
 }
 
-fn wrong(field: &str, reason: impl ToString) -> Wrong {
+pub(super) fn wrong(field: &str, reason: impl ToString) -> Wrong {
     (field.to_owned(), reason.to_string())
 }

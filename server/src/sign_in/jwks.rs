@@ -88,6 +88,11 @@ impl KeySet {
         Ok(Self { client, url, pace, fetched: RwLock::default(), asked: Mutex::default() })
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// The keys that are good now; `None` where the provider has not answered for too long.
     pub fn keys(&self) -> Option<Arc<[Key]>> {
         let fetched = self.fetched.read().clone()?;

@@ -314,8 +314,49 @@ async fn nobody_signs_in_as_somebody_who_cannot_be() {
     }
 }
 
+/// A sign-in file with an app, of which something is otherwise.
+fn app_file(changed: &Value, issuer: &Value) -> Value {
+    let mut app = json!({
+        "clientId": "workspace", "scope": "openid user/*.cruds",
+        "authorizationEndpoint": "https://idp.example/ward/auth",
+        "tokenEndpoint": "https://tokens.idp.example/token",
+    });
+    app.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+    json!({ "issuer": issuer, "app": app, "keys": [{ "jwks": "https://idp.example/keys" }] })
+}
+
+#[tokio::test]
+async fn an_app_is_told_where_people_sign_in_and_nothing_else() {
+    let settings =
+        app_file(&json!({ "name": "St. Elsewhere" }), &json!("https://idp.example/ward"));
+    let sign_in = SignIn::start(read(&settings, &[]).unwrap()).unwrap();
+    let app = sign_in.app().unwrap();
+    let told = json!({
+        "issuer": "https://idp.example/ward", "clientId": "workspace",
+        "scope": "openid user/*.cruds", "name": "St. Elsewhere", "resource": null,
+    });
+    assert_eq!(app.for_workspace(), told);
+    assert_eq!(app.origins(), ["https://idp.example", "https://tokens.idp.example"]);
+    // What SMART App Launch 2.2 requires, and what it requires of `sso-openid-connect`.
+    let smart = sign_in.smart_configuration().unwrap();
+    assert_eq!(smart["authorization_endpoint"], "https://idp.example/ward/auth");
+    assert_eq!(smart["token_endpoint"], "https://tokens.idp.example/token");
+    assert_eq!(smart["grant_types_supported"], json!(["authorization_code"]));
+    assert_eq!(smart["code_challenge_methods_supported"], json!(["S256"]));
+    assert_eq!(smart["issuer"], "https://idp.example/ward");
+    assert_eq!(smart["jwks_uri"], "https://idp.example/keys");
+    assert!(smart["capabilities"].as_array().unwrap().contains(&json!("sso-openid-connect")));
+}
+
+#[test]
+fn without_an_app_there_is_no_smart_configuration() {
+    let sign_in = by_secret(json!({}));
+    assert!(sign_in.app().is_none() && sign_in.smart_configuration().is_none());
+}
+
 #[test]
 fn what_is_wrong_with_the_file_is_named() {
+    let issuer = json!("https://idp.example");
     let key = |entry: &str| format!(r#"{{"keys": [{entry}]}}"#);
     for (settings, expected) in [
         ("{".to_owned(), "sign-in.json: ?: EOF while parsing an object at line 1 column 1"),
@@ -368,6 +409,24 @@ fn what_is_wrong_with_the_file_is_named() {
         (
             key(r#"{"jwks": "https://idp.example/keys", "algorithm": "RS256"}"#),
             "sign-in.json: keys[0].jwks: stands alone: a key set names its keys",
+        ),
+        (app_file(&json!({}), &json!(null)).to_string(), "sign-in.json: app: goes with an issuer"),
+        (
+            app_file(&json!({}), &json!("http://idp.example")).to_string(),
+            "sign-in.json: issuer: is https, but for a provider on this machine",
+        ),
+        (
+            app_file(&json!({"clientId": ""}), &issuer).to_string(),
+            "sign-in.json: app.clientId: is the id that the provider knows the app by",
+        ),
+        (
+            app_file(&json!({"scope": "profile"}), &issuer).to_string(),
+            "sign-in.json: app.scope: has openid among its words",
+        ),
+        (
+            app_file(&json!({"tokenEndpoint": "https://a:b@idp.example/token"}), &issuer)
+                .to_string(),
+            "sign-in.json: app.tokenEndpoint: holds no name or password",
         ),
         (
             r#"{"keys": [{"jwks": "https://idp.example"}], "leewaySeconds": 301}"#.to_owned(),

@@ -35,14 +35,19 @@ fn token_file(folder: &Path, person: &str, role: &str) -> String {
 
 /// A server with sign-in, and whatever else.
 fn start(folder: &Path, arguments: &[&str]) -> Served {
+    start_with(folder, arguments, json!({}))
+}
+
+/// The same, with more in the sign-in file.
+fn start_with(folder: &Path, arguments: &[&str], mut settings: Value) -> Served {
     let file = |name: &str, text: String| {
         let path = folder.join(name);
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
     file("secret", SECRET.to_owned());
-    let keys = json!([{ "algorithm": "HS256", "secretFile": "secret" }]);
-    let sign_in = file("sign-in.json", json!({ "keys": keys }).to_string());
+    settings["keys"] = json!([{ "algorithm": "HS256", "secretFile": "secret" }]);
+    let sign_in = file("sign-in.json", settings.to_string());
     let roles = json!({ "roles": {
         "physician": { "writes": ["patient:*"] },
         "operator": { "may": ["admit", "operate"] },
@@ -188,4 +193,52 @@ fn a_server_is_reached_by_https() {
     assert_eq!(unknown.status.code(), Some(2), "nobody vouches for the certificate");
     let known = members.env("SSL_CERT_FILE", &certificate).output().unwrap();
     assert_eq!(known.status.code(), Some(0), "{known:?}");
+}
+
+/// What the page may connect to.
+fn connects(server: &Served) -> String {
+    let response = ureq::get(format!("{}/", server.url)).call().unwrap();
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    let (_, connects) = policy.split_once("connect-src ").unwrap();
+    connects.to_owned()
+}
+
+#[test]
+fn the_workspace_is_told_where_people_sign_in_and_may_talk_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("dist");
+    fs::create_dir(&web).unwrap();
+    fs::write(web.join("index.html"), "<!doctype html><title>app</title>").unwrap();
+    let web = ["--web", web.to_str().unwrap()];
+    let smart = "/fhir/R4/.well-known/smart-configuration";
+    let told =
+        |server: &Served| serde_json::from_str::<Value>(&server.get("/sign-in/app").2).unwrap();
+
+    let open = Served::start(&folder.path().join("open"), &web);
+    assert_eq!(told(&open), json!({ "required": false, "app": null }));
+    assert_eq!((open.get(smart).0, connects(&open)), (404, "'self'".to_owned()));
+
+    let no_app = start(folder.path(), &web);
+    assert_eq!(told(&no_app), json!({ "required": true, "app": null }));
+    assert_eq!((no_app.get(smart).0, connects(&no_app)), (404, "'self'".to_owned()));
+    drop(no_app);
+
+    let app = json!({
+        "clientId": "workspace", "scope": "openid", "name": "St. Elsewhere",
+        "authorizationEndpoint": "https://idp.example/auth",
+        "tokenEndpoint": "https://tokens.example/token",
+    });
+    let with_app =
+        start_with(folder.path(), &web, json!({ "issuer": "https://idp.example", "app": app }));
+    let expected = json!({
+        "issuer": "https://idp.example", "clientId": "workspace", "scope": "openid",
+        "name": "St. Elsewhere", "resource": null,
+    });
+    assert_eq!(told(&with_app), json!({ "required": true, "app": expected }));
+    assert_eq!(connects(&with_app), "'self' https://idp.example https://tokens.example");
+    for base in ["", "/api"] {
+        let (status, kind, body) = with_app.get(&format!("{base}{smart}"));
+        assert_eq!((status, kind.as_str()), (200, "application/json"));
+        assert!(body.contains(r#""token_endpoint":"https://tokens.example/token""#), "{body}");
+    }
 }

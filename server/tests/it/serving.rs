@@ -32,6 +32,27 @@ fn the_web_app_is_served_with_its_types_and_caching() {
 }
 
 #[test]
+fn a_file_goes_as_the_build_compressed_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let web = folder.path().join("dist");
+    fs::create_dir_all(web.join("assets")).unwrap();
+    fs::write(web.join("index.html"), "<!doctype html>").unwrap();
+    fs::write(web.join("assets/app.js"), "let plain;").unwrap();
+    fs::write(web.join("assets/app.js.br"), "as brotli has it").unwrap();
+    let server = Served::start(&folder.path().join("store"), &["--web", web.to_str().unwrap()]);
+    let sent = |accepted: &str| {
+        let request = ureq::get(format!("{}/assets/app.js", server.url));
+        let mut response = request.header("accept-encoding", accepted).call().unwrap();
+        let header = |name| response.headers().get(name).map(|value| value.as_bytes().to_vec());
+        let (kind, encoding) = (header("content-type"), header("content-encoding"));
+        assert_eq!(kind.unwrap(), b"text/javascript");
+        (encoding, response.body_mut().read_to_vec().unwrap())
+    };
+    assert_eq!(sent("gzip, br"), (Some(b"br".to_vec()), b"as brotli has it".to_vec()));
+    assert_eq!(sent("identity"), (None, b"let plain;".to_vec()));
+}
+
+#[test]
 fn without_the_web_app_a_page_says_how_to_build_it() {
     let folder = tempfile::tempdir().unwrap();
     let server = Served::start(&folder.path().join("store"), &["--web", "nowhere"]);

@@ -150,6 +150,43 @@ async fn whoever_acknowledges_a_result_ends_its_alert() {
 }
 
 #[tokio::test]
+async fn a_result_that_is_corrected_or_removed_alerts_nobody_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = ServerConfig::new(folder.path());
+    config.facility.escalate_after = Duration::from_millis(300);
+    config.facility.escalate_to = vec!["nurse".to_owned()];
+    let server = Server::start_with(config).await.unwrap();
+    let (mut carol, alerts) = nurse(&server).await;
+    let all = ["corrected", "less", "removed", "void"];
+    for id in all {
+        put(&server, potassium(id, 7.2, &ago(0))).await;
+    }
+    carol.until("all of them", |carol| active(carol, alerts).len() == all.len()).await.unwrap();
+    put(&server, potassium("corrected", 4.2, &ago(0))).await;
+    put(&server, potassium("less", 6.9, &ago(0))).await;
+    let mut void = potassium("void", 7.2, &ago(0));
+    void["status"] = json!("entered-in-error");
+    put(&server, void).await;
+    let remove = json!({ "kind": "delete", "resourceType": "Observation", "id": "removed" });
+    assert_eq!(server.command(ROOM, &remove).await.unwrap().status, 200);
+    carol
+        .until("one is critical still", |carol| active(carol, alerts) == ["Observation/less"])
+        .await
+        .unwrap();
+    let chart = carol.chart(alerts).room.document();
+    let why = |id: &str| {
+        let about = json!(format!("Observation/{id}"));
+        let all = chart.collection("Communication");
+        let alert = all.iter().find(|alert| alert["about"][0]["reference"] == about).unwrap();
+        (alert["status"].clone(), alert["statusReason"]["text"].clone())
+    };
+    assert_eq!(why("corrected"), (json!("stopped"), json!("The result was corrected")));
+    assert_eq!(why("removed"), (json!("stopped"), json!("The result was removed")));
+    assert_eq!(overview(&carol, alerts)["acknowledged"], json!([]), "nobody has");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn late_and_imported_values_stay_in_their_chart() {
     let (_folder, server) = start().await;
     let (mut carol, alerts) = nurse(&server).await;

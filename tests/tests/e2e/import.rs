@@ -126,25 +126,30 @@ fn resources(file: &Path, rewritten: &mut Vec<String>) -> Vec<Value> {
     MultiGzDecoder::new(File::open(file).unwrap()).read_to_string(&mut text).unwrap();
     let bundle: Value = serde_json::from_str(&text).unwrap();
     let entries = bundle["entry"].as_array().unwrap();
-    // On the text, unlike the import itself: every quoted URL of an entry is one reference or its
-    // own full URL, which is no part of the resource.
-    let mut resources: Vec<String> = entries.iter().map(|e| e["resource"].to_string()).collect();
-    for entry in entries {
-        let (kind, id) = identity(&entry["resource"]);
-        let url = entry["fullUrl"].to_string();
-        if !url.starts_with("\"urn:uuid:") {
-            continue;
+    let names: BTreeMap<&str, String> = entries
+        .iter()
+        .filter_map(|entry| {
+            let (kind, id) = identity(&entry["resource"]);
+            Some((entry["fullUrl"].as_str()?, format!("{kind}/{id}")))
+        })
+        .filter(|(url, _)| url.starts_with("urn:uuid:"))
+        .collect();
+    let mut renamed = |resource: &Value| {
+        let (kind, id) = identity(resource);
+        // On the text, unlike the import itself: inside of a string a quote has a backslash before it.
+        let text = resource.to_string();
+        let mut pieces = text.split(r#""reference":""#);
+        let mut renamed = pieces.next().unwrap().to_owned();
+        for piece in pieces {
+            let (url, rest) = piece.split_once('"').unwrap();
+            let name = names.get(url);
+            rewritten.extend(name.map(|name| format!("{kind}/{id}: {url} is {name}")));
+            let reference = name.map_or(url, String::as_str);
+            renamed.push_str(&format!(r#""reference":"{reference}"{rest}"#));
         }
-        let (from, to) = (format!("\"reference\":{url}"), format!("\"reference\":\"{kind}/{id}\""));
-        for (resource, entry) in resources.iter_mut().zip(entries) {
-            let count = resource.matches(&from).count();
-            let (its_kind, its_id) = identity(&entry["resource"]);
-            let note = format!("{its_kind}/{its_id}: {url} is {kind}/{id}");
-            rewritten.extend(std::iter::repeat_n(note, count));
-            *resource = resource.replace(&from, &to);
-        }
-    }
-    resources.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+        serde_json::from_str(&renamed).unwrap()
+    };
+    entries.iter().map(|entry| renamed(&entry["resource"])).collect()
 }
 
 fn identity(resource: &Value) -> (String, String) {

@@ -42,6 +42,11 @@ async fn put(server: &Server, room: &str, resource: Value) {
     assert_eq!(answer.status, 200, "{}", answer.text);
 }
 
+async fn refound(server: &Server, room: &str) {
+    let answer = server.post_path(&format!("/rooms/{room}/refound"), String::new()).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
 /// Waits until a request's answer is as wanted.
 async fn until(
     server: &Server,
@@ -118,9 +123,7 @@ async fn a_room_founded_anew_at_one_server_goes_on_there_at_the_other() {
     for (first, other, room) in
         [(&hospital, &clinic, "patient:p1"), (&clinic, &hospital, "patient:p2")]
     {
-        let answer =
-            first.post_path(&format!("/rooms/{room}/refound"), String::new()).await.unwrap();
-        assert_eq!(answer.status, 200, "{}", answer.text);
+        refound(first, room).await;
         put(first, room, condition("c2", "Gout")).await;
         let path = format!("/rooms/{room}");
         until(other, &path, "the next epoch", |room| room["epoch"] == 2).await.unwrap();
@@ -134,6 +137,22 @@ async fn a_room_founded_anew_at_one_server_goes_on_there_at_the_other() {
         let numbers: Vec<u64> = numbers.collect();
         assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn a_room_founded_anew_before_the_servers_met_is_the_same_at_both() {
+    let folders = folders(2);
+    let path = "/rooms/patient:p1";
+    let alone = start_linked(folders[1].path(), "clinic", &[]).await;
+    put(&alone, "patient:p1", condition("c1", "Asthma")).await;
+    refound(&alone, "patient:p1").await;
+    alone.stop().await.unwrap();
+    let hospital = start_linked(folders[0].path(), "hospital", &[]).await;
+    let clinic = start_linked(folders[1].path(), "clinic", &[hospital.address()]).await;
+    until(&hospital, path, "the room", |room| room["epoch"] == 2).await.unwrap();
+    same(&[&clinic, &hospital], "patient:p1").await.unwrap();
+    put(&hospital, "patient:p1", condition("c2", "Gout")).await;
+    same(&[&hospital, &clinic], "patient:p1").await.unwrap();
 }
 
 #[tokio::test]

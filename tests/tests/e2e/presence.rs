@@ -8,6 +8,8 @@ use chartroom_tests::{
     server::Server,
 };
 
+use serde_json::json;
+
 use crate::{ROOM, start};
 
 /// A peer that understands the extensions, in no room.
@@ -202,5 +204,27 @@ async fn a_hundred_people_cost_each_a_bounded_number_of_messages_and_bytes() {
     let (frames, bytes) = (told(watcher).count() - frames, watcher.bytes.len() - bytes);
     assert!(frames <= ticks, "{frames} messages in {ticks} ticks");
     assert!(bytes <= ticks * PEOPLE * 160, "{bytes} bytes in {ticks} ticks");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_list_of_rooms_tells_who_is_shown_in_each_until_they_go() {
+    let (_folder, server) = start().await;
+    let patient = json!({ "resourceType": "Patient", "id": "p1" });
+    server.command(ROOM, &json!({ "kind": "put", "resource": patient })).await.unwrap();
+    let (mut alice, room) = present(&server, "alice", Some("1")).await;
+    let (mut bob, _) = present(&server, "bob", None).await;
+    let listed = async || {
+        let rooms = server.get("/rooms").await.unwrap().body;
+        let all = rooms["rooms"].as_array().unwrap();
+        all.iter().find(|one| one["room"] == ROOM).unwrap()["present"].clone()
+    };
+    let id = json!([{ "id": "alice", "name": "ALICE" }]);
+    // The list has what was told.
+    alice.until("what changed", |me| told(me).any(|(complete, ..)| !complete)).await.unwrap();
+    assert_eq!(listed().await, id, "Bob shows nothing of himself");
+    show(&mut alice, room, None).await;
+    bob.until("gone", |me| others(me).is_empty()).await.unwrap();
+    assert_eq!(listed().await, json!([]));
     server.stop().await.unwrap();
 }

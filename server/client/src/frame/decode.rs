@@ -245,6 +245,7 @@ fn room(fields: &Fields<'_>) -> Result<Frame, FrameError> {
             true => ids(fields, "compartments")?,
             false => Vec::new(),
         },
+        read_only: fields.has("readOnly") && fields.required("readOnly")?.flag("readOnly")?,
     })
 }
 

@@ -168,15 +168,19 @@ impl MapWriter {
                 self.addressed("room", sender, target)?;
                 self.text("name", name)
             }
-            Frame::RoomFound { sender, target, name, epoch, document, compartments } => {
+            Frame::RoomFound { sender, target, name, epoch, document, compartments, read_only } => {
                 self.addressed("room", sender, target)?;
                 self.text("name", name)?;
                 self.number("epoch", u64::from(*epoch))?;
                 self.document(document)?;
-                match compartments.is_empty() {
-                    true => Ok(()),
-                    false => self.texts("compartments", compartments),
+                if !compartments.is_empty() {
+                    self.texts("compartments", compartments)?;
                 }
+                if *read_only {
+                    self.key("readOnly")?;
+                    self.out.bool(true)?;
+                }
+                Ok(())
             }
             Frame::RoomRefused { sender, target, name, code, message } => {
                 self.addressed("room-refused", sender, target)?;

@@ -135,6 +135,7 @@ fn expected(name: &str) -> Frame {
             epoch: 1,
             document: document(),
             compartments: Vec::new(),
+            read_only: false,
         },
         "room-refused" => Frame::RoomRefused {
             sender: server(),
@@ -288,6 +289,7 @@ fn frames_between_servers_and_of_devices_are_read_back() {
             epoch: 2,
             document: document(),
             compartments: vec!["patient:1~PSY".to_owned()],
+            read_only: true,
         },
         Frame::Rooms {
             sender: sender(),
@@ -439,6 +441,7 @@ fn numbers_out_of_range_are_refused() {
             epoch: 1,
             document: document(),
             compartments: Vec::new(),
+            read_only: false,
         });
         let at = bytes.windows(6).position(|window| window == b"\x65epoch").unwrap();
         bytes.splice(at..at + 7, tail);

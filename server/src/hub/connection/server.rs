@@ -43,7 +43,7 @@ pub(super) struct OtherServer {
     status: Arc<Status>,
     news: Arc<News>,
     rooms: BTreeMap<DocumentId, Relayed>,
-    /// Rooms that it asked for by name.
+    /// Rooms that it asked for by name, or told an epoch of.
     known: BTreeMap<DocumentId, RoomId>,
     /// The names of the rooms it is in, for the teller.
     open: Arc<Mutex<BTreeSet<RoomId>>>,
@@ -141,6 +141,12 @@ impl OtherServer {
         self.status.received(bytes as u64);
     }
 
+    /// A room that is not here, in the latest epoch that the other server told of.
+    fn named(&self, name: RoomName) -> RoomId {
+        let told = self.known.values().filter(|id| id.name == name);
+        told.max_by_key(|id| id.epoch).cloned().unwrap_or_else(|| RoomId::first(name))
+    }
+
     fn leave(&mut self, document: &DocumentId) {
         // First of all, so that nothing that happens between is told by neither.
         if let Some(id) = self.known.get(document) {
@@ -198,7 +204,7 @@ impl Session {
                     return Ok(());
                 }
                 let stored = hub.stored(&name).await.map_err(|error| closing_for(&error))?;
-                let id = stored.map_or_else(|| RoomId::first(name), |record| record.id);
+                let id = stored.map_or_else(|| other.named(name), |record| record.id);
                 self.link.send(&Frame::RoomFound {
                     sender: hub.peer_id.clone(),
                     target: self.link.peer_id.clone(),
@@ -206,6 +212,7 @@ impl Session {
                     epoch: id.epoch,
                     document: id.document_id(),
                     compartments: Vec::new(),
+                    read_only: false,
                 });
                 other.known.insert(id.document_id(), id);
                 Ok(())
@@ -239,6 +246,7 @@ impl Session {
                         let (peer, document) = (other.status.name(), id.document_id());
                         tracing::info!(%peer, %document, epoch, "a room goes on where a server founded it anew");
                         let name = id.name.to_string();
+                        other.known.insert(document, id);
                         let here = RoomStanding { name, epoch, heads: None, before: None };
                         let (sender, target) = (hub.peer_id.clone(), self.link.peer_id.clone());
                         let (rooms, complete) = (vec![here], false);

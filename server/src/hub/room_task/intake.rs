@@ -19,8 +19,7 @@ impl RoomTask {
             Mail::Join { peer, link, author, access, answers, joined } => {
                 let extensions = link.extensions;
                 let server = link.server.as_ref().map(ServerEnd::linked);
-                let link = (link, access.glass_until_ms.is_some());
-                live.members.enter(&self.hub.peer_id, &self.id, peer, link, answers);
+                live.members.enter(&self.hub.peer_id, &self.id, peer, link, &access, answers);
                 // A connection that ended meanwhile says so with its next mail.
                 let _ = joined.send(Ok(()));
                 match server {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chartroom_client::deflate::deflate;
 use chartroom_engine::{
     ActorId, Answer, Author, ChangeHash, CloseReason, Peer, Quarantined, Room, RoomId,
-    change::Refusal, heads_digest, limits::SYNC_PART_BYTES,
+    access::Access, change::Refusal, heads_digest, limits::SYNC_PART_BYTES,
 };
 use tokio::time::Instant;
 
@@ -44,6 +44,8 @@ struct Member {
     sync: SyncHead,
     /// Whether glass had to be broken for it.
     glass: bool,
+    /// Whether it may change nothing.
+    read_only: bool,
 }
 
 impl Drop for Members {
@@ -69,14 +71,16 @@ impl Members {
         us: &str,
         id: &RoomId,
         peer: Peer,
-        (link, glass): (Arc<Link>, bool),
+        link: Arc<Link>,
+        access: &Access,
         answers: Arc<Answers>,
     ) {
         let sync = SyncHead::new(us, &link.peer_id, &id.document_id());
         if link.server.is_some() {
             self.servers.insert(peer, false);
         }
-        self.links.insert(peer, Member { link, answers, sync, glass });
+        let (glass, read_only) = (access.glass_until_ms.is_some(), !access.writes());
+        self.links.insert(peer, Member { link, answers, sync, glass, read_only });
     }
 
     /// Adds to the entry of a change how its author is in the room, where they are.
@@ -167,12 +171,12 @@ impl Members {
     /// that does not understand that hears that the document is not to be had.
     pub fn send_away(&mut self, us: &str, sealed: &RoomId, now: &RoomId) {
         self.presence = Presence::default();
-        for Member { link, .. } in std::mem::take(&mut self.links).into_values() {
+        for Member { link, read_only, .. } in std::mem::take(&mut self.links).into_values() {
             let (sender, target) = (us.to_owned(), link.peer_id.clone());
             link.send(&if link.extensions {
                 let (name, epoch, document) = (now.name.to_string(), now.epoch, now.document_id());
                 let compartments = Vec::new();
-                Frame::RoomFound { sender, target, name, epoch, document, compartments }
+                Frame::RoomFound { sender, target, name, epoch, document, compartments, read_only }
             } else {
                 Frame::DocUnavailable { sender, target, document: sealed.document_id() }
             });
@@ -237,6 +241,11 @@ impl Members {
     pub fn tell_who_is_here(&mut self, us: &str, id: &RoomId) {
         let outbox = |peer| self.links.get(&peer).map(|member| &*member.link.outbox);
         self.presence.tell_changes(us, &id.document_id(), outbox);
+    }
+
+    /// Everybody who is shown here, each once.
+    pub fn people(&self) -> Vec<Author> {
+        self.presence.people()
     }
 
     /// Tells those who is here who have not heard it yet, or read too slowly to hear all of it.

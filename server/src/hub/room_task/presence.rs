@@ -95,6 +95,13 @@ impl Presence {
         }
     }
 
+    /// Everybody who is shown, each once, by id.
+    pub fn people(&self) -> Vec<Author> {
+        let by_id = self.shown.values().map(|shown| (&shown.person.id, &shown.person));
+        let by_id: BTreeMap<_, _> = by_id.collect();
+        by_id.into_values().cloned().collect()
+    }
+
     /// When what changed is to be told.
     pub fn due(&self) -> Option<Instant> {
         self.due

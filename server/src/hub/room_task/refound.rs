@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chartroom_engine::{Batch, Peer, RoomId, heads_digest};
+use chartroom_engine::{Batch, Peer, RoomId, access::Access, heads_digest};
 use tokio::sync::oneshot;
 
 use super::{Flow, Live, RoomTask, members::Members};
@@ -76,10 +76,10 @@ impl RoomTask {
     }
 
     /// Tells somebody who came for a sealed epoch where the room is now.
-    pub(super) async fn send_away(&self, peer: Peer, link: Arc<Link>) {
+    pub(super) async fn send_away(&self, peer: Peer, link: Arc<Link>, access: &Access) {
         let latest = latest(&self.hub, &self.id).await;
         let mut members = Members::default();
-        members.enter(&self.hub.peer_id, &self.id, peer, (link, false), Arc::default());
+        members.enter(&self.hub.peer_id, &self.id, peer, link, access, Arc::default());
         members.send_away(&self.hub.peer_id, &self.id, &latest);
     }
 }

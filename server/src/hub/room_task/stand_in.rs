@@ -20,8 +20,8 @@ impl RoomTask {
                         (None | Some(Mail::Close { .. }), _) => return true,
                         (Some(Mail::Unload), _) => self.unwanted = true,
                         (Some(Mail::Read(read)), Ok(room)) => read(Ok(room)),
-                        (Some(Mail::Join { peer, link, joined, .. }), Ok(_)) => {
-                            self.send_away(peer, link).await;
+                        (Some(Mail::Join { peer, link, access, joined, .. }), Ok(_)) => {
+                            self.send_away(peer, link, &access).await;
                             // A connection that ended meanwhile needs no answer.
                             let _ = joined.send(Ok(()));
                         }

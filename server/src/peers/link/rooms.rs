@@ -73,7 +73,7 @@ impl Link {
     }
 
     /// The other end says which epoch of a room it has.
-    pub(super) fn found(
+    pub(super) async fn found(
         &mut self,
         standing: &mut Standing,
         name: &str,
@@ -93,6 +93,9 @@ impl Link {
         if let Some(stale) = stale.map(|(document, _)| *document) {
             standing.open.remove(&stale);
             self.agenda.hold(&id.name, EPOCH_DIFFERS);
+            if self.agenda.our_epoch(&id.name) > Some(epoch) {
+                return self.tell_epoch(standing, &id).await;
+            }
             // It was founded anew just now: how it stands is told with all rooms.
             self.ask_for_rooms(standing);
         }

@@ -292,6 +292,14 @@ async fn who_reads_only_has_changes_refused_and_goes_on_reading() {
     charlie.until("refused", |me| !refusals(me).is_empty()).await.unwrap();
     assert_eq!(refusals(&charlie)[0].0, "read-only");
     assert_eq!(ward.document(ROOM).await, before);
+    for (person, only) in [("alice", false), ("charlie", true)] {
+        let token = ward.token(&Claims::of(person));
+        let mut wire = Wire::joined(ward.server.address(), Some(&token), &format!("wire-{person}"))
+            .await
+            .unwrap();
+        let found = wire.find(ROOM).await.unwrap();
+        assert!(matches!(found, Frame::RoomFound { read_only, .. } if read_only == only));
+    }
     let mut alice = ward.client("alice").await;
     alice.open(ROOM).await.unwrap();
     alice.put(room, allergy("a1", "p1", "latex")).await.unwrap();

@@ -126,8 +126,8 @@ fn frame(kind: FrameKind, wire: &Wire, room: &str, document: DocumentId) -> Fram
         K::RemoteHeadsChanged => Frame::RemoteHeadsChanged { sender, target, document, heads },
         K::Room => Frame::Room { sender, target, name },
         K::RoomFound => {
-            let compartments = Vec::new();
-            Frame::RoomFound { sender, target, name, epoch: 1, document, compartments }
+            let (compartments, read_only) = (Vec::new(), false);
+            Frame::RoomFound { sender, target, name, epoch: 1, document, compartments, read_only }
         }
         K::RoomRefused => Frame::RoomRefused { sender, target, name, code, message },
         K::Authors => {

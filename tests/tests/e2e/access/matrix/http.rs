@@ -71,6 +71,14 @@ fn row(door: &Door, nth: usize, id: &str) -> Row {
             0,
         ) => {}
         ("GET", "/webhooks" | "/webhooks/dead-letters" | "/metrics", 0) => {}
+        ("GET", "/sign-in/app", 0) => {}
+        // No app is named to the ward.
+        (
+            "GET",
+            "/fhir/R4/.well-known/smart-configuration"
+            | "/api/fhir/R4/.well-known/smart-configuration",
+            0,
+        ) => inside = (404, "not-found"),
         ("GET", "/healthz" | "/readyz" | "/sync" | "/api/ws" | "/ws", 0) => {}
         ("POST", "/rooms/{room}/refound" | "/rooms/{room}/rebuild", 0) => {}
         ("POST", "/devices/{handle}/wipe", 0) => {}

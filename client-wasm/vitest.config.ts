@@ -5,6 +5,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^chartroom$/, replacement: `${import.meta.dirname}/dist/node.js` }] },
   test: {
     include: ["tests/**/*.test.{ts,tsx}"],
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,
     server: { deps: { external: [/\/client-wasm\/dist\//] } },

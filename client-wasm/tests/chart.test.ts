@@ -52,7 +52,7 @@ withServer("a chart with compartments", () => {
     expect(() => his.put(condition("c1", "PSY"))).toThrow(expect.objectContaining({ code: "restricted" }));
     await his.remove("Condition", "c2").saved;
     await until(() => hers.list("Condition").length === 1);
-    expect(hers.status).toEqual({ synced: true, unsaved: 0, error: null });
+    expect(hers.status).toEqual({ synced: true, unsaved: 0, readOnly: false, error: null });
     his.close();
     hers.close();
   });

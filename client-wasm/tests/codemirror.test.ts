@@ -160,6 +160,12 @@ withServer("an editor", () => {
     Object.defineProperty(editor, "hasFocus", { value: true });
     editor.dispatch({ selection: { anchor: 8, head: 5 } });
     expect(told.at(-1)).toEqual({ text: key, selection: [8, 5] });
+    // Once others have paused it is told again, by the text that has what they wrote.
+    bob.text.splice(0, 0, "so ");
+    await until(() => told.at(-1)?.selection?.[0] === 11);
+    expect(told.at(-1)).toEqual({ text: key, selection: [11, 8] });
+    bob.text.splice(0, 3);
+    await until(() => content(editor) === "zero one two three");
     editor.destroy();
     expect([told.at(-1), listeners.size]).toEqual([{ text: undefined, selection: undefined }, 0]);
     // Nobody listens any more.

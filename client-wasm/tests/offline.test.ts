@@ -33,7 +33,7 @@ describe("without a server", () => {
     const edit = room.put(condition("c1"));
     expect([edit.state, edit.resource]).toEqual(["new", { type: "Condition", id: "c1" }]);
     expect(room.get("Condition", "c1")).toEqual(condition("c1"));
-    expect(room.status).toEqual({ synced: false, unsaved: 1, progress: null, error: null });
+    expect(room.status).toEqual({ synced: false, unsaved: 1, progress: null, readOnly: false, error: null });
   });
 
   test("an edit that changes nothing is no edit", async () => {

@@ -224,6 +224,7 @@ withServer("a past that several people made", () => {
     expect(told.map(({ author, saved, local }) => [author?.name, saved, local])).toEqual([["Bob", true, false], ["Bob", true, false], ["Alice", true, false]]);
     expect(told[0]!.text).toMatch(/^Bob added .*Latex$/);
     expect(told[2]!.text).toMatch(/^Alice added .*Penicillin$/);
+    expect(told[1]!.text).toMatch(/^Bob deleted .*Penicillin$/);
     expect(told[1]!.event).toMatchObject({ action: "deleted", resource_id: "a1", changes: [deleted.hash] });
     expect(told.map(({ time }) => time)).toEqual(told.map(({ time }) => time).sort().reverse());
     // Who was there hears nothing twice.

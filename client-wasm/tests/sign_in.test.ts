@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { ChartroomError, connect, type Client, type ConnectionStatus, type Edit } from "chartroom";
 import WebSocket from "ws";
 import { connectAs, startServerWithSignIn, until, withServer } from "./server.js";
+import { Device } from "./device.js";
 import { StubServer } from "./stub.js";
 
 const ROOM = "patient:p1";
@@ -219,6 +220,34 @@ withServer("a server with sign-in", () => {
     await client.open(ROOM);
     await kept.saved;
     expect(chart.status).toMatchObject({ synced: true, unsaved: 0, error: null });
+  });
+
+  test("who may only read is told so, on this device without a network too, and when that ends", async () => {
+    const server = await startServerWithSignIn();
+    const operator = server.token("Olga", { role: "operator" });
+    const level = (level: "read" | "write") => server.ask(operator, `/rooms/${ROOM}/members/bob`, "PUT", { level });
+    await level("write");
+    const token = () => server.token("Bob", { role: "nurse" });
+    const device = new Device();
+    const client = await device.connect("Bob", server.url, { token });
+    const room = await client.open(ROOM);
+    expect(room.status.readOnly).toBe(false);
+    await room.put(condition("c1")).saved;
+    await level("read");
+    await until(() => room.status.readOnly);
+    await expect(room.put(condition("c2")).saved).rejects.toMatchObject({ code: "read-only" });
+    await until(() => room.list("Condition").length === 1);
+    await client.close();
+
+    device.kill();
+    device.network.cut();
+    const again = await (await device.connect("Bob", server.url, { token })).open(ROOM);
+    expect(again.status).toMatchObject({ synced: false, readOnly: true });
+    await level("write");
+    device.network.mend();
+    await until(() => again.synced);
+    expect(again.status.readOnly).toBe(false);
+    await again.put(condition("c3")).saved;
   });
 
   test("who brings no token is signed out", async () => {

@@ -187,6 +187,17 @@ test("what this device itself refuses is kept until somebody has looked at it, t
   expect((await (await device.connect("Alice", NOWHERE)).open(ROOM)).refused).toEqual([]);
 });
 
+test("refused edits come back in the order in which they were made", async () => {
+  const first = await device.connect("Alice", NOWHERE);
+  const room = await first.open(ROOM);
+  const made = Array.from({ length: 12 }, (_, at) => `a${at}`);
+  const edits = made.map((id) => room.put({ ...allergy(id), patient: { reference: "Patient/other" } }).saved.catch(() => undefined));
+  await Promise.all(edits);
+  await first.close();
+  const again = await (await device.connect("Alice", NOWHERE)).open(ROOM);
+  expect(again.refused.map(({ edit }) => edit.resource.id)).toEqual(made);
+});
+
 test("a long tail of changes becomes part of the snapshot", { timeout: 60_000 }, async () => {
   const client = await device.connect("Alice", NOWHERE);
   const room = await client.open(ROOM);

@@ -40,6 +40,7 @@ class Bench {
         send: (message) => page.out.push(message),
         nextId: () => `${n}:${(this.#edits += 1)}`,
         frozen: () => undefined,
+        counted: () => {},
         closed: () => {},
       });
       page.view.shown = 1;
@@ -359,6 +360,7 @@ withServer("a note that people write together", () => {
     device.network.cut();
     await until(() => first.status === "offline");
     text.splice(0, 0, "At home: ");
+    expect(room.unsaved).toBe(1);
     await until(() => first.state.unsaved === 1 && first.state.unstored === 0);
     await first.close();
     hisText.splice(hisText.length, 0, " Better.");

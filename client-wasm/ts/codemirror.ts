@@ -14,6 +14,9 @@ import type { ChartroomError, PagePresence, Present, TextChange, TextView } from
 /** Where the carets of others are, by window. */
 const moveCarets = StateEffect.define<readonly Present[]>();
 
+/** A caret that others' writing moved is told again when they have paused: it was told by a text that lacked what they wrote. */
+const SETTLES_MS = 200;
+
 /** Whose carets are shown in which colour: one of eight, by name. */
 const HUES = [12, 48, 96, 150, 192, 224, 268, 320];
 
@@ -51,6 +54,7 @@ class Binding {
   #isOver = false;
   /** Whether what the text tells of is this editor's own doing. */
   #isTelling = false;
+  #settling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly view: EditorView,
@@ -73,11 +77,17 @@ class Binding {
   update({ docChanged, selectionSet, focusChanged, transactions, changes }: ViewUpdate): void {
     const isOwn = docChanged && !transactions.every((transaction) => !transaction.docChanged || transaction.annotation(Transaction.remote) === true);
     if (isOwn) this.#tell(changes);
-    if (this.presence && (isOwn || selectionSet || focusChanged)) this.#tellCaret();
+    if (!this.presence) return;
+    if (isOwn || selectionSet || focusChanged) this.#tellCaret();
+    else if (docChanged) {
+      clearTimeout(this.#settling);
+      this.#settling = setTimeout(() => this.#tellCaret(), SETTLES_MS);
+    }
   }
 
   destroy(): void {
     this.#isOver = true;
+    clearTimeout(this.#settling);
     for (const end of this.#ends) end();
     this.presence?.update({ text: undefined, selection: undefined });
   }
@@ -187,7 +197,7 @@ const caretTheme = EditorView.baseTheme({
     font: "600 11px/1.4 system-ui, sans-serif",
     whiteSpace: "nowrap",
     color: "white",
-    backgroundColor: "hsl(var(--cr-hue) 70% 34%)",
+    backgroundColor: "hsl(var(--cr-hue) 70% 28%)",
     pointerEvents: "none",
   },
 });

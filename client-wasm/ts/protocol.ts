@@ -86,6 +86,7 @@ export interface HostRoomStatus {
   synced: boolean;
   unsaved: number;
   progress: number | null;
+  readOnly: boolean;
   fault: Fault | null;
 }
 

@@ -224,7 +224,7 @@ export function useConflicts(room: Room): readonly Conflict[] {
   return useSyncExternalStore(subscribe, () => room.conflicts());
 }
 
-/** How a room agrees with the server: synced, unsaved, progress, error. */
+/** How a room agrees with the server: synced, unsaved, progress, readOnly, error. */
 export function useRoomStatus(room: Room): RoomStatus {
   const subscribe = useCallback((changed: () => void) => hear(() => room.on("status", changed)), [room]);
   return useSyncExternalStore(subscribe, () => room.status);

@@ -358,6 +358,9 @@ export interface RoomStatus {
   readonly unsaved: number;
   /** How much of a large room has arrived while it is first loaded, from 0 to 1; `null` otherwise. */
   readonly progress: number | null;
+  /** Whether this person may change nothing here, as the server last said; what is written all the same
+   * is refused, `read-only`. A person who may change some things has `false`. */
+  readonly readOnly: boolean;
   /** Why the server does not serve this room at present: `room-not-found` where this person has no
    * access, or no more. Edits stay unsaved; the server is asked again with every connection, and
    * when the room is opened again. */

@@ -14,8 +14,8 @@ export interface Report {
   adopted: boolean;
   events: EngineEvent[];
   saved: string[];
-  /** Of those, the ones that stand elsewhere in the log than here, each followed by the change it stands behind. */
-  moved: string[];
+  /** Of those, the ones that stand elsewhere in the log than here, each with the change it stands behind. */
+  moved: [hash: string, behind: string][];
   givenBack: string[];
   /** Keys of the texts that may have changed, `Type:id:element`. */
   texts: string[];
@@ -45,14 +45,14 @@ export interface Kept {
   /** Hashes and commands of the edits that the server had not acknowledged. */
   pending: [hash: string, command: Command][];
   /** What reports called `moved`. */
-  moved: string[];
+  moved: [hash: string, behind: string][];
 }
 
 /** A room of the engine under an actor of its own, fresh or as it was kept. */
 export function newShell(name: string, person: Person | undefined, { epoch, snapshot, changes, pending, moved }: Kept): RoomShell {
   const random = crypto.getRandomValues(new Uint8Array(8));
   const edits = pending.length > 0 ? JSON.stringify(pending) : undefined;
-  return new RoomShell(name, epoch, Date.now(), random, person?.id, person?.name, snapshot, changes, edits, moved);
+  return new RoomShell(name, epoch, Date.now(), random, person?.id, person?.name, snapshot, changes, edits, moved.flat());
 }
 
 /** What a call gave back, with the report read. */
@@ -64,6 +64,12 @@ export interface Said {
 }
 
 /** Takes apart what a call gave back. */
-export function readOutputs([report, messages, changes]: Outputs): Said {
-  return { report: report === undefined ? undefined : (JSON.parse(report) as Report), messages, changes };
+export function readOutputs([json, messages, changes]: Outputs): Said {
+  if (json === undefined) return { report: undefined, messages, changes };
+  const report = JSON.parse(json) as Omit<Report, "moved"> & { moved: string[] };
+  return { report: { ...report, moved: pairs(report.moved) }, messages, changes };
+}
+
+function pairs(flat: string[]): [string, string][] {
+  return flat.flatMap((hash, at) => (at % 2 === 0 ? [[hash, flat[at + 1]!]] : []));
 }

@@ -10,7 +10,7 @@ export type ServerFrame =
   | { type: "sync"; documentId: string; data: Uint8Array }
   | { type: "sync-part"; documentId: string; total: number; data: Uint8Array }
   | { type: "doc-unavailable"; documentId: string }
-  | { type: "room"; name: string; epoch: number; documentId: string; compartments: string[] }
+  | { type: "room"; name: string; epoch: number; documentId: string; compartments: string[]; readOnly: boolean }
   | { type: "room-refused"; name: string; code: string; message: string }
   | { type: "authors"; documentId: string; authors: { actor: Uint8Array; id: string; name: string }[] }
   | { type: "refused"; documentId: string; hashes: Uint8Array[]; code: string; message: string }
@@ -88,6 +88,7 @@ export function decodeFrame(bytes: Uint8Array): ServerFrame {
         epoch: Number(map.epoch),
         documentId: documentId(),
         compartments: list(map.compartments ?? []).map(String),
+        readOnly: map.readOnly === true,
       };
     case "room-refused":
       return { type: "room-refused", name: text(map, "name"), code: text(map, "code"), message: text(map, "message") };

@@ -306,7 +306,7 @@ export class Host {
     switch (frame.type) {
       case "room": {
         const held = this.#held.get(frame.name);
-        held?.session.entered(frame.epoch, frame.documentId);
+        held?.session.entered(frame);
         held?.presence.online();
         return held?.pages.forEach((page) => this.#say(page, { kind: "compartments", room: frame.name, names: frame.compartments }));
       }

@@ -1,10 +1,13 @@
 import { RESOURCE_TYPES } from "../resource_types.js";
 import type { Update } from "../protocol.js";
+import type { Command, Conflict } from "../types.js";
+import type { Report } from "./engine.js";
 
-/** Reads resources as JSON; the engine's room does. */
+/** Reads resources and conflicts as JSON; the engine's room does. */
 interface Source {
   resource(type: string, id: string): string | undefined;
   collection(type: string): string;
+  conflicts(): string;
 }
 
 type Resources = NonNullable<Update["resources"]>;
@@ -17,11 +20,41 @@ export class Shown {
   /** JSON by type and id. Read when the first page comes. */
   #types: Map<string, Map<string, string>> | undefined;
   readonly #touched = new Map<string, Set<string>>();
+  /** JSON. Costly to look for, so that is done only where they may have changed. */
+  #conflicts = "[]";
+  #conflictsStale = true;
 
-  /** A resource may have changed. */
-  touch(type: string, id: string): void {
-    const touched = this.#touched.get(type) ?? new Set();
-    this.#touched.set(type, touched.add(id));
+  /** What the engine reports may have changed, and what the server now has of this device's edits. */
+  heard({ events, adopted, texts }: Pick<Report, "events" | "adopted" | "texts">, saved: readonly Command[]): void {
+    for (const event of events) {
+      this.#touch(event.resource_type, event.resource_id);
+      if (event.event_type.startsWith("conflict.")) this.#conflictsStale = true;
+    }
+    // With the server's order known, another value of a conflict may be the one that shows.
+    for (const command of saved) for (const [type, id] of touchedBy(command)) this.#touch(type, id);
+    if (adopted || texts.length > 0) this.#conflictsStale = true;
+  }
+
+  /** Conflicts may name others as their authors. */
+  introduced(): void {
+    this.#conflictsStale = true;
+  }
+
+  /** The conflicts as they are now. */
+  conflicts(source: Source): readonly Conflict[] {
+    if (this.#conflictsStale) {
+      this.#conflicts = source.conflicts();
+      this.#conflictsStale = false;
+    }
+    return JSON.parse(this.#conflicts) as Conflict[];
+  }
+
+  /** The conflicts, where they are not as they were told. */
+  changedConflicts(source: Source): Pick<Update, "conflicts"> {
+    if (!this.#conflictsStale) return {};
+    const before = this.#conflicts;
+    const conflicts = this.conflicts(source);
+    return this.#conflicts === before ? {} : { conflicts };
   }
 
   /** Reads everything, where that was not done. */
@@ -73,6 +106,12 @@ export class Shown {
     return pieces(changed);
   }
 
+  #touch(type: string, id: string): void {
+    const touched = this.#touched.get(type) ?? new Set();
+    this.#touched.set(type, touched.add(id));
+    if (this.#conflicts.includes(`"${id}"`)) this.#conflictsStale = true;
+  }
+
   /** Gives whether that is news. */
   #set(type: string, id: string, json: string | null): boolean {
     const of = this.#types!.get(type) ?? new Map<string, string>();
@@ -108,4 +147,16 @@ function pieces(entries: Iterable<Resources[number]>): Resources[] {
 /** JSON as JavaScript writes it, so that it can be compared. */
 function plain(json: string | undefined): string | null {
   return json === undefined ? null : JSON.stringify(JSON.parse(json));
+}
+
+/** Type and id of what a command names. */
+function touchedBy(command: Command): [type: string, id: string][] {
+  switch (command.kind) {
+    case "put":
+      return [[command.resource.resourceType, command.resource.id]];
+    case "batch":
+      return command.commands.flatMap(touchedBy);
+    default:
+      return [[command.resourceType, command.id]];
+  }
 }

@@ -9,6 +9,8 @@ export interface ChartStatus {
   synced: boolean;
   /** Edits that the server has not made durable yet. */
   unsaved: number;
+  /** Whether this person may change nothing in the chart's own room. */
+  readOnly: boolean;
   /** What is wrong with the chart's own room; a compartment that is refused is left out. */
   error: ChartroomError | null;
 }
@@ -42,11 +44,13 @@ export class Chart {
 
   /** How it stands in all its rooms together. */
   get status(): ChartStatus {
+    const { readOnly, error } = this.#own().status;
     const open = this.rooms.filter((room) => room.name === this.name || !room.status.error);
     return {
       synced: open.every((room) => room.synced),
       unsaved: open.reduce((sum, room) => sum + room.unsaved, 0),
-      error: this.#own().status.error,
+      readOnly,
+      error,
     };
   }
 

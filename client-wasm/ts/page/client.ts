@@ -100,6 +100,11 @@ export class Client {
     return this.#state;
   }
 
+  /** @internal Edits, and texts with words, that have not left this window. */
+  get unheard(): number {
+    return [...this.#rooms.values()].reduce((sum, { view }) => sum + view.unheard, 0);
+  }
+
   /** Who the server says this is, once it has said. */
   get person(): Person | null {
     return this.#person;

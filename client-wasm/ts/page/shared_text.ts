@@ -37,6 +37,8 @@ export interface TextLink {
   nextId(): string;
   /** Why the text must not be written at present. */
   frozen(): ChartroomError | undefined;
+  /** {@link SharedText.isSettled} may be another now. */
+  counted(): void;
   closed(): void;
 }
 
@@ -53,6 +55,8 @@ export class SharedText {
   #base = Text.empty;
   /** On its way to the host; behind it, what was typed since. */
   #sent: ChangeSet | undefined;
+  /** The id under which it is, until the host tells of its edits. */
+  #unheard: string | undefined;
   #typed: ChangeSet | undefined;
   /** How many changes of others came. */
   #seen = 0;
@@ -90,9 +94,14 @@ export class SharedText {
     return this.#content.length;
   }
 
-  /** Whether all that was typed here is with the room; its edits are counted in `room.unsaved` from then on. */
+  /** Whether all that was typed here is with the room; what is not counts as one edit in `room.unsaved`. */
   get isSettled(): boolean {
     return this.#sent === undefined && this.#typed === undefined;
+  }
+
+  /** Whether something was typed of which the host has told no edit yet. */
+  get isUnheard(): boolean {
+    return this.#typed !== undefined || (this.#sent !== undefined && this.#unheard !== undefined);
   }
 
   /** Why it cannot be written, such as that the note is signed (`signed`); `null` where it can. */
@@ -128,6 +137,7 @@ export class SharedText {
     this.#typed = this.#typed ? this.#typed.compose(changes) : changes;
     this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
     this.#emitter.emit("typed", textChange(changes));
+    this.#link.counted();
   }
 
   /**
@@ -182,6 +192,12 @@ export class SharedText {
     this.#isOpen = true;
     this.#ready.resolve();
     this.#flush();
+    this.#link.counted();
+  }
+
+  /** The host tells of an edit of this page. */
+  heard(edit: string): void {
+    if (this.#unheard !== undefined && edit.startsWith(`${this.#unheard}.`)) this.#unheard = undefined;
   }
 
   /** Others changed it. */
@@ -199,12 +215,14 @@ export class SharedText {
       const lost = this.#typed && this.#sent ? this.#sent.compose(this.#typed) : (this.#sent ?? this.#typed);
       this.#sent = this.#typed = undefined;
       if (lost) this.#show(lost.invert(this.#base));
+      this.#link.counted();
       return this.#emitter.emit("refused", fault);
     }
     if (!this.#sent) return;
     this.#base = this.#sent.apply(this.#base);
     this.#sent = undefined;
     if (this.#timer === undefined) this.#flush();
+    this.#link.counted();
     this.#endIfSettled();
   }
 
@@ -238,7 +256,8 @@ export class SharedText {
     const { room, key } = this.#link;
     this.#sent = this.#typed;
     this.#typed = undefined;
-    this.#link.send({ kind: "text-change", room, text: key, seen: this.#seen, changes: this.#sent.toJSON(), edit: this.#link.nextId() });
+    this.#unheard = this.#link.nextId();
+    this.#link.send({ kind: "text-change", room, text: key, seen: this.#seen, changes: this.#sent.toJSON(), edit: this.#unheard });
   }
 
   /** A change of the host's text: brought behind what this page has typed. */

@@ -31,7 +31,7 @@ export class TextView {
     return this.#text.length;
   }
 
-  /** Whether all that was typed here is with the room; its edits are counted in `room.unsaved` from then on. */
+  /** Whether all that was typed here is with the room; what is not counts as one edit in `room.unsaved`. */
   get isSettled(): boolean {
     return this.#text.isSettled;
   }

@@ -3,11 +3,11 @@ import type { Client } from "./client.js";
 
 /**
  * Makes the browser ask before it closes a window with edits that would be lost: those that neither
- * the server nor this device's store has.
+ * the server nor this device's store has, and words that are just being typed.
  */
 export function warnBeforeUnload(client: Client): Unsubscribe {
   const ask = (event: BeforeUnloadEvent) => {
-    if (client.state.unstored > 0) event.preventDefault();
+    if (client.state.unstored + client.unheard > 0) event.preventDefault();
   };
   window.addEventListener("beforeunload", ask);
   return () => window.removeEventListener("beforeunload", ask);

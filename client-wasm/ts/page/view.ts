@@ -45,8 +45,8 @@ export class RoomView {
   heads: readonly string[] = [];
   documentId = "";
   conflicts: readonly Conflict[] = Object.freeze([]);
-  status: RoomStatus = { synced: false, unsaved: 0, progress: null, error: null };
-  #host: HostRoomStatus = { synced: false, unsaved: 0, progress: null, fault: null };
+  status: RoomStatus = { synced: false, unsaved: 0, progress: null, readOnly: false, error: null };
+  #host: HostRoomStatus = { synced: false, unsaved: 0, progress: null, readOnly: false, fault: null };
   /** Edits of this page until they are saved or refused. */
   readonly #edits = new Map<string, LocalEdit>();
   readonly #refused = new Map<string, RefusedEdit>();
@@ -191,6 +191,7 @@ export class RoomView {
         send: (message) => this.link.send(message),
         nextId: () => this.nextId(),
         frozen: () => this.#frozen(type, id),
+        counted: () => this.#setStatus(),
         closed: () => this.texts.delete(key),
       });
       this.texts.set(key, text);
@@ -259,6 +260,13 @@ export class RoomView {
     for (const text of this.texts.values()) text.end();
   }
 
+  /** Edits that the host has not carried out, and texts with words of which it has told no edit. */
+  get unheard(): number {
+    const edits = [...this.#edits.values()].filter(({ isAnswered }) => !isAnswered);
+    const texts = [...this.texts.values()].filter(({ isUnheard }) => isUnheard);
+    return edits.length + texts.length;
+  }
+
   /** Whether edits of this page are under way, whose promises are to be kept, or what was typed has not gone out. */
   get isBusy(): boolean {
     return this.#edits.size > 0 || [...this.texts.values()].some(({ isSettled }) => !isSettled);
@@ -275,6 +283,7 @@ export class RoomView {
     const refused: RefusedEdit[] = [];
     for (const one of news) {
       const edit = this.#edits.get(one.edit);
+      for (const text of this.texts.values()) text.heard(one.edit);
       for (const place of this.mirror.answered(one.edit)) touched.add(keyOf(place));
       if (edit && one.hash !== null) this.#mine.add(one.hash);
       edit?.take(one);
@@ -331,11 +340,10 @@ export class RoomView {
   }
 
   #setStatus(): void {
-    const { synced, unsaved, progress, fault } = this.#host;
-    const unanswered = [...this.#edits.values()].filter(({ isAnswered }) => !isAnswered).length;
+    const { synced, unsaved, progress, readOnly, fault } = this.#host;
     const old = this.status;
     const error = fault === null ? null : old.error?.code === fault.code && old.error.message === fault.message ? old.error : new ChartroomError(fault.code, fault.message);
-    const status: RoomStatus = { synced, unsaved: unsaved + unanswered, progress, error };
+    const status: RoomStatus = { synced, unsaved: unsaved + this.unheard, progress, readOnly, error };
     if ((Object.keys(status) as (keyof RoomStatus)[]).every((name) => old[name] === status[name])) return;
     this.status = Object.freeze(status);
     this.emitter.emit("status", this.status);

@@ -104,12 +104,13 @@ export class IndexedDbStore implements Store {
     ]);
     const open = <T>(values: unknown[]) => Promise.all(values.map((value) => this.#seal.open(value) as Promise<T>));
     if (row === undefined && waiting.length === 0 && refusals.length === 0) return undefined;
-    const { epoch = 1, snapshot } = row === undefined ? {} : ((await this.#seal.open(row)) as { epoch?: number; snapshot?: Uint8Array });
+    const { epoch = 1, snapshot, readOnly = false } = row === undefined ? {} : ((await this.#seal.open(row)) as Pick<RoomWrite, "epoch" | "snapshot" | "readOnly">);
     const stored = await open<StoredEdit>(waiting);
     const numbers = await database.getAllKeys("edits", range);
     stored.forEach(({ edit }, at) => edits.set(edit, numbers[at]![1]));
     return {
       epoch,
+      readOnly,
       ...(snapshot && { snapshot }),
       changes: await open<Uint8Array>(changes),
       edits: stored,
@@ -222,7 +223,7 @@ export class IndexedDbStore implements Store {
   }
 
   /** Everything that takes time, done ahead of the transaction, which would not wait for it. */
-  async #prepare(room: string, { epoch, snapshot, changes = [], edits = [], refusals = [], settled = [], authors = [], moved = [], forget }: RoomWrite): Promise<Waiting["write"]> {
+  async #prepare(room: string, { epoch, snapshot, readOnly, changes = [], edits = [], refusals = [], settled = [], authors = [], moved = [], forget }: RoomWrite): Promise<Waiting["write"]> {
     await this.#open();
     if (this.#unread.has(room)) {
       if (await this.#load(room)) throw new ChartroomError("store-unavailable", "what this device has of a room could not be read when it was opened");
@@ -231,7 +232,7 @@ export class IndexedDbStore implements Store {
     const places = await this.#of(room);
     const { key } = places;
     const close = <T>(values: readonly T[]) => Promise.all(values.map((value) => this.#seal.close(value)));
-    const row = epoch === undefined && snapshot === undefined ? undefined : await this.#seal.close({ name: room, epoch, snapshot });
+    const row = epoch === undefined && snapshot === undefined ? undefined : await this.#seal.close({ name: room, epoch, snapshot, readOnly });
     const closed = { changes: await close(changes), edits: await close(edits), refusals: await close(refusals), authors: await close(authors), moved: await close(moved) };
     const actors = authors.map(({ actor }) => hex(actor.slice().buffer));
     return (transaction, done) => {

@@ -32,6 +32,8 @@ export interface StoredRoom {
   authors: StoredAuthor[];
   /** Changes that stand elsewhere in the room's log than where this device applied them. */
   moved: [hash: string, behind: string][];
+  /** Whether this person might change nothing in it. */
+  readOnly?: boolean;
 }
 
 /** What has become of a room since it was last written: all of it, or nothing. */
@@ -47,6 +49,8 @@ export interface RoomWrite {
   settled?: string[];
   authors?: StoredAuthor[];
   moved?: readonly [hash: string, behind: string][];
+  /** Goes with a snapshot. */
+  readOnly?: boolean;
   /** Nothing of the room is to stay. */
   forget?: true;
 }

@@ -1,20 +1,27 @@
 /** The workspace: who is here, the bar above every page, and which page is shown. */
 import { ActionIcon, Anchor, Container, Title, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { IconMoon, IconSun } from "@tabler/icons-react";
-import { useCallback, useState } from "react";
+import { type ReactNode, useCallback, useState } from "react";
 import { Link, Route, Switch } from "wouter";
 import { AlertsBar } from "./alerts/AlertsBar";
-import { ChartPage } from "./chart/ChartPage";
 import { ConnectionBar } from "./connection/ConnectionBar";
 import { PatientList } from "./patients/PatientList";
-import { PharmacyRoute } from "./pharmacy/PharmacyRoute";
 import type { Connect } from "./shared/chartroom";
+import { focusOn } from "./shared/focus";
+import { lazily } from "./shared/lazily";
 import { WorkspaceProvider } from "./shared/workspace";
+import { Shortcuts } from "./shortcuts/Shortcuts";
+import { NothingOpen } from "./signin/NothingOpen";
 import { PersonMenu } from "./signin/PersonMenu";
 import { currentPerson, type Member, rememberPerson } from "./signin/people";
+import type { Session } from "./signin/session";
 import { SignIn } from "./signin/SignIn";
 import classes from "./styles/App.module.css";
 
+const ChartPage = lazily("the chart", () => import("./chart/ChartPage").then(({ ChartPage }) => ChartPage));
+const PharmacyPage = lazily("the pharmacy queue", () => import("./pharmacy/PharmacyPage").then(({ PharmacyPage }) => PharmacyPage));
+
+/** On a server without sign-in: whoever is chosen at this window. */
 export function App({ connect }: { connect: Connect }) {
   const [person, setPerson] = useState(() => currentPerson(window));
   const choose = useCallback((chosen: Member) => {
@@ -22,15 +29,29 @@ export function App({ connect }: { connect: Connect }) {
     setPerson(chosen);
   }, []);
   if (!person) return <SignIn onChoose={choose} />;
+  return <Workspace connect={connect} person={person} menu={<PersonMenu person={person} onChoose={choose} />} />;
+}
+
+interface WorkspaceProps {
+  connect: Connect;
+  person: Member;
+  /** The sign-in of the person, where the server has one. */
+  session?: Session;
+  /** What stands at the end of the bar: who this is. */
+  menu: ReactNode;
+}
+
+/** The pages, in one person's name. */
+export function Workspace({ connect, person, session, menu }: WorkspaceProps) {
   return (
-    <WorkspaceProvider connect={connect} person={person} canEdit={person.canEdit}>
-      <TopBar person={person} onChoose={choose} />
+    <WorkspaceProvider connect={connect} person={person} canEdit={person.canEdit} session={session}>
+      <TopBar>{menu}</TopBar>
       <Switch>
         <Route path="/">
-          <PatientList />
+          <PatientList empty={session && <NothingOpen person={person} />} />
         </Route>
         <Route path="/pharmacy">
-          <PharmacyRoute />
+          <PharmacyPage />
         </Route>
         <Route path="/patients/:id/:tab?">{({ id, tab = "chart" }) => <ChartPage patientId={id} tab={tab} />}</Route>
         <Route>
@@ -49,11 +70,14 @@ export function App({ connect }: { connect: Connect }) {
   );
 }
 
-function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Member) => void }) {
+function TopBar({ children }: { children: ReactNode }) {
   const { setColorScheme } = useMantineColorScheme();
   const dark = useComputedColorScheme("light") === "dark";
   return (
     <nav className={classes["bar"]} aria-label="Workspace">
+      <button type="button" className={classes["skip"]} onClick={() => focusOn(document.querySelector("main"))}>
+        Skip to the content
+      </button>
       <Link href="/" className={classes["brand"]}>
         <img src="/favicon.svg" alt="" width={22} height={22} />
         Chartroom
@@ -65,6 +89,7 @@ function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Membe
         Pharmacy
       </Link>
       <AlertsBar />
+      <Shortcuts />
       <ActionIcon
         variant="subtle"
         color="gray"
@@ -73,7 +98,7 @@ function TopBar({ person, onChoose }: { person: Member; onChoose: (person: Membe
       >
         {dark ? <IconSun size={18} aria-hidden /> : <IconMoon size={18} aria-hidden />}
       </ActionIcon>
-      <PersonMenu person={person} onChoose={onChoose} />
+      {children}
     </nav>
   );
 }

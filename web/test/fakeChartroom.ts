@@ -4,6 +4,7 @@
  * It keeps the promises that the workspace builds on (stable arrays, edits shown at once, `saved`
  * only when told) and lets a test play the server and the colleague.
  */
+import type { RoomStatus } from "chartroom";
 import type {
   Activity,
   ChartEvent,
@@ -15,6 +16,7 @@ import type {
   Json,
   Person,
   Present,
+  RefusedEdit,
   Resource,
   Room,
 } from "../src/shared/chartroom";
@@ -35,37 +37,59 @@ export class FakeRoom {
   readonly name: string;
   readonly url = "automerge:fake";
   synced = true;
+  readOnly = false;
+  /** Why patches cannot even be made, where a test says so. */
+  unable: string | undefined;
   /** Every call that wrote, in order. */
-  readonly calls: { kind: "put" | "patch" | "remove" | "restore"; id: string; value?: unknown }[] = [];
+  readonly calls: { kind: "put" | "patch" | "remove" | "restore" | "batch"; id: string; value?: unknown }[] = [];
   #alive = new Map<string, Resource>();
   #removed = new Map<string, Resource>();
   #lists = new Map<string, readonly Resource[]>();
   #conflicts: readonly Conflict[] = [];
   #waiting: FakeEdit[] = [];
   #listeners = new Map<string, Set<Listener>>();
-  #undo: (() => Edit) | undefined;
+  #done: { text: string; again: () => Edit }[] = [];
+  #undone: { text: string; again: () => Edit }[] = [];
+  readonly #texts = new Map<string, FakeText>();
+  refused: readonly RefusedEdit[] = [];
   #activity: Activity[] = [];
+  readonly #first: ReadonlyMap<string, Resource>;
+  readonly #versions: { key: string; ms: number; alive: ReadonlyMap<string, Resource> }[] = [];
+  /** What the clock of everybody says. */
+  clock = () => new Date();
+  #status: RoomStatus = { synced: true, unsaved: 0, progress: null, readOnly: false, error: null };
+  /** What stands in the server's log, for whoever follows it. */
+  readonly log: ChartEvent[] = [];
   readonly undo = {
-    undo: (): Edit => {
-      const undo = this.#undo;
-      if (!undo) throw Object.assign(new Error("there is nothing to undo"), { code: "nothing-to-undo" });
-      return undo();
-    },
+    undoText: null as string | null,
+    redoText: null as string | null,
+    undo: (): Edit => this.#move("undo"),
+    redo: (): Edit => this.#move("redo"),
   };
   readonly presence = {
     people: [] as readonly Present[],
     own: {} as Present["at"],
     set: (at: Present["at"] | null) => void (this.presence.own = at ?? {}),
     update: (part: Present["at"]) => void (this.presence.own = { ...this.presence.own, ...part }),
+    typing: (resource: string, element: string) => this.presence.update({ resource, element, typing: true }),
   };
 
   constructor(name: string, resources: readonly Resource[]) {
     this.name = name;
     for (const resource of resources) this.#alive.set(key(resource.resourceType, resource.id), resource);
+    this.#first = new Map(this.#alive);
   }
 
   get unsaved(): number {
     return this.#waiting.length;
+  }
+
+  /** The same object until it changes, as the package keeps it. */
+  get status() {
+    const { synced, unsaved, readOnly } = this;
+    const old = this.#status;
+    if (old.synced !== synced || old.unsaved !== unsaved || old.readOnly !== readOnly) this.#status = { synced, unsaved, progress: null, readOnly, error: null };
+    return this.#status;
   }
 
   get(type: string, id: string): Resource | undefined {
@@ -78,14 +102,30 @@ export class FakeRoom {
     return list;
   }
 
-  put(resource: Resource): Edit {
+  put(resource: Resource, options?: { text?: string }): Edit {
     this.calls.push({ kind: "put", id: resource.id, value: resource });
-    return this.#edit(resource.resourceType, resource.id, resource, ME);
+    return this.#edit(resource.resourceType, resource.id, resource, ME, [], options?.text);
   }
 
-  patch(type: string, id: string, elements: Record<string, Json | undefined>): Edit {
+  patch(type: string, id: string, elements: Record<string, Json | undefined>, options?: { text?: string }): Edit {
+    if (this.unable) throw Object.assign(new Error(this.unable), { code: "refused" });
     this.calls.push({ kind: "patch", id, value: elements });
-    return this.#edit(type, id, this.#patched(type, id, elements), ME, Object.keys(elements));
+    return this.#edit(type, id, this.#patched(type, id, elements), ME, Object.keys(elements), options?.text);
+  }
+
+  batch(
+    write: (batch: { put(resource: Resource): void; remove(type: string, id: string): void; text(type: string, id: string, element: string, text: string): void }) => void,
+    options?: { text?: string },
+  ): Edit {
+    const puts: Resource[] = [];
+    write({
+      put: (resource) => void puts.push(resource),
+      remove: () => undefined,
+      text: (type, id, element, text) => this.#text(type, id, element).replace(text),
+    });
+    this.calls.push({ kind: "batch", id: puts.map(({ id }) => id).join(" "), value: puts });
+    const edits = puts.map((resource) => this.#edit(resource.resourceType, resource.id, resource, ME, [], options?.text));
+    return edits[0] as Edit;
   }
 
   remove(type: string, id: string): Edit {
@@ -98,19 +138,54 @@ export class FakeRoom {
     return this.#edit(type, id, this.#removed.get(key(type, id)), ME);
   }
 
+  text(type: string, id: string, element: string): Promise<FakeText> {
+    return Promise.resolve(this.#text(type, id, element));
+  }
+
   conflicts(): readonly Conflict[] {
     return this.#conflicts;
+  }
+
+  resolve({ resource_type: type, id, kind, elements, values }: Conflict, { hash }: { hash: string }): Edit {
+    const chosen = (values.find((value) => value.hash === hash)?.value ?? {}) as Record<string, Json>;
+    if (kind === "deleted") return chosen["$deleted"] === true ? this.remove(type, id) : this.restore(type, id);
+    return this.patch(type, id, { ...Object.fromEntries(elements.map((name) => [name, null])), ...chosen });
   }
 
   activity(): Promise<Activity[]> {
     return Promise.resolve(this.#activity);
   }
 
+  /** The number of changes so far, as the one head. */
   heads(): string[] {
-    return [];
+    return [String(this.#versions.length)];
   }
 
-  on(event: string, listener: Listener): () => void {
+  types(): string[] {
+    return [...new Set([...this.#alive.values()].map((one) => one.resourceType))];
+  }
+
+  at(when: readonly string[] | Date): Promise<object> {
+    const count = when instanceof Date ? this.#versions.filter(({ ms }) => ms < when.getTime() + 1000).length : Number(when[0]);
+    const alive = this.#versions[count - 1]?.alive ?? this.#first;
+    const list = (type: string) => Promise.resolve([...alive.values()].filter((one) => one.resourceType === type));
+    const get = (type: string, id: string) => Promise.resolve(alive.get(key(type, id)));
+    return Promise.resolve({ heads: [String(count)], list, get });
+  }
+
+  changedSince([head]: readonly string[]): Promise<[string, string][]> {
+    const since = this.#versions.slice(Number(head)).map(({ key }) => key);
+    return Promise.resolve([...new Set(since)].map((one) => one.split("/") as [string, string]));
+  }
+
+  history(type: string, id: string) {
+    const of = this.log.filter((one) => one.event.startsWith("RESOURCE_") && one.resource_type === type && one.resource_id === id);
+    return Promise.resolve(of.map(({ changes: [hash = ""], author, authored, action, changed }) => ({ hash, author, authored_ms: Date.parse(authored), action, changed })));
+  }
+
+  on(event: string, listener: Listener, { last = 0 }: { last?: number } = {}): () => void {
+    const logged = last > 0 ? this.log.filter((one) => event === "*" || one.event === event).slice(-last) : [];
+    queueMicrotask(() => logged.forEach((one) => listener(one as never)));
     const all = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, all.add(listener));
     return () => void all.delete(listener);
@@ -124,6 +199,7 @@ export class FakeRoom {
   acknowledge(): void {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
     this.#tell("saved", []);
+    this.#tell("status", this.status);
   }
 
   /** The server refused every edit. */
@@ -134,12 +210,48 @@ export class FakeRoom {
       reject(Object.assign(new Error(message), { code }));
     }
     this.#tell("refused", []);
+    this.#tell("status", this.status);
   }
 
   /** A colleague wrote elements of an entry, or removed it. */
   colleague(type: string, id: string, elements: Record<string, Json> | undefined, author = BOB): void {
     const next = elements ? this.#patched(type, id, elements) : undefined;
     this.#store(type, id, next, author, Object.keys(elements ?? {}));
+  }
+
+  /** The server numbered an event of its own rules. */
+  number(event: string, type: string, id: string, details: Json, time = new Date()): void {
+    const generic = this.#event("updated", this.get(type, id) ?? { resourceType: type, id }, BOB, []);
+    this.log.push({ ...generic, event, details, time: time.toISOString(), seq: this.log.length + 1 });
+    this.#tell(event, this.log.at(-1));
+  }
+
+  /** Clinical events of a change that a colleague made, as the engine derives them beside the generic one. */
+  clinical(events: readonly string[], resource: Resource, more: Partial<ChartEvent> = {}): void {
+    const generic = this.#event("updated", resource, BOB, []);
+    this.#tell("change", events.map((event) => ({ ...generic, event, ...more })));
+  }
+
+  /** The server refused what was typed into a text, letter by letter or in one. */
+  refuseTyping(id: string, splices: readonly { index: number; delete: number; insert: string }[]): void {
+    const drop = (edit: RefusedEdit) => () => {
+      this.refused = this.refused.filter((other) => other !== edit);
+      this.#tell("refused", []);
+    };
+    for (const splice of splices) {
+      const command = { kind: "splice" as const, resourceType: "DocumentReference", id, element: "content", ...splice };
+      const edit = { command, code: "signed", message: "the note is signed" } as RefusedEdit;
+      edit.drop = drop(edit);
+      this.refused = [...this.refused, edit];
+    }
+    this.#tell("refused", []);
+  }
+
+  #text(type: string, id: string, element: string): FakeText {
+    const at = `${type}:${id}:${element}`;
+    const text = this.#texts.get(at) ?? new FakeText(at);
+    this.#texts.set(at, text);
+    return text;
   }
 
   /** Conflicts appeared or went. */
@@ -164,7 +276,7 @@ export class FakeRoom {
     return next;
   }
 
-  #edit(type: string, id: string, next: Resource | undefined, author: Person, changed: string[] = []): Edit {
+  #edit(type: string, id: string, next: Resource | undefined, author: Person, changed: string[] = [], text = `change ${id}`): Edit {
     const before = this.get(type, id);
     let resolve = () => {};
     let reject: (error: Error) => void = () => {};
@@ -176,9 +288,32 @@ export class FakeRoom {
     const edit: Edit = { hash: "00", state: "local", stored: Promise.resolve(), saved, resource: { type, id } };
     this.#waiting.push({ edit, resolve, reject, undo: () => this.#store(type, id, before, author, changed) });
     this.#store(type, id, next, author, changed);
-    this.#undo = () => this.#edit(type, id, before, ME, changed);
-    this.#tell("undo", undefined);
+    this.#record({ text, again: () => this.#edit(type, id, before, ME, changed, text) });
+    this.#tell("status", this.status);
     return edit;
+  }
+
+  #record(entry: { text: string; again: () => Edit }): void {
+    this.#done.push(entry);
+    this.#tellUndo();
+  }
+
+  /** The edit that takes another one back is itself the other one's opposite. */
+  #move(way: "undo" | "redo"): Edit {
+    const [from, to] = way === "undo" ? [this.#done, this.#undone] : [this.#undone, this.#done];
+    const entry = from.pop();
+    if (!entry) throw Object.assign(new Error(`there is nothing to ${way}`), { code: `nothing-to-${way}` });
+    const edit = entry.again();
+    const opposite = this.#done.pop();
+    if (opposite) to.push(opposite);
+    this.#tellUndo();
+    return edit;
+  }
+
+  #tellUndo(): void {
+    this.undo.undoText = this.#done.at(-1)?.text ?? null;
+    this.undo.redoText = this.#undone.at(-1)?.text ?? null;
+    this.#tell("undo", undefined);
   }
 
   #store(type: string, id: string, next: Resource | undefined, author: Person, changed: string[]): void {
@@ -188,29 +323,38 @@ export class FakeRoom {
     else this.#alive.delete(at);
     if (before && !next) this.#removed.set(at, before);
     this.#lists.delete(type);
+    this.#versions.push({ key: at, ms: this.clock().getTime(), alive: new Map(this.#alive) });
     const action = next ? (before ? "updated" : "created") : "deleted";
-    const event: ChartEvent = {
+    const event = this.#event(action, next ?? { resourceType: type, id }, author, changed);
+    const saved = !event.local;
+    const entry = { text: `${author.name} ${action} ${id}`, author, time: event.time, local: event.local, saved, event };
+    this.#activity = [entry, ...this.#activity];
+    this.#tell("touched", [`${type}/${id}`]);
+    this.log.push(event);
+    this.#tell("change", [event]);
+    this.#tell("*", event);
+  }
+
+  #event(action: ChartEvent["action"], resource: Resource, author: Person, changed: string[]): ChartEvent {
+    const now = this.clock().toISOString();
+    return {
       event: `RESOURCE_${action.toUpperCase()}`,
       event_type: `resource.${action}`,
       room: this.name,
       patient_id: "1",
-      resource_type: type,
-      resource_id: id,
+      resource_type: resource.resourceType,
+      resource_id: resource.id,
       action,
-      resource: next ?? { resourceType: type, id },
+      resource,
       changed,
       author,
-      time: new Date().toISOString(),
-      authored: new Date().toISOString(),
-      changes: [],
+      time: now,
+      authored: now,
+      changes: [String(this.#versions.length)],
       import: false,
       details: null,
       local: author.id === ME.id,
     };
-    const saved = !event.local;
-    const entry = { text: `${author.name} ${action} ${id}`, author, time: event.time, local: event.local, saved, event };
-    this.#activity = [entry, ...this.#activity];
-    this.#tell("change", [event]);
   }
 
   #tell(event: string, value: unknown): void {
@@ -218,8 +362,37 @@ export class FakeRoom {
   }
 }
 
+/** A text that two people write: whoever writes replaces it. */
+export class FakeText {
+  readonly frozen = null;
+  readonly isSettled = true;
+  #words = "";
+  readonly #listeners = new Set<() => void>();
+
+  constructor(readonly key: string) {}
+
+  toString(): string {
+    return this.#words;
+  }
+
+  /** Somebody wrote. */
+  replace(words: string): void {
+    this.#words = words;
+    for (const listener of this.#listeners) listener();
+  }
+
+  on(_event: string, listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  close(): void {}
+}
+
 export class FakeClient implements Client {
   state: ClientState = { connection: "online", error: null, storage: "ok", storageError: null, unsaved: 0, unstored: 0 };
+  /** How somebody signed out. */
+  left: unknown;
   readonly #rooms: readonly FakeRoom[];
   readonly #listeners = new Set<(state: ClientState) => void>();
 
@@ -248,6 +421,11 @@ export class FakeClient implements Client {
 
   signIn(): void {
     this.become("online");
+  }
+
+  signOut(options: unknown): Promise<void> {
+    this.left = options;
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

@@ -1,8 +1,9 @@
 /** Shows the whole workspace on a fake room, as Alice. */
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
-import { act, render, screen } from "@testing-library/react";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import { expect } from "vitest";
 import { App } from "../src/App";
 import type { Resource } from "../src/shared/chartroom";
 import { theme } from "../src/styles/theme";
@@ -16,9 +17,16 @@ export const PATIENT: Resource = {
   gender: "female",
 };
 
-/** Opens the chart of patient 1 and waits until it is there. */
-export async function renderChart(resources: readonly Resource[], as = "alice", page = "", communications: readonly Resource[] = []) {
+/** Opens the chart of patient 1 and waits until it, or what has `heading` instead, is there; `before` is what happens to it earlier. */
+export async function renderChart(
+  resources: readonly Resource[],
+  as = "alice",
+  page = "",
+  communications: readonly Resource[] = [],
+  { heading = "Andrea7 Dach178", before }: { heading?: string; before?: (room: FakeRoom) => void } = {},
+) {
   const room = new FakeRoom("patient:1", [PATIENT, ...resources]);
+  before?.(room);
   const alerts = new FakeRoom("facility:alerts", communications);
   const client = new FakeClient(room, alerts);
   window.history.replaceState(null, "", `/patients/1${page}?as=${as}`);
@@ -29,7 +37,8 @@ export async function renderChart(resources: readonly Resource[], as = "alice", 
       <App connect={connect} />
     </MantineProvider>,
   );
-  await screen.findByRole("heading", { name: "Andrea7 Dach178" });
+  await screen.findByRole("heading", { name: heading });
+  await waitFor(() => expect(screen.queryByRole("status", { name: /^Opening/ })).toBeNull());
   // What is shown has subscribed by now.
   await act(async () => undefined);
   return { room, alerts, client, user: userEvent.setup(), view };

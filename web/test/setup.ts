@@ -1,6 +1,6 @@
 import "@testing-library/jest-dom/vitest";
 import { notifications } from "@mantine/notifications";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(() => {
@@ -10,7 +10,11 @@ afterEach(() => {
   window.localStorage.clear();
 });
 
-// What Mantine asks of a browser and jsdom does not have.
+// A page that is loaded when it is first shown takes its time on a busy machine.
+configure({ asyncUtilTimeout: 10_000 });
+
+// What is asked of a browser and jsdom does not have.
+window.scrollTo = () => undefined;
 window.matchMedia = (query) =>
   ({
     matches: false,

@@ -6,21 +6,23 @@
 import { Button, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAlertOctagon, IconBell, IconSpeakerphone } from "@tabler/icons-react";
-import type { OpenRoom } from "../shared/rooms";
-import { useRoom } from "../shared/useRoom";
-import { useWorkspace } from "../shared/workspace";
+import { Link } from "wouter";
+import type { Room } from "../shared/chartroom";
+import { counted } from "../shared/counted";
 import { formatTime } from "../shared/fhir/date";
-import { type FacilityAlert, isSeenBy, KIND_NAMES } from "./alert";
+import { useWorkspace } from "../shared/workspace";
+import { type Alert, isDangerous, isSeenBy, KIND_NAMES } from "./alert";
 import classes from "./Alerts.module.css";
 import { AlertsDrawer } from "./AlertsDrawer";
+import { useShownCharts } from "./charts";
 import { Interruption } from "./Interruption";
-import { ALERTS_ROOM, useAlerts } from "./useAlerts";
+import { useAlerts, useFacilityAlerts } from "./useAlerts";
 
 export function AlertsBar() {
-  const state = useRoom(ALERTS_ROOM);
+  const { state, all } = useFacilityAlerts();
   return (
     <section className={classes["bar"]} aria-label="Alerts">
-      {state.step === "open" && <Live open={state.open} />}
+      {state.step === "open" && <Live room={state.open.room} all={all} />}
       {state.step === "failed" && (
         <Text size="sm" c="dimmed" truncate>
           Alerts cannot be shown here.
@@ -30,10 +32,11 @@ export function AlertsBar() {
   );
 }
 
-function Live({ open }: { open: OpenRoom }) {
-  const alerts = useAlerts(open.room);
+function Live({ room, all }: { room: Room; all: readonly Alert[] }) {
+  const alerts = useAlerts(room, all);
   const [isListed, { open: list, close }] = useDisclosure(false);
-  const [worst] = alerts.active;
+  const withdrawn = useShownCharts().flatMap((chart) => chart.withdrawn);
+  const worst = alerts.active.find(({ key }) => !withdrawn.includes(key));
   const count = alerts.active.length;
   return (
     <>
@@ -48,7 +51,7 @@ function Live({ open }: { open: OpenRoom }) {
         onClick={list}
         className={classes["all"]}
       >
-        {count === 0 ? "No alerts" : count === 1 ? "1 alert" : `${count} alerts`}
+        {count === 0 ? "No alerts" : counted(count, "alert")}
       </Button>
       <AlertsDrawer alerts={alerts} isShown={isListed} onClose={close} />
       <Interruption alerts={alerts} />
@@ -56,26 +59,32 @@ function Live({ open }: { open: OpenRoom }) {
   );
 }
 
-function Banner({ alert, onAcknowledge }: { alert: FacilityAlert; onAcknowledge: () => void }) {
+function Banner({ alert, onAcknowledge }: { alert: Alert; onAcknowledge: () => void }) {
   const { person, canEdit } = useWorkspace();
-  const dangerous = alert.kind === "emergency" || alert.kind === "critical-value";
-  const Icon = dangerous ? IconAlertOctagon : IconSpeakerphone;
+  const { kind, patient, text, by, at } = alert;
+  const Icon = isDangerous(alert) ? IconAlertOctagon : IconSpeakerphone;
   return (
-    <div className={classes["banner"]} data-kind={alert.kind}>
+    <div className={classes["banner"]} data-kind={kind}>
       <Icon size={18} aria-hidden />
-      <strong>{KIND_NAMES[alert.kind]}</strong>
-      <span className={classes["text"]}>
-        {alert.patient && `${alert.patient.name}: `}
-        {alert.text}
-      </span>
+      <strong>{KIND_NAMES[kind]}</strong>
+      {patient && (
+        <Link href={chartPath(patient.id)} className={classes["patient"]}>
+          {patient.name}
+        </Link>
+      )}
+      <span className={classes["text"]}>{text}</span>
       <span className={classes["by"]}>
-        {alert.by} · {formatTime(alert.at, new Date())}
+        {[kind === "critical-value" ? "" : by, formatTime(at, new Date())].filter(Boolean).join(" · ")}
       </span>
       {canEdit && !isSeenBy(alert, person) && (
-        <Button size="compact-xs" variant="default" onClick={onAcknowledge} aria-label={`Acknowledge: ${alert.text}`}>
+        <Button size="compact-xs" variant="default" onClick={onAcknowledge} aria-label={`Acknowledge: ${text}`}>
           Acknowledge
         </Button>
       )}
     </div>
   );
+}
+
+function chartPath(patient: string): string {
+  return `/patients/${encodeURIComponent(patient)}`;
 }

@@ -1,11 +1,10 @@
-/** All alerts that are active, who has seen them, and the raising of one. */
-import { Anchor, Badge, Button, Drawer, Group, Paper, Stack, Text, Title } from "@mantine/core";
+/** All alerts that are active, who has seen them, what ended lately, and the raising of one. */
+import { Badge, Button, Drawer, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconSpeakerphone } from "@tabler/icons-react";
-import { Link } from "wouter";
-import { formatTime } from "../shared/fhir/date";
 import { useWorkspace } from "../shared/workspace";
-import { type FacilityAlert, isSeenBy, KIND_NAMES, seenText } from "./alert";
+import { type Alert, isDangerous, isSeenBy, KIND_NAMES } from "./alert";
+import { AlertWords } from "./AlertWords";
 import { RaiseDialog } from "./RaiseDialog";
 import type { Alerts } from "./useAlerts";
 
@@ -23,17 +22,17 @@ export function AlertsDrawer({ alerts, isShown, onClose }: { alerts: Alerts; isS
           )}
           {alerts.active.length === 0 && <Text c="dimmed">No alerts are active.</Text>}
           {alerts.active.map((alert) => (
-            <AlertCard key={alert.id} alert={alert} alerts={alerts} onFollow={onClose} />
+            <AlertCard key={alert.key} alert={alert} alerts={alerts} onFollow={onClose} />
           ))}
-          {alerts.settled.length > 0 && (
-            <>
-              <Title order={3} size="h5" mt="sm">
-                Critical values seen to
+          {alerts.ended.length > 0 && (
+            <Stack component="section" gap="sm" aria-labelledby="ended-alerts">
+              <Title order={3} size="h5" mt="sm" id="ended-alerts">
+                Ended
               </Title>
-              {alerts.settled.map((alert) => (
-                <AlertCard key={alert.id} alert={alert} alerts={alerts} onFollow={onClose} />
+              {alerts.ended.map((alert) => (
+                <AlertCard key={alert.key} alert={alert} alerts={alerts} onFollow={onClose} />
               ))}
-            </>
+            </Stack>
           )}
         </Stack>
       </Drawer>
@@ -42,16 +41,16 @@ export function AlertsDrawer({ alerts, isShown, onClose }: { alerts: Alerts; isS
   );
 }
 
-function AlertCard({ alert, alerts, onFollow }: { alert: FacilityAlert; alerts: Alerts; onFollow: () => void }) {
+function AlertCard({ alert, alerts, onFollow }: { alert: Alert; alerts: Alerts; onFollow: () => void }) {
   const { person, canEdit } = useWorkspace();
-  const isDangerous = alert.kind === "emergency" || alert.kind === "critical-value";
+  const color = alert.ended ? "gray" : isDangerous(alert) ? "red.9" : "gray.8";
   return (
     <Paper component="article" withBorder p="sm" aria-label={`${KIND_NAMES[alert.kind]}: ${alert.text}`}>
-      <Badge tt="none" variant="filled" color={isDangerous ? "red.9" : "gray.8"} mb={4}>
+      <Badge tt="none" variant={alert.ended ? "default" : "filled"} color={color} mb={4}>
         {KIND_NAMES[alert.kind]}
       </Badge>
       <AlertWords alert={alert} onFollow={onFollow} />
-      {canEdit && alert.isActive && (
+      {canEdit && !alert.ended && (
         <Group gap="xs" mt="xs">
           {!isSeenBy(alert, person) && (
             <Button size="compact-sm" onClick={() => alerts.acknowledge(alert)}>
@@ -66,29 +65,5 @@ function AlertCard({ alert, alerts, onFollow }: { alert: FacilityAlert; alerts: 
         </Group>
       )}
     </Paper>
-  );
-}
-
-/** What an alert says, of whom, from whom, and who has seen it. */
-export function AlertWords({ alert, onFollow }: { alert: FacilityAlert; onFollow: () => void }) {
-  return (
-    <>
-      <Text fw={650} size="lg" lh={1.3} style={{ overflowWrap: "anywhere" }}>
-        {alert.text}
-      </Text>
-      {alert.patient && (
-        <Anchor component={Link} size="md" href={`/patients/${encodeURIComponent(alert.patient.id)}`} onClick={onFollow}>
-          {alert.patient.name}
-        </Anchor>
-      )}
-      {alert.escalatedTo.length > 0 && (
-        <Text size="sm" c="red">
-          Raised again for {alert.escalatedTo.join(", ")}
-        </Text>
-      )}
-      <Text size="sm" c="dimmed" mt={2}>
-        {alert.by}, {formatTime(alert.at, new Date())} · {seenText(alert)}
-      </Text>
-    </>
   );
 }

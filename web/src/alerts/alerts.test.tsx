@@ -1,8 +1,11 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
+import { FakeClient } from "../../test/fakeChartroom";
 import { renderChart } from "../../test/renderChart";
 import type { Resource } from "../shared/chartroom";
-import { alertsOf, isSeenBy, raised, seenText } from "./alert";
+import { isSeenBy, seenText } from "./alert";
+import { alertsOf } from "./read";
+import { raised } from "./write";
 
 const ALICE = { id: "alice", name: "Alice Chen" };
 const BOB = { id: "bob", name: "Bob Diaz" };
@@ -20,6 +23,9 @@ const POTASSIUM: Resource = {
   sent: NOW.toISOString(),
   payload: [{ contentString: "Potassium 7.2 mmol/L is above 6.5" }],
 };
+afterEach(() => vi.unstubAllGlobals());
+
+const RESULT: Resource = { resourceType: "Observation", id: "o1", status: "final", valueQuantity: { value: 7.2, unit: "mmol/L" } };
 
 it("shows an alert above every page, and who has seen it", async () => {
   const { alerts, user } = await renderChart([], "alice", "", [FLOOD]);
@@ -87,6 +93,68 @@ it("raises an alert, and says what is missing", async () => {
   });
 });
 
+it("raises an alert about the patient whose chart is open, about another one, or about none", async () => {
+  const patient = (id: string, title: string) => ({ room: `patient:${id}`, title, birthDate: "1955-01-02" });
+  vi.stubGlobal("fetch", vi.fn(() => Promise.resolve(Response.json({ rooms: [patient("1", "Andrea7 Dach178"), patient("2", "Thanh759 Mosciski958")] }))));
+  const { alerts, user } = await renderChart([]);
+  await user.click(screen.getByRole("button", { name: "No alerts" }));
+  const raise = async (choose: (field: HTMLElement) => Promise<void>) => {
+    await user.click(await screen.findByRole("button", { name: "Raise an alert" }));
+    const dialog = within(await screen.findByRole("dialog", { name: "Raise an alert" }));
+    await waitFor(() => expect(dialog.getByRole("combobox", { name: "Patient" })).toHaveValue("Andrea7 Dach178, born 2 Jan 1955"));
+    await choose(dialog.getByRole("combobox", { name: "Patient" }));
+    await user.type(dialog.getByRole("textbox", { name: "Message" }), "Help needed");
+    await user.click(dialog.getByRole("button", { name: "Raise alert" }));
+    return (alerts.calls.at(-1)?.value as Resource)["subject"];
+  };
+  expect(await raise(() => Promise.resolve())).toEqual({ reference: "Patient/1", display: "Andrea7 Dach178" });
+  const another = async (field: HTMLElement) => {
+    await user.clear(field);
+    await user.type(field, "mosc");
+    await user.click(await screen.findByRole("option", { name: /Mosciski958/ }));
+  };
+  expect(await raise(another)).toEqual({ reference: "Patient/2", display: "Thanh759 Mosciski958" });
+  expect(await raise(async () => user.click(screen.getByRole("button", { name: "No patient" })))).toBeUndefined();
+  const bar = within(screen.getByRole("region", { name: "Alerts" }));
+  expect(bar.getByRole("status")).toHaveTextContent("Help needed");
+});
+
+it("leads from an alert to the chart that it names", async () => {
+  await renderChart([], "alice", "", [raised("alert", "Fell out of bed", BOB, "k5", NOW, { id: "7", name: "Ann Doe" })]);
+  expect(within(screen.getByRole("region", { name: "Alerts" })).getByRole("link", { name: "Ann Doe" })).toHaveAttribute("href", "/patients/7");
+});
+
+it("lists what ended within the last day, with who ended it and who had seen it", async () => {
+  const ended = (alert: Resource, by: string, at: Date): Resource => ({
+    ...alert,
+    status: "completed",
+    extension: [{ url: "https://chartroom.dev/fhir/StructureDefinition/alert-acknowledged", extension: [{ url: "name", valueString: by }, { url: "time", valueInstant: at.toISOString() }] }],
+  });
+  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+  const answer = { resourceType: "Communication", id: "a1", status: "completed", inResponseTo: [{ reference: "Communication/k1" }], sender: { display: "Bob Diaz" } };
+  const longAgo = ended({ ...CARDIAC, sent: hoursAgo(30).toISOString() }, "Bob Diaz", hoursAgo(25));
+  const { user } = await renderChart([], "alice", "", [ended(FLOOD, "Alice Chen", hoursAgo(2)), answer, ended(POTASSIUM, "Bob Diaz", hoursAgo(1)), longAgo]);
+  await user.click(screen.getByRole("button", { name: "No alerts" }));
+  const articles = within(await screen.findByRole("region", { name: "Ended" })).getAllByRole("article");
+  expect(articles.map((article) => article.textContent)).toEqual([
+    expect.stringMatching(/^Critical valuePotassium 7\.2.*Acknowledged by Bob Diaz/),
+    expect.stringMatching(/^AlertCorridor B is flooded.*Seen by Bob Diaz.*Ended by Alice Chen/),
+  ]);
+});
+
+it("opens the facility's alerts once for the bar and the chart, and interrupts once for one value", async () => {
+  const opened = vi.spyOn(FakeClient.prototype, "open");
+  await renderChart([RESULT], "alice", "", [{ ...POTASSIUM, subject: { reference: "Patient/1" } }]);
+  expect(await screen.findByRole("dialog")).toHaveTextContent("Nobody has acknowledged it yet");
+  expect(screen.getAllByRole("dialog")).toHaveLength(1);
+  expect(opened.mock.calls.filter(([name]) => name === "facility:alerts")).toHaveLength(1);
+});
+
+it("interrupts where the patient's chart cannot be shown", async () => {
+  await renderChart([RESULT], "alice", "/no-such-page", [{ ...POTASSIUM, subject: { reference: "Patient/1" } }], { heading: "There is no such page of the chart" });
+  expect(await screen.findByRole("dialog", { name: "Critical value" })).toHaveTextContent("Laboratory");
+});
+
 it("does not interrupt whoever raised it", async () => {
   await renderChart([], "alice", "", [raised("emergency", "Help in room 4", ALICE, "k4", NOW)]);
   expect(screen.queryByRole("dialog")).toBeNull();
@@ -107,6 +175,10 @@ it("puts the worst first and reads who acknowledged from answers and from the se
   };
   const alerts = alertsOf([FLOOD, { ...POTASSIUM, status: "completed", extension: [note] }, CARDIAC]);
   expect(alerts.map(({ id }) => id)).toEqual(["k2", "k3", "k1"]);
-  expect(alerts[1] && [alerts[1].isActive, seenText(alerts[1]), isSeenBy(alerts[1], BOB), isSeenBy(alerts[1], ALICE)]).toEqual([false, "Seen by Bob Diaz", true, false]);
+  expect(alerts[1]).toMatchObject({ key: "patient:1#12", room: "patient:1", ended: { id: "bob", name: "Bob Diaz", isTaken: true } });
+  expect(alerts[1] && [isSeenBy(alerts[1], BOB), isSeenBy(alerts[1], ALICE)]).toEqual([true, false]);
+  const answer = { resourceType: "Communication", id: "a1", status: "completed", inResponseTo: [{ reference: "Communication/k1" }], sender: { display: "Carol" } };
+  const [ended] = alertsOf([{ ...FLOOD, status: "completed", extension: [note] }, answer]);
+  expect(ended && [ended.ended?.name, seenText(ended)]).toEqual(["Bob Diaz", "Seen by Carol"]);
   expect(alertsOf([{ resourceType: "Communication", id: "x", payload: 7, category: "?" }])[0]).toMatchObject({ kind: "alert", text: "No text" });
 });

@@ -3,40 +3,46 @@ import { useCallback, useMemo } from "react";
 import type { Edit, Resource, Room } from "../shared/chartroom";
 import { isClosing } from "../shared/edits";
 import { offerUndo, tellFailure } from "../shared/panel/undoable";
-import type { Rooms } from "../shared/rooms";
-import { useCollection } from "../shared/useRoom";
+import { type RoomState, useCollection, useRoom } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
-import { acknowledgement, type AlertKind, alertsOf, type FacilityAlert, raised, resultSeen } from "./alert";
-
-export const ALERTS_ROOM = "facility:alerts";
+import type { Alert, AlertKind, AlertPatient } from "./alert";
+import { alertsOf } from "./read";
+import { ALERTS_ROOM, useSeeResult } from "./useSeeResult";
+import { alertSeen, raised } from "./write";
 
 export interface Alerts {
-  readonly active: readonly FacilityAlert[];
-  /** Critical values that somebody has seen to, the newest first. */
-  readonly settled: readonly FacilityAlert[];
-  raise(kind: AlertKind, text: string): boolean;
-  acknowledge(alert: FacilityAlert): void;
-  end(alert: FacilityAlert): void;
+  readonly active: readonly Alert[];
+  /** What ended within the last day, the latest first. */
+  readonly ended: readonly Alert[];
+  raise(kind: AlertKind, text: string, patient?: AlertPatient): boolean;
+  acknowledge(alert: Alert): void;
+  end(alert: Alert): void;
 }
 
-const SETTLED_SHOWN = 5;
+const DAY_MS = 86_400_000;
 
-export function useAlerts(room: Room): Alerts {
-  const { person, rooms } = useWorkspace();
-  const communications = useCollection(room, "Communication");
-  const all = useMemo(() => alertsOf(communications), [communications]);
-  const active = useMemo(() => all.filter(({ isActive }) => isActive), [all]);
-  const settled = useMemo(() => {
-    const ended = all.filter(({ isActive, kind, acknowledgements }) => !isActive && kind === "critical-value" && acknowledgements.length > 0);
-    return ended.sort((a, b) => b.at - a.at).slice(0, SETTLED_SHOWN);
+/** Everything in `facility:alerts`, for the bar above every page and for a chart alike; the connection opens the room once. */
+export function useFacilityAlerts(): { state: RoomState; all: readonly Alert[] } {
+  const state = useRoom(ALERTS_ROOM);
+  return { state, all: alertsOf(useCollection(state.step === "open" ? state.open.room : NOWHERE, "Communication")) };
+}
+
+export function useAlerts(room: Room, all: readonly Alert[]): Alerts {
+  const { person } = useWorkspace();
+  const seeResult = useSeeResult();
+  const active = useMemo(() => all.filter(({ ended }) => !ended), [all]);
+  const ended = useMemo(() => {
+    const since = Date.now() - DAY_MS;
+    return all.filter((alert) => endedAt(alert) >= since).sort((a, b) => endedAt(b) - endedAt(a));
   }, [all]);
 
   const raise = useCallback(
-    (kind: AlertKind, text: string) => attempt("The alert was not raised", () => room.put(raised(kind, text, person, crypto.randomUUID(), new Date()))),
+    (kind: AlertKind, text: string, patient?: AlertPatient) =>
+      attempt("The alert was not raised", () => room.put(raised(kind, text, person, crypto.randomUUID(), new Date(), patient))),
     [room, person],
   );
   const end = useCallback(
-    (alert: FacilityAlert) => {
+    (alert: Alert) => {
       if (!attempt("The alert was not ended", () => room.patch("Communication", alert.id, { status: "completed" }))) return;
       offerUndo(room, `Ended: ${alert.text}`, (undo) => {
         attempt("The alert is still ended", undo);
@@ -46,27 +52,18 @@ export function useAlerts(room: Room): Alerts {
     [room],
   );
   const acknowledge = useCallback(
-    (alert: FacilityAlert) => {
-      // The server notes who completed a critical value here; in the chart it has to be said as well.
-      if (alert.kind === "critical-value") {
-        attempt("Not acknowledged", () => room.patch("Communication", alert.id, { status: "completed" }));
-        if (rooms && alert.result) void sayInChart(rooms, alert.result.room, resultSeen(alert, person, crypto.randomUUID(), new Date()));
-      } else attempt("Not acknowledged", () => room.put(acknowledgement(alert, person, crypto.randomUUID(), new Date())));
+    (alert: Alert) => {
+      if (alert.kind === "critical-value") void seeResult(alert).catch((error: unknown) => tellFailure("Not acknowledged", error));
+      else attempt("Not acknowledged", () => room.put(alertSeen(alert, person, crypto.randomUUID(), new Date())));
     },
-    [room, rooms, person],
+    [room, seeResult, person],
   );
-  return { active, settled, raise, acknowledge, end };
+  return { active, ended, raise, acknowledge, end };
 }
 
-async function sayInChart(rooms: Rooms, name: string, seen: Resource): Promise<void> {
-  try {
-    const { room } = await rooms.acquire(name);
-    attempt("Acknowledged, but not noted in the chart", () => room.put(seen));
-  } catch (error) {
-    tellFailure("Acknowledged, but not noted in the chart", error);
-  } finally {
-    rooms.release(name);
-  }
+/** 0 for one that is active; where nobody said when it ended, as of when it was raised. */
+function endedAt({ ended, at }: Alert): number {
+  return ended ? ended.at || at : 0;
 }
 
 /** Makes an edit, and says so where it could not be made or was refused. */
@@ -79,3 +76,7 @@ function attempt(failure: string, run: () => Edit): boolean {
     return false;
   }
 }
+
+const NONE: readonly Resource[] = [];
+/** Stands for a room that is not open yet. */
+const NOWHERE = { list: () => NONE, on: () => () => undefined } as unknown as Room;

@@ -1,22 +1,26 @@
-/** Whose chart this is, and what must be known before anything else. It stays in sight; collapsed, its counts and warnings do. */
+/** Whose chart this is, and what must be known before anything else. It stays in sight; collapsed, its counts and allergies do. */
 import { ActionIcon, Badge, Group, Text, Title, Tooltip } from "@mantine/core";
-import { useLocalStorage } from "@mantine/hooks";
+import { useDisclosure, useElementSize, useLocalStorage } from "@mantine/hooks";
 import { IconAlertTriangle, IconChevronDown, IconChevronRight } from "@tabler/icons-react";
-import { type ReactNode, useId } from "react";
+import { type ReactNode, useEffect, useId } from "react";
 import { ALLERGIES } from "../allergies/AllergiesPanel";
+import { ConflictsDrawer } from "../conflicts/ConflictsDrawer";
 import { People } from "../presence/People";
 import { useColleagues } from "../presence/usePeople";
 import type { Resource } from "../shared/chartroom";
+import { counted } from "../shared/counted";
 import { ageInYears, formatDate } from "../shared/fhir/date";
 import { identifiers, mainIdentifier, patientName, sexText } from "../shared/fhir/patient";
 import type { OpenRoom } from "../shared/rooms";
 import classes from "./Chart.module.css";
-import type { CodeStatus, Indicator } from "./indicators";
-import { SaveIndicator } from "./SaveIndicator";
+import type { CodeStatus } from "./codeStatus";
+import type { Indicator } from "./indicators";
 import { type Summary, useSummary } from "./useSummary";
 
-export function ChartHeader({ patient, open, children }: { patient: Resource; open: OpenRoom; children: ReactNode }) {
-  const [isCollapsed, setCollapsed] = useLocalStorage({ key: "chartroom-header-collapsed", defaultValue: false, getInitialValueInEffect: false });
+export function ChartHeader(props: { patient: Resource; open: OpenRoom; standing: ReactNode; children: ReactNode }) {
+  const { patient, open, standing, children } = props;
+  const [isCollapsed, setCollapsed] = useLocalStorage({ key: "chartroom-header-collapsed", defaultValue: isTablet(), getInitialValueInEffect: false });
+  const [areConflictsShown, conflicts] = useDisclosure(false);
   const more = useId();
   const age = ageInYears(patient["birthDate"], new Date());
   const death = formatDate(patient["deceasedDateTime"]) || (patient["deceasedBoolean"] === true ? "yes" : "");
@@ -24,7 +28,7 @@ export function ChartHeader({ patient, open, children }: { patient: Resource; op
   const summary = useSummary(open);
   const Chevron = isCollapsed ? IconChevronRight : IconChevronDown;
   return (
-    <header className={classes["header"]}>
+    <header ref={useKeptFree()} className={classes["header"]}>
       <div className={classes["headerInner"]}>
         <div className={classes["identity"]}>
           <ActionIcon
@@ -53,23 +57,38 @@ export function ChartHeader({ patient, open, children }: { patient: Resource; op
         </div>
         <div className={classes["standing"]}>
           <People people={useColleagues(open.room)} label="Also on this patient" />
-          <SaveIndicator open={open} />
+          {standing}
         </div>
-        <Counts summary={summary} />
-        <div id={more} className={classes["more"]} hidden={isCollapsed}>
+        <Counts summary={summary} onConflicts={conflicts.open} />
+        <div id={more} className={classes["more"]}>
           <div className={classes["details"]}>
             <AllergyNames allergies={summary.allergies} />
-            <Details patient={patient} main={identifier?.value} />
+            <Details patient={patient} main={identifier?.value} isHidden={isCollapsed} />
           </div>
-          <Indicators all={summary.indicators} />
+          <Indicators all={summary.indicators} isHidden={isCollapsed} />
         </div>
         {children}
       </div>
+      <ConflictsDrawer open={open} patientId={patient.id} isShown={areConflictsShown} onClose={conflicts.close} />
     </header>
   );
 }
 
-function Counts({ summary }: { summary: Summary }) {
+/** Where the header would take a fifth of the page. */
+function isTablet(): boolean {
+  return window.innerWidth < 992;
+}
+
+/** What gets the focus is not beneath the header, however high it is. */
+function useKeptFree() {
+  const { ref, height } = useElementSize();
+  useEffect(() => {
+    if (height > 0) document.documentElement.style.setProperty("--chart-header", `${height}px`);
+  }, [height]);
+  return ref;
+}
+
+function Counts({ summary, onConflicts }: { summary: Summary; onConflicts: () => void }) {
   const { allergies, medications, problems, conflicts, indicators } = summary;
   const critical = indicators.filter(({ kind }) => kind === "Critical result").length;
   const flags = indicators.filter(({ kind }) => kind === "Flag").length;
@@ -78,26 +97,37 @@ function Counts({ summary }: { summary: Summary }) {
       <Badge tt="none" size="lg" variant={allergies.length > 0 ? "filled" : "default"} color="red.9" leftSection={allergies.length > 0 && <IconAlertTriangle size={14} aria-hidden />}>
         {allergies.length === 0 ? "No allergies recorded" : counted(allergies.length, "allergy", "allergies")}
       </Badge>
-      <Badge tt="none" size="lg" variant="default">
-        {counted(medications.length, "medication", "medications")}
+      <Badge tt="none" size="lg" variant="default" className={classes["lesser"]}>
+        {counted(medications.length, "medication")}
       </Badge>
-      <Badge tt="none" size="lg" variant="default">
-        {counted(problems.length, "problem", "problems")}
+      <Badge tt="none" size="lg" variant="default" className={classes["lesser"]}>
+        {counted(problems.length, "problem")}
       </Badge>
       <CodeStatusBadge status={summary.codeStatus} />
       {critical > 0 && (
         <Badge tt="none" size="lg" variant="filled" color="red.9">
-          {counted(critical, "critical result", "critical results")}
+          {counted(critical, "critical result")}
         </Badge>
       )}
       {flags > 0 && (
         <Badge tt="none" size="lg" variant="outline" className={classes["conflicts"]}>
-          {counted(flags, "flag", "flags")}
+          {counted(flags, "flag")}
         </Badge>
       )}
       {conflicts > 0 && (
-        <Badge tt="none" size="lg" variant="outline" className={classes["conflicts"]}>
-          {counted(conflicts, "conflict", "conflicts")}
+        <Badge
+          component="button"
+          type="button"
+          tt="none"
+          size="lg"
+          variant="outline"
+          className={classes["conflicts"]}
+          data-opens
+          aria-haspopup="dialog"
+          rightSection={<IconChevronRight size={14} aria-hidden />}
+          onClick={onConflicts}
+        >
+          {counted(conflicts, "conflict")}
         </Badge>
       )}
     </div>
@@ -107,7 +137,7 @@ function Counts({ summary }: { summary: Summary }) {
 function CodeStatusBadge({ status }: { status: CodeStatus | undefined }) {
   if (!status) {
     return (
-      <Badge tt="none" size="lg" variant="default" fw={500} c="dimmed">
+      <Badge tt="none" size="lg" variant="default" fw={500} c="dimmed" className={classes["lesser"]}>
         Code status not recorded
       </Badge>
     );
@@ -124,11 +154,11 @@ function CodeStatusBadge({ status }: { status: CodeStatus | undefined }) {
   );
 }
 
-function Details({ patient, main }: { patient: Resource; main: string | undefined }) {
+function Details({ patient, main, isHidden }: { patient: Resource; main: string | undefined; isHidden: boolean }) {
   const born = formatDate(patient["birthDate"]);
   const others = identifiers(patient).filter(({ value }) => value !== main);
   return (
-    <Text className={classes["facts"]} component="p">
+    <Text className={classes["facts"]} component="p" hidden={isHidden}>
       <span>{born ? `Born ${born}` : "Birth date not recorded"}</span>
       {others.slice(0, 3).map(({ label, value }) => (
         <span key={value} className={classes["identifier"]}>
@@ -144,16 +174,16 @@ function AllergyNames({ allergies }: { allergies: readonly Resource[] }) {
   const shown = names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${names.length - 6} more` : "");
   return (
     <p className={classes["allergies"]} data-some={names.length > 0 || undefined} aria-label="Allergies summary">
-      {names.length > 0 ? `Allergies: ${shown}` : "No allergies recorded"}
+      {names.length > 0 ? `Allergies: ${shown}` : "Nobody has recorded an allergy, nor that there is none."}
     </p>
   );
 }
 
 /** One line, which is there without indicators as well: nothing moves when one comes. */
-function Indicators({ all }: { all: readonly Indicator[] }) {
+function Indicators({ all, isHidden }: { all: readonly Indicator[]; isHidden: boolean }) {
   const rest = all.slice(INDICATORS_SHOWN);
   return (
-    <Group gap={6} wrap="nowrap" className={classes["indicators"]} role="list" aria-label="Critical indicators">
+    <Group gap={6} wrap="nowrap" className={classes["indicators"]} role="list" aria-label="Critical indicators" hidden={isHidden}>
       {all.length === 0 && (
         <Text size="sm" c="dimmed" role="listitem">
           No critical indicators
@@ -178,7 +208,3 @@ function Indicators({ all }: { all: readonly Indicator[] }) {
 }
 
 const INDICATORS_SHOWN = 4;
-
-function counted(count: number, one: string, more: string): string {
-  return `${count} ${count === 1 ? one : more}`;
-}

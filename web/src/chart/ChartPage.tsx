@@ -1,20 +1,30 @@
 /** One patient's chart. */
-import { Alert, Anchor, Button, Container, Skeleton, Tabs, Text, Title } from "@mantine/core";
-import { useDocumentTitle } from "@mantine/hooks";
-import { IconLock, IconPlugConnectedX, IconUserOff } from "@tabler/icons-react";
-import { type ComponentType, type ReactNode, useSyncExternalStore } from "react";
+import { Alert, Anchor, Button, Container, Skeleton, Text, Title } from "@mantine/core";
+import { useDocumentTitle, usePrevious } from "@mantine/hooks";
+import { IconHistory, IconLock, IconPlugConnectedX, IconUserOff } from "@tabler/icons-react";
+import { type ComponentType, type ReactNode, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
-import type { Colleague } from "../presence/people";
-import { PeopleMark } from "../presence/People";
+import { Notices } from "../notices/Notices";
+import { LastLookNote } from "../past/LastLookNote";
+import { MarkEntries } from "../past/marks";
+import { wholeSecond } from "../past/moments";
+import { useLastLook } from "../past/useLastLook";
+import { useRememberPatient } from "../patients/recent";
 import { patientName } from "../shared/fhir/patient";
-import { useColleagues, useSayTab } from "../presence/usePeople";
+import { useSayTab } from "../presence/usePeople";
 import { CriticalValues } from "../results/critical/CriticalValues";
+import { useUndoKeys } from "../shared/panel/undoable";
+import { lazily } from "../shared/lazily";
+import type { Room } from "../shared/chartroom";
 import type { OpenRoom } from "../shared/rooms";
-import { useResource, useRoom, useSynced } from "../shared/useRoom";
-import { useConnectionStatus, useWorkspace } from "../shared/workspace";
-import classes from "./Chart.module.css";
-import { ChartHeader } from "./ChartHeader";
+import { useReadOnly, useResource, useRoom, useSynced } from "../shared/useRoom";
+import { ReadOnly, useConnectionStatus, useWorkspace } from "../shared/workspace";
+import { chartPath, useChartAddress } from "./address";
+import { ChartPages } from "./ChartPages";
+import { SaveIndicator } from "./SaveIndicator";
 import { TABS } from "./tabs";
+
+const PastChart = lazily("the chart as it was", () => import("../past/PastChart").then(({ PastChart }) => PastChart));
 
 export function ChartPage({ patientId, tab }: { patientId: string; tab: string }) {
   const state = useRoom(`patient:${patientId}`);
@@ -26,15 +36,28 @@ export function ChartPage({ patientId, tab }: { patientId: string; tab: string }
     );
   }
   if (state.step === "opening") return <Opening />;
-  return <Chart key={patientId} open={state.open} patientId={patientId} tab={tab} />;
+  return (
+    <AsAllowed room={state.open.room}>
+      <Chart key={patientId} open={state.open} patientId={patientId} tab={tab} />
+    </AsAllowed>
+  );
+}
+
+/** Offers no change of a chart that the person may only read. */
+function AsAllowed({ room, children }: { room: Room; children: ReactNode }) {
+  return <ReadOnly when={useReadOnly(room)}>{children}</ReadOnly>;
 }
 
 function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; tab: string }) {
   const [, navigate] = useLocation();
-  const people = useColleagues(open.room);
+  const { at } = useChartAddress();
+  const isBack = usePrevious(at) !== undefined;
   const patient = useResource(open.room, "Patient", patientId);
   const synced = useSynced(open.room);
+  const { look, seen } = useLastLook(open.room);
   useSayTab(open.room, tab);
+  useUndoKeys(open.room);
+  useRememberPatient(patientId, patient !== undefined);
   useDocumentTitle(`${patientName(patient) || "Chart"} · Chartroom`);
   if (!patient) {
     if (synced) {
@@ -47,51 +70,55 @@ function Chart({ open, patientId, tab }: { open: OpenRoom; patientId: string; ta
     return <Opening />;
   }
   const shown = TABS.find(({ value }) => value === tab);
-  if (!shown) {
+  if (!shown || Number.isNaN(at)) {
     return (
-      <Message title="There is no such page of the chart" icon={IconUserOff}>
-        <Anchor component={Link} href={tabPath(patientId, "chart")}>
+      <Message title={shown ? "There is no such time" : "There is no such page of the chart"} icon={IconUserOff}>
+        <Anchor component={Link} href={chartPath(patientId, shown ? tab : "chart")}>
           Chart of {patientName(patient) || "the patient"}
         </Anchor>
       </Message>
     );
   }
+  const page = { open, patient, patientId, tab: shown };
   return (
     <CriticalValues room={open.room}>
-      <Tabs value={tab} keepMounted={false} onChange={(next) => next && navigate(tabPath(patientId, next))}>
-        <ChartHeader patient={patient} open={open}>
-          <Tabs.List className={classes["tabs"]} aria-label="Pages of the chart">
-            {TABS.map(({ value, label }) => (
-              <Tabs.Tab key={value} value={value} rightSection={<InTab people={people} tab={value} label={label} />}>
-                {label}
-              </Tabs.Tab>
-            ))}
-          </Tabs.List>
-        </ChartHeader>
-        <Container component="main" size={1560} py="md" px="md">
-          <Tabs.Panel value={tab}>
-            <shown.Page open={open} patientId={patientId} />
-          </Tabs.Panel>
-        </Container>
-        <Announcements open={open} />
-      </Tabs>
+      {at === undefined ? (
+        <MarkEntries kind="unseen" changes={look?.changes}>
+          <ChartPages {...page} standing={<Standing open={open} patientId={patientId} tab={tab} isBack={isBack} />} />
+          <LastLookNote look={look} patientId={patientId} onSeen={seen} />
+          <Notices open={open} tab={tab} go={(next, entry) => navigate(chartPath(patientId, next, { entry }))} />
+        </MarkEntries>
+      ) : (
+        <PastChart {...page} at={at} />
+      )}
+      <Announcements open={open} />
     </CriticalValues>
   );
 }
 
-/** Who else looks at a tab, in a place that is kept free for them. */
-function InTab({ people, tab, label }: { people: readonly Colleague[]; tab: string; label: string }) {
-  const here = people.filter(({ tabs }) => tabs.includes(tab));
-  const names = here.map(({ name }) => name).join(" and ");
+/** What the header of the present has at its end; whoever comes back from the past goes on where it was entered. */
+function Standing({ open, patientId, tab, isBack }: { open: OpenRoom; patientId: string; tab: string; isBack: boolean }) {
+  const past = useRef<HTMLAnchorElement>(null);
+  useLayoutEffect(() => {
+    if (isBack) past.current?.focus({ preventScroll: true });
+    // As the header appears.
+  }, []);
   return (
-    <span className={classes["inTab"]}>
-      <PeopleMark people={here} text={`${names} ${here.length === 1 ? "is" : "are"} in ${label}`} />
-    </span>
+    <>
+      <Button
+        component={Link}
+        ref={past}
+        href={chartPath(patientId, tab, { at: wholeSecond(Date.now()) })}
+        size="compact-sm"
+        variant="subtle"
+        color="gray"
+        leftSection={<IconHistory size={16} aria-hidden />}
+      >
+        As it was
+      </Button>
+      <SaveIndicator open={open} />
+    </>
   );
-}
-
-function tabPath(patientId: string, tab: string): string {
-  return `/patients/${encodeURIComponent(patientId)}${tab === "chart" ? "" : `/${tab}`}`;
 }
 
 /** Tells a screen reader what somebody else changed. */
@@ -128,11 +155,11 @@ function Unreachable() {
 }
 
 function SignedOut() {
-  const { client } = useWorkspace();
+  const { signIn } = useWorkspace();
   return (
     <Message title="Your sign-in has ended" icon={IconLock}>
       <Text>Sign in again to see the chart. What this device keeps of your edits is sent then.</Text>
-      <Button mt="sm" mr="md" onClick={() => client?.signIn()}>
+      <Button mt="sm" mr="md" onClick={signIn}>
         Sign in again
       </Button>
     </Message>
@@ -148,7 +175,7 @@ function Message(props: { title: string; children: ReactNode; icon?: ComponentTy
           {title}
         </Title>
         {children}
-        <Anchor component={Link} href="/" mt="sm" display="inline-block">
+        <Anchor component={Link} href="/" mt="sm" display="inline-block" c="inherit" underline="always">
           Back to the patient list
         </Anchor>
       </Alert>

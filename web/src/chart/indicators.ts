@@ -1,8 +1,11 @@
-/** What must be known before anything else is done: flags, dangerous allergies, critical results, code status. */
+/** What must be known before anything else is done: critical results, dangerous allergies, flags. */
+import type { Acknowledgement } from "../alerts/alert";
+import { type CriticalAlert, isOpen } from "../results/critical/critical";
 import type { Resource } from "../shared/chartroom";
-import { conceptCode, conceptText } from "../shared/fhir/concept";
-import { isCritical, latestOfEach, observationValue, observedAt } from "../shared/fhir/observation";
-import { asList, asObject, asText } from "../shared/fhir/read";
+import { conceptText } from "../shared/fhir/concept";
+import { hasCategory, isCritical, latestOfEach, observationValue, observedAt } from "../shared/fhir/observation";
+import { asObject, asText } from "../shared/fhir/read";
+import { tellsCodeStatus } from "./codeStatus";
 
 /** One thing that must not be overlooked. */
 export interface Indicator {
@@ -13,84 +16,46 @@ export interface Indicator {
   readonly since: string;
 }
 
-/** Critical results that nobody has acknowledged first, then dangerous allergies, then flags. */
-export function indicators(chart: {
-  allergies: readonly Resource[];
-  flags: readonly Resource[];
-  observations: readonly Resource[];
-  communications: readonly Resource[];
-}): readonly Indicator[] {
-  const seen = acknowledged(chart.communications);
-  const results = latestOfEach(chart.observations)
-    .filter((result) => isCritical(result) && !seen.has(`Observation/${result.id}`))
-    .map((result): Indicator => {
-      const text = [conceptText(result["code"]), observationValue(result)].filter(Boolean).join(" ");
-      return { key: result.id, kind: "Critical result", text, since: observedAt(result) };
-    });
+interface Chart {
+  readonly allergies: readonly Resource[];
+  readonly flags: readonly Resource[];
+  readonly observations: readonly Resource[];
+  /** The chart's critical values, by the table of docs/events.md. */
+  readonly alerts: readonly CriticalAlert[];
+  /** Who has seen which result. */
+  readonly seen: ReadonlyMap<string, Acknowledgement>;
+}
+
+/** Critical results that nobody has acknowledged first, then dangerous allergies, then flags, those for safety before those for the office. */
+export function indicators(chart: Chart): readonly Indicator[] {
   const allergies = chart.allergies
     .filter((allergy) => allergy["criticality"] === "high")
     .map((allergy): Indicator => ({ key: allergy.id, kind: "High criticality", text: conceptText(allergy["code"]), since: "" }));
   const flags = chart.flags
-    .filter((flag) => flag["status"] === "active" && !tellsCodeStatus(conceptText(flag["code"])))
+    .filter((flag) => flag["status"] === "active" && !tellsCodeStatus(flag))
+    .sort((a, b) => Number(isForOffice(a)) - Number(isForOffice(b)))
     .map((flag): Indicator => {
       const since = asText(asObject(flag["period"])?.["start"]) ?? "";
       return { key: flag.id, kind: "Flag", text: conceptText(flag["code"]) || "Flag without words", since };
     });
-  return [...results, ...allergies, ...flags];
+  return [...criticalResults(chart), ...allergies, ...flags];
 }
 
-/** What was decided about resuscitation, as the chart has it. */
-export interface CodeStatus {
-  readonly text: string;
-  /** The FHIR date of the record. */
-  readonly date: string;
-  /** What other records say that are in force as well; a person has to look. */
-  readonly others: readonly string[];
+/** What raised an alert, and what the laboratory calls critical; each result once. */
+function criticalResults({ observations, alerts, seen }: Chart): readonly Indicator[] {
+  const open = new Set(alerts.filter(isOpen).map(({ about }) => about));
+  const called = latestOfEach(observations).filter((result) => isCritical(result) && !seen.has(nameOf(result)) && !open.has(nameOf(result)));
+  return [...observations.filter((result) => open.has(nameOf(result))), ...called].map((result) => {
+    const text = [conceptText(result["code"]), observationValue(result)].filter(Boolean).join(" ");
+    return { key: result.id, kind: "Critical result", text, since: observedAt(result) };
+  });
 }
 
-/** The latest record; undefined where there is none, which never means that all is to be done. */
-export function codeStatus(chart: {
-  flags: readonly Resource[];
-  observations: readonly Resource[];
-  consents: readonly Resource[];
-}): CodeStatus | undefined {
-  const records = [
-    ...chart.flags.filter((flag) => flag["status"] === "active").flatMap(ofFlag),
-    ...latestOfEach(chart.observations.filter((one) => NAMED.test(conceptText(one["code"])))).flatMap(ofObservation),
-    ...chart.consents.filter((consent) => consent["status"] === "active").flatMap(ofConsent),
-  ].sort((a, b) => (a.date < b.date ? 1 : a.date > b.date ? -1 : 0));
-  const [latest] = records;
-  if (!latest) return undefined;
-  const others = new Set(records.map(({ text }) => text));
-  others.delete(latest.text);
-  return { ...latest, others: [...others] };
+function nameOf({ id }: Resource): string {
+  return `Observation/${id}`;
 }
 
-function ofFlag(flag: Resource) {
-  const text = conceptText(flag["code"]);
-  const date = asText(asObject(flag["period"])?.["start"]) ?? "";
-  return tellsCodeStatus(text) ? [{ text: text.replace(/^code status:?\s*/i, "") || text, date }] : [];
+/** Categories of HL7's flag-category that are nobody's danger. */
+function isForOffice(flag: Resource): boolean {
+  return ["admin", "contact", "research"].some((code) => hasCategory(flag, code));
 }
-
-function ofObservation(observation: Resource) {
-  const text = observationValue(observation);
-  return text ? [{ text, date: observedAt(observation) }] : [];
-}
-
-function ofConsent(consent: Resource) {
-  const isRefusal = asList(consent["category"]).some((category) => conceptCode(category) === "dnr");
-  return isRefusal ? [{ text: "Do not resuscitate", date: asText(consent["dateTime"]) ?? "" }] : [];
-}
-
-function tellsCodeStatus(text: string): boolean {
-  return NAMED.test(text) || DECIDED.test(text);
-}
-
-/** Observations of the chart that somebody has said to have seen. */
-function acknowledged(communications: readonly Resource[]): ReadonlySet<string> {
-  const told = communications.filter((one) => one["status"] === "completed" && asList(one["category"]).length === 0);
-  return new Set(told.flatMap((one) => [...asList(one["about"]), ...asList(one["inResponseTo"])]).flatMap((about) => asText(asObject(about)?.["reference"]) ?? []));
-}
-
-const NAMED = /\bcode status\b|resuscitation status/i;
-const DECIDED = /do not (attempt )?(resuscitat|intubat)|not for resuscitation|for resuscitation|\bDN(A?R|I)\b|\bfull code\b|comfort (care|measures) only/i;

@@ -2,12 +2,15 @@
 import type { ConnectionStatus } from "../shared/chartroom";
 
 export interface SaveState {
-  tone: "saved" | "busy" | "warning";
+  tone: "saved" | "reading" | "busy" | "warning";
   text: string;
 }
 
-/** "Saved" is said only when the server has made every edit durable and the connection stands. */
-export function saveState(status: ConnectionStatus, synced: boolean, unsaved: number, refused: number): SaveState {
+/**
+ * "Saved" is said only when the server has made every edit durable and the connection stands; to who
+ * may change nothing, that they may not.
+ */
+export function saveState(status: ConnectionStatus, synced: boolean, unsaved: number, refused: number, canEdit: boolean): SaveState {
   const edits = unsaved === 1 ? "1 edit" : `${unsaved} edits`;
   if (status === "offline" || status === "signed-out" || status === "closed") {
     const away = status === "signed-out" ? "Signed out" : "Offline";
@@ -19,5 +22,6 @@ export function saveState(status: ConnectionStatus, synced: boolean, unsaved: nu
   }
   if (unsaved > 0) return { tone: "busy", text: `Saving ${edits}…` };
   if (refused > 0) return { tone: "warning", text: refused === 1 ? "1 edit was not accepted" : `${refused} edits were not accepted` };
-  return synced ? { tone: "saved", text: "Saved" } : { tone: "busy", text: "Catching up…" };
+  if (!synced) return { tone: "busy", text: "Catching up…" };
+  return canEdit ? { tone: "saved", text: "Saved" } : { tone: "reading", text: "Read only" };
 }

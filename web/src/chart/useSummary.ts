@@ -3,11 +3,13 @@ import { useMemo } from "react";
 import { isPastAllergy } from "../allergies/allergy";
 import { isPastMedication } from "../medications/medication";
 import { isPastProblem } from "../problems/problem";
-import type { Resource } from "../shared/chartroom";
+import { useCritical } from "../results/critical/CriticalValues";
+import type { Resource, ResourceType } from "../shared/chartroom";
 import type { OpenRoom } from "../shared/rooms";
 import { resourceKey } from "../shared/store";
 import { useCollection, useConflicts } from "../shared/useRoom";
-import { type CodeStatus, codeStatus, type Indicator, indicators } from "./indicators";
+import { type CodeStatus, codeStatus } from "./codeStatus";
+import { type Indicator, indicators } from "./indicators";
 
 export interface Summary {
   /** The dangerous ones first. */
@@ -26,14 +28,12 @@ export function useSummary(open: OpenRoom): Summary {
   const conflicts = [...useConflicts(open).values()].flat().length;
   const flags = useCollection(open.room, "Flag");
   const observations = useCollection(open.room, "Observation");
-  const communications = useCollection(open.room, "Communication");
   const consents = useCollection(open.room, "Consent");
+  const orders = useCollection(open.room, "ServiceRequest");
+  const { alerts, seen } = useCritical();
   const dangerous = useMemo(() => [...allergies].sort((a, b) => danger(b) - danger(a)), [allergies]);
-  const warnings = useMemo(
-    () => indicators({ allergies: dangerous, flags, observations, communications }),
-    [dangerous, flags, observations, communications],
-  );
-  const status = useMemo(() => codeStatus({ flags, observations, consents }), [flags, observations, consents]);
+  const warnings = useMemo(() => indicators({ allergies: dangerous, flags, observations, alerts, seen }), [dangerous, flags, observations, alerts, seen]);
+  const status = useMemo(() => codeStatus({ flags, observations, consents, orders }), [flags, observations, consents, orders]);
   return { allergies: dangerous, medications, problems, conflicts, indicators: warnings, codeStatus: status };
 }
 
@@ -47,7 +47,7 @@ function danger(allergy: Resource): number {
 }
 
 /** Entries that count: current ones, and those that people disagree about. */
-function useCurrent(open: OpenRoom, type: string, isPast: (resource: Resource) => boolean): readonly Resource[] {
+function useCurrent(open: OpenRoom, type: ResourceType, isPast: (resource: Resource) => boolean): readonly Resource[] {
   const all = useCollection(open.room, type);
   const conflicts = useConflicts(open);
   return useMemo(

@@ -1,33 +1,42 @@
-/** Two people's values side by side, and the choosing of one. */
-import { Button, Text } from "@mantine/core";
-import { IconArrowsSplit2 } from "@tabler/icons-react";
-import { useState } from "react";
+/** Two people's values side by side, and the choosing of one or the writing of a third. */
+import { Button, Group, Text } from "@mantine/core";
+import { IconArrowsSplit2, IconPencil } from "@tabler/icons-react";
 import type { Conflict } from "../shared/chartroom";
-import { reasonText } from "../shared/edits";
 import { formatTime } from "../shared/fhir/date";
+import { conflictKey } from "../shared/panel/dispute";
+import { RefusalNote } from "../shared/panel/RefusalNote";
 import type { OpenRoom } from "../shared/rooms";
+import { useRefusals } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
-import { conflictTitle, resolve, sideText } from "./conflict";
+import { conflictTitle, sideText } from "./conflict";
 import classes from "./ConflictNote.module.css";
 
-export function ConflictNote(props: { conflict: Conflict; label: string; open: OpenRoom }) {
-  const { conflict, label, open } = props;
+/** What refused choices belong to, in the place of a panel. */
+const CONFLICTS = "Conflicts";
+
+export function ConflictNote(props: {
+  conflict: Conflict;
+  label: string;
+  open: OpenRoom;
+  /** Opens the entry's form; absent where the form has no say in it. */
+  onWrite?: (() => void) | undefined;
+  /** Whether the values are shown and nothing is chosen here. */
+  isShownOnly?: boolean;
+}) {
+  const { conflict, label, open, onWrite, isShownOnly = false } = props;
   const { canEdit } = useWorkspace();
-  const [failure, setFailure] = useState<string>();
-  const choosable = canEdit && conflict.kind !== "created";
+  const key = conflictKey(conflict);
+  const entry = { type: conflict.resource_type, id: conflict.id };
+  const refusals = useRefusals(open).filter(({ panel, beside }) => panel === CONFLICTS && beside === key);
+  const choosable = canEdit && !isShownOnly && conflict.kind !== "created";
 
   const keep = (value: Conflict["values"][number]) => {
-    const run = () => resolve(open.room, conflict, value);
-    try {
-      open.edits.follow(run(), { what: `Choice for ${label}`, again: run });
-      setFailure(undefined);
-    } catch (error) {
-      setFailure(reasonText(error));
-    }
+    const again = () => open.room.resolve(conflict, { hash: value.hash });
+    open.edits.attempt(entry, { what: `Choice for ${label}`, panel: CONFLICTS, beside: key, again });
   };
 
   return (
-    <div role="group" aria-label={`Conflict in ${label}`} className={classes["note"]}>
+    <div role="group" aria-label={`Conflict in ${label}`} className={classes["note"]} data-shown-only={isShownOnly || undefined}>
       <p className={classes["title"]}>
         <IconArrowsSplit2 size={17} aria-hidden />
         {conflictTitle(conflict)}
@@ -52,7 +61,7 @@ export function ConflictNote(props: { conflict: Conflict; label: string; open: O
                   aria-label={`Keep ${text} (${author})`}
                   onClick={() => keep(value)}
                 >
-                  Keep this
+                  Keep
                 </Button>
               )}
             </li>
@@ -61,14 +70,34 @@ export function ConflictNote(props: { conflict: Conflict; label: string; open: O
       </ul>
       {conflict.kind === "created" && (
         <Text size="xs" mt={4}>
-          The entry shows both people's elements. Edit it to confirm what is right.
+          The entry shows both people's elements. Correct what is wrong in it to settle this.
         </Text>
       )}
-      {failure && (
-        <Text size="xs" c="red" mt={4} role="alert">
-          {failure}
-        </Text>
+      {canEdit && onWrite && (
+        <Group my={6}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            leftSection={<IconPencil size={15} aria-hidden />}
+            aria-label={conflict.kind === "created" ? `Correct ${label}` : `Write another value for ${label}`}
+            onClick={onWrite}
+          >
+            {conflict.kind === "created" ? "Correct the entry" : "Write another value"}
+          </Button>
+        </Group>
       )}
+      {!isShownOnly &&
+        refusals.map((refusal) => (
+          <RefusalNote
+            key={refusal.key}
+            refusal={refusal}
+            onDiscard={() => open.edits.dismiss(refusal.key)}
+            onAgain={() => {
+              open.edits.dismiss(refusal.key);
+              open.edits.attempt(entry, refusal);
+            }}
+          />
+        ))}
     </div>
   );
 }

@@ -1,6 +1,6 @@
-/** What a conflict says, and what choosing a side writes. */
-import type { Conflict, Edit, Json, Room } from "../shared/chartroom";
-import { asObject, sameJson } from "../shared/fhir/read";
+/** What a conflict says. */
+import type { Conflict } from "../shared/chartroom";
+import { asObject } from "../shared/fhir/read";
 import { elementName, valueText } from "../shared/fhir/words";
 
 type Side = Conflict["values"][number];
@@ -25,29 +25,6 @@ export function sideText(conflict: Conflict, side: Side): string {
   return named
     .map(([name, part]) => `${elementName(conflict.resource_type, name)}: ${valueText(name, part)}`)
     .join(" · ");
-}
-
-/** Writes one side's value, which settles the conflict for everyone. */
-export function resolve(room: Room, conflict: Conflict, side: Side): Edit {
-  const { resource_type: type, id } = conflict;
-  const value = (asObject(side.value) ?? {}) as Record<string, Json>;
-  if (conflict.kind === "deleted") {
-    return value[DELETED] === true ? room.remove(type, id) : room.restore(type, id);
-  }
-  const elements: Record<string, Json> = {};
-  for (const name of conflict.elements) elements[name] = null;
-  const shown = asObject(conflict.values.find((other) => other.shown)?.value) ?? {};
-  const current = room.get(type, id);
-  for (const [name, part] of Object.entries(value)) {
-    elements[name] = inList(current?.[name], shown[name], part);
-  }
-  return room.patch(type, id, elements);
-}
-
-/** A dispute about one item of a list is settled within the list. */
-function inList(current: unknown, shown: unknown, chosen: Json): Json {
-  if (!Array.isArray(current) || Array.isArray(chosen) || chosen === null) return chosen;
-  return current.map((item: Json) => (sameJson(item, shown) ? chosen : item));
 }
 
 function elementNames(conflict: Conflict): string[] {

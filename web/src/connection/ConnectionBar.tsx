@@ -4,20 +4,22 @@ import { IconCloudOff } from "@tabler/icons-react";
 import { useClientState, useWorkspace } from "../shared/workspace";
 import classes from "./ConnectionBar.module.css";
 import { notice } from "./notice";
+import { useStopOfDialogs } from "./useStopOfDialogs";
 
 export function ConnectionBar() {
-  const { client } = useWorkspace();
+  const { signIn, signInFailure } = useWorkspace();
   const state = useClientState();
   const said = state && notice(state);
+  const again = useStopOfDialogs<HTMLButtonElement>();
   return (
     <div role="status" aria-label="Connection" className={classes["place"]}>
       {said && (
         <div className={classes["bar"]} data-tone={said.tone}>
           <IconCloudOff size={18} aria-hidden />
           <strong>{said.title}</strong>
-          <span>{said.text}</span>
+          <span>{state.connection === "signed-out" && signInFailure ? `You were not signed in. ${signInFailure}` : said.text}</span>
           {state.connection === "signed-out" && (
-            <Button size="compact-sm" onClick={() => client?.signIn()}>
+            <Button ref={again} size="compact-sm" onClick={signIn}>
               Sign in again
             </Button>
           )}

@@ -10,6 +10,8 @@ import type { FieldsProps, PanelDefinition } from "../shared/panel/definition";
 import { ResourcePanel } from "../shared/panel/ResourcePanel";
 import { SelectField } from "../shared/panel/SelectField";
 import type { OpenRoom } from "../shared/rooms";
+import { CautionNote } from "./CautionNote";
+import { cautions } from "./cautions";
 import { DosageField } from "./DosageField";
 import { DRUGS } from "./drugs";
 import {
@@ -75,7 +77,7 @@ function medicationBadge(resource: Resource) {
   return { text, tone: status === "active" ? "active" : "alert" } as const;
 }
 
-function MedicationFields({ form, resource, note }: FieldsProps<MedicationValues>) {
+function MedicationFields({ form, resource, room, note }: FieldsProps<MedicationValues>) {
   const structured = structuredDosage(resource);
   return (
     <>
@@ -87,7 +89,12 @@ function MedicationFields({ form, resource, note }: FieldsProps<MedicationValues
         recorded={resource?.["medicationCodeableConcept"]}
         {...form.getInputProps("drug")}
         value={form.values.drug}
-        note={note("drug")}
+        note={
+          <>
+            {note("drug")}
+            {form.isDirty("drug") && <CautionNote all={cautions(room, form.values.drug, resource?.id)} />}
+          </>
+        }
       />
       <DosageField
         description={structured ? `Recorded as: ${structured}. Text replaces it.` : undefined}

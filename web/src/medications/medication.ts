@@ -1,7 +1,7 @@
 /** MedicationRequest between FHIR and its form. */
 import type { Json, Resource } from "../shared/chartroom";
 import { conceptCode } from "../shared/fhir/concept";
-import { dosageFreeText, dosageText, drugText } from "../shared/fhir/dosage";
+import { dosageFreeText, dosageText, drugText, withDosage } from "../shared/fhir/dosage";
 import { codeWord } from "../shared/fhir/words";
 import { type CodedTextValue, codedTextOf, conceptOf, NO_TEXT } from "../shared/panel/CodedText";
 import type { Making } from "../shared/panel/definition";
@@ -52,10 +52,7 @@ export function validateMedication(
   return problems as Partial<Record<keyof MedicationValues & string, string>>;
 }
 
-/**
- * The elements of the changed fields. Another dosage text replaces all of `dosageInstruction`: parts
- * of the older dose beside the new words would contradict them.
- */
+/** The elements of the changed fields. */
 export function medicationElements(
   values: MedicationValues,
   changed: ReadonlySet<string>,
@@ -66,10 +63,7 @@ export function medicationElements(
     elements["medicationCodeableConcept"] = conceptOf(values.drug);
     if (before?.["medicationReference"] !== undefined) elements["medicationReference"] = null;
   }
-  if (changed.has("dosage")) {
-    const text = values.dosage.trim();
-    elements["dosageInstruction"] = text === "" ? null : [{ text }];
-  }
+  if (changed.has("dosage")) elements["dosageInstruction"] = withDosage(before, values.dosage);
   if (changed.has("status")) elements["status"] = values.status;
   if (changed.has("intent")) elements["intent"] = values.intent;
   return elements;

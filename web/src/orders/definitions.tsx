@@ -1,5 +1,6 @@
 /** The kinds of order, as panels. */
 import { SimpleGrid, TextInput } from "@mantine/core";
+import { CautionNote } from "../medications/CautionNote";
 import { DosageField } from "../medications/DosageField";
 import { DRUGS } from "../medications/drugs";
 import type { Resource } from "../shared/chartroom";
@@ -9,6 +10,7 @@ import { codeWord } from "../shared/fhir/words";
 import { CodedText } from "../shared/panel/CodedText";
 import { type EntryDisplay, type FieldsProps, type PanelDefinition, readOnly } from "../shared/panel/definition";
 import { SelectField } from "../shared/panel/SelectField";
+import { orderActs } from "./acts";
 import { IMAGING_STUDIES, LABORATORY_TESTS } from "./catalogue";
 import {
   blankOrder,
@@ -16,7 +18,7 @@ import {
   isOver,
   type OrderKind,
   type OrderValues,
-  orderActs,
+  orderCautions,
   orderDetail,
   orderElements,
   orderFrame,
@@ -101,7 +103,8 @@ function order(
     saveAs: saveOrderAs,
     blank: blankOrder,
     read: readOrder,
-    validate: (values) => validateOrder(kind, values),
+    unseen: ["status"],
+    validate: (values, _, against) => validateOrder(kind, values, against),
     elements: (values, changed, before, person) => orderElements(kind, values, changed, before, person),
     frame: (making) => orderFrame(kind, making),
     show: (field, values) => {
@@ -113,7 +116,8 @@ function order(
 }
 
 function Fields(props: FieldsProps<OrderValues> & { kind: OrderKind; label: string; placeholder: string; suggestions: readonly Coding[] }) {
-  const { kind, label, placeholder, suggestions, form, resource, note } = props;
+  const { kind, label, placeholder, suggestions, form, resource, room, note } = props;
+  const warnings = orderCautions(kind, form.values, { room, id: resource?.id });
   return (
     <>
       <CodedText
@@ -124,8 +128,16 @@ function Fields(props: FieldsProps<OrderValues> & { kind: OrderKind; label: stri
         recorded={recordedName(resource)}
         {...form.getInputProps("name")}
         value={form.values.name}
-        note={note("name")}
+        note={
+          <>
+            {note("name")}
+            <CautionNote all={warnings} />
+          </>
+        }
       />
+      {warnings.length > 0 && (
+        <TextInput label="Reason to sign anyway" description="Needed to sign; kept with the order" maxLength={400} data-field="anyway" {...form.getInputProps("anyway")} />
+      )}
       {kind === "medication" && <DosageField description="Dose, route and how often; needed to sign" note={note("dosage")} {...form.getInputProps("dosage")} />}
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         <SelectField form={form} note={note} field="priority" label="Priority" codes={PRIORITY} none={undefined} />

@@ -2,7 +2,8 @@ import { act, screen, within } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { renderChart } from "../../test/renderChart";
 import type { Resource } from "../shared/chartroom";
-import { cancelReason, orderActs, orderElements, orderRank, readOrder, serviceKind, validateOrder } from "./order";
+import { orderActs } from "./acts";
+import { orderElements, orderRank, readOrder, serviceKind, statusReason, validateOrder } from "./order";
 
 const ALICE = { id: "alice", name: "Alice Chen" };
 const DRAFT: Resource = {
@@ -78,7 +79,7 @@ it("cancels with a reason, and not without", async () => {
   await user.click(dialog.getByRole("button", { name: "Cancel order" }));
   const order = room.get("ServiceRequest", "s1");
   expect(order?.["status"]).toBe("revoked");
-  expect(order && cancelReason(order)).toBe("Duplicate order");
+  expect(order && statusReason(order)).toBe("Duplicate order");
 });
 
 it("does not cancel what was done meanwhile", async () => {
@@ -139,7 +140,26 @@ it("knows the kind of a request by code or by word", () => {
 it("writes only what changed, and keeps other extensions beside a reason", () => {
   expect(orderElements("medication", { ...readOrder(DRAFT), priority: "stat" }, new Set(["priority"]), DRAFT, ALICE)).toEqual({ priority: "stat" });
   const other = { url: "https://example.org/x", valueString: "y" };
-  const [cancel] = orderActs({ ...POTASSIUM, extension: [other] }, ALICE);
-  expect(cancel?.elements("Why")["extension"]).toHaveLength(2);
+  const [, cancel] = orderActs({ ...POTASSIUM, extension: [other] }, ALICE);
+  expect(cancel?.elements?.("Why")["extension"]).toHaveLength(2);
   expect(validateOrder("laboratory", { ...readOrder(POTASSIUM), name: { text: " ", concept: null } })).toHaveProperty("name");
+});
+
+it.each([
+  ["medication", "combobox", "Drug", "Dosage"],
+  ["laboratory", "combobox", "Test", "Note"],
+  ["imaging", "combobox", "Study", "Reason"],
+] as const)("keeps the text of a refused %s order, with the reason", async (kind, role, name, field) => {
+  const { room, user } = await renderOrders();
+  await user.click(screen.getByRole("button", { name: `Add ${kind} order` }));
+  const dialog = within(await screen.findByRole("dialog", { name: `Add ${kind} order` }));
+  await user.type(dialog.getByRole(role, { name }), "Something new");
+  await user.type(dialog.getByRole("textbox", { name: field }), "As I wrote it");
+  await user.click(dialog.getByRole("button", { name: "Sign order" }));
+  await act(async () => room.refuse("refused", "not today"));
+  expect(screen.getByText("Not today.")).toBeVisible();
+  await user.click(screen.getByRole("button", { name: "Open again with your text" }));
+  const again = within(await screen.findByRole("dialog", { name: `Add ${kind} order` }));
+  expect(again.getByRole(role, { name })).toHaveValue("Something new");
+  expect(again.getByRole("textbox", { name: field })).toHaveValue("As I wrote it");
 });

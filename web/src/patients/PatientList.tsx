@@ -1,18 +1,23 @@
-/** All patients of the server, to find one by typing a part of the name. */
-import { Alert, Button, Code, Container, Group, Kbd, Paper, Skeleton, Table, Text, TextInput, Title } from "@mantine/core";
-import { useDocumentTitle, useHotkeys } from "@mantine/hooks";
+/** All patients of the server, to find one by name, birth date or identifier; one's own last ones first. */
+import { Alert, Button, Code, Container, Group, Kbd, Paper, Skeleton, Text, TextInput, Title } from "@mantine/core";
+import { useDocumentTitle } from "@mantine/hooks";
 import { IconPlugConnectedX, IconSearch } from "@tabler/icons-react";
-import { type KeyboardEvent, useDeferredValue, useMemo, useRef, useState } from "react";
-import { Link, useLocation } from "wouter";
-import { ageInYears, formatDate } from "../shared/fhir/date";
-import { sexText } from "../shared/fhir/patient";
+import { type KeyboardEvent, type ReactNode, useDeferredValue, useMemo, useRef, useState } from "react";
+import { useLocation } from "wouter";
+import { counted } from "../shared/counted";
+import { useSingleKey } from "../shortcuts/keys";
+import { useIdentified } from "./identifier";
 import classes from "./PatientList.module.css";
+import { chartPath, PatientTable } from "./PatientTable";
+import { RecentPatients } from "./RecentPatients";
+import { useRecentPatients } from "./recent";
 import { matches, type PatientEntry } from "./rooms";
 import { usePatients } from "./usePatients";
 
 const PAGE = 100;
 
-export function PatientList() {
+/** `empty` stands in the place of the list where there are no patients. */
+export function PatientList({ empty = <Empty /> }: { empty?: ReactNode }) {
   useDocumentTitle("Patients · Chartroom");
   const { state, reload } = usePatients();
   return (
@@ -27,7 +32,7 @@ export function PatientList() {
           The server does not answer. This list may be out of date.
         </Text>
       )}
-      {state.step === "ready" && (state.patients.length === 0 ? <Empty /> : <Found patients={state.patients} />)}
+      {state.step === "ready" && (state.patients.length === 0 ? empty : <Found patients={state.patients} />)}
     </Container>
   );
 }
@@ -37,12 +42,14 @@ function Found({ patients }: { patients: readonly PatientEntry[] }) {
   const [limit, setLimit] = useState(PAGE);
   const [, navigate] = useLocation();
   const input = useRef<HTMLInputElement>(null);
-  const body = useRef<HTMLTableSectionElement>(null);
+  const tables = useRef<HTMLDivElement>(null);
   const deferred = useDeferredValue(search.trim());
-  const found = useMemo(() => patients.filter((patient) => matches(patient, deferred)), [patients, deferred]);
-  useHotkeys([["/", () => input.current?.focus()]]);
+  const identified = useIdentified(deferred);
+  const found = useMemo(() => patients.filter((patient) => identified.has(patient.id) || matches(patient, deferred)), [patients, deferred, identified]);
+  const recent = useRecentPatients(patients);
+  useSingleKey("/", () => input.current?.focus());
 
-  const links = () => [...(body.current?.querySelectorAll<HTMLAnchorElement>("a") ?? [])];
+  const links = () => [...(tables.current?.querySelectorAll<HTMLAnchorElement>("a") ?? [])];
   const move = (event: KeyboardEvent) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     event.preventDefault();
@@ -52,12 +59,12 @@ function Found({ patients }: { patients: readonly PatientEntry[] }) {
 
   return (
     <div onKeyDown={move} role="presentation">
-      <Group mb="sm" align="center" gap="md">
+      <Group mb="lg" align="center" gap="md">
         <TextInput
           ref={input}
           type="search"
           aria-label="Search patients"
-          placeholder="Search by name, id or birth date"
+          placeholder="Name, birth date or identifier"
           leftSection={<IconSearch size={17} aria-hidden />}
           rightSection={<Kbd size="xs" aria-hidden>/</Kbd>}
           value={search}
@@ -73,63 +80,32 @@ function Found({ patients }: { patients: readonly PatientEntry[] }) {
           autoFocus
         />
         <Text role="status" size="sm" c="dimmed">
-          {deferred === "" ? counted(patients.length) : `${counted(found.length)} found`}
+          {deferred === "" ? counted(patients.length, "patient") : `${counted(found.length, "patient")} found`}
         </Text>
       </Group>
-      {found.length === 0 ? (
-        <Text c="dimmed" p="md">
-          Nobody matches “{deferred}”.
-        </Text>
-      ) : (
-        <Paper withBorder radius="md" className={classes["frame"]}>
-          <Table aria-label="Patients" verticalSpacing={9} horizontalSpacing="md">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Name</Table.Th>
-                <Table.Th>Birth date</Table.Th>
-                <Table.Th>Sex</Table.Th>
-                <Table.Th className={classes["id"]}>Id</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody ref={body}>
-              {found.slice(0, limit).map((patient) => (
-                <PatientRow key={patient.id} patient={patient} />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Paper>
-      )}
+      <div ref={tables} className={classes["tables"]}>
+        {deferred === "" && <RecentPatients patients={recent} />}
+        {found.length === 0 ? (
+          <Text c="dimmed" p="md">
+            Nobody matches “{deferred}”.
+          </Text>
+        ) : (
+          <section>
+            {deferred === "" && recent.length > 0 && (
+              <Title order={2} size="h4" mb="xs">
+                All patients
+              </Title>
+            )}
+            <PatientTable label="Patients" patients={found.slice(0, limit)} />
+          </section>
+        )}
+      </div>
       {found.length > limit && (
         <Button variant="default" mt="sm" onClick={() => setLimit(limit + 4 * PAGE)}>
           Show more ({found.length - limit} left)
         </Button>
       )}
     </div>
-  );
-}
-
-function PatientRow({ patient }: { patient: PatientEntry }) {
-  const age = patient.deceased ? undefined : ageInYears(patient.birthDate, new Date());
-  return (
-    <Table.Tr className={classes["row"]}>
-      <Table.Th scope="row">
-        <Link href={chartPath(patient)} className={classes["name"]}>
-          {patient.name}
-        </Link>
-      </Table.Th>
-      <Table.Td className={classes["born"]}>
-        {formatDate(patient.birthDate) || "Not recorded"}
-        {age !== undefined && <span className={classes["age"]}> {age} y</span>}
-        {patient.deceased && (
-          <span className={classes["age"]}>
-            {" "}
-            † {patient.deceased === "true" ? "deceased" : formatDate(patient.deceased)}
-          </span>
-        )}
-      </Table.Td>
-      <Table.Td>{patient.gender ? sexText(patient.gender) : "Not recorded"}</Table.Td>
-      <Table.Td className={classes["id"]}>{patient.id}</Table.Td>
-    </Table.Tr>
   );
 }
 
@@ -165,12 +141,4 @@ function Unreachable({ onRetry }: { onRetry: () => void }) {
       </Button>
     </Alert>
   );
-}
-
-function chartPath(patient: PatientEntry): string {
-  return `/patients/${encodeURIComponent(patient.id)}`;
-}
-
-function counted(count: number): string {
-  return count === 1 ? "1 patient" : `${count.toLocaleString("en")} patients`;
 }

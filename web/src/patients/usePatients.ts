@@ -8,7 +8,8 @@ export type PatientsState =
   | { readonly step: "ready"; readonly patients: readonly PatientEntry[]; readonly stale: boolean };
 
 const RETRY_MS = 5_000;
-const REFRESH_MS = 60_000;
+/** Who is on which patient is as old as that at most. */
+const REFRESH_MS = 30_000;
 
 /** The list and a way to ask for it again. A list once shown stays when the server goes away. */
 export function usePatients(): { state: PatientsState; reload: () => void } {

@@ -6,6 +6,7 @@ import { Link } from "wouter";
 import { formatDate } from "../shared/fhir/date";
 import { useWorkspace } from "../shared/workspace";
 import { type Act, actsFor, carryOut } from "./acts";
+import { Dispute } from "./Dispute";
 import { type ColumnName, COLUMN_TITLES, type Order, waitText } from "./order";
 import classes from "./Pharmacy.module.css";
 
@@ -40,7 +41,7 @@ export const OrderCard = memo(function OrderCard({ order, movedTo, isFresh, nowM
           </Badge>
         )}
       </Group>
-      <p className={classes["dose"]}>{order.dose || "Dose not recorded"}</p>
+      {isBlocked ? <Dispute order={order} /> : <p className={classes["dose"]}>{order.dose || "Dose not recorded"}</p>}
       <p className={classes["patient"]}>
         {patientId ? (
           <Anchor component={Link} href={chartPath(patientId)} data-walk className={classes["chartLink"]}>
@@ -69,7 +70,7 @@ export const OrderCard = memo(function OrderCard({ order, movedTo, isFresh, nowM
                 Blocked by an unresolved conflict.{" "}
                 {patientId && (
                   <Anchor component={Link} href={chartPath(patientId)} inherit aria-label={`Open the chart of ${order.patient} to choose`}>
-                    Open the chart to choose
+                    Open the chart
                   </Anchor>
                 )}
               </span>

@@ -1,11 +1,12 @@
 /** The pharmacy's queue of the whole facility, the same for everyone who has it open. */
 import { Alert, Container, Group, Skeleton, Text, TextInput, Title } from "@mantine/core";
-import { useDocumentTitle, useHotkeys } from "@mantine/hooks";
+import { useDocumentTitle } from "@mantine/hooks";
 import { IconCloudOff, IconSearch } from "@tabler/icons-react";
 import { type KeyboardEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import type { Room } from "../shared/chartroom";
 import { useCollection, useRoom, useSynced } from "../shared/useRoom";
 import { useConnectionStatus } from "../shared/workspace";
+import { useSingleKey } from "../shortcuts/keys";
 import { DispenseDialog } from "./DispenseDialog";
 import { COLUMNS, type ColumnName, columnsOf, COLUMN_TITLES, matches, type Order } from "./order";
 import classes from "./Pharmacy.module.css";
@@ -14,7 +15,6 @@ import { QueueColumn } from "./QueueColumn";
 const TICK_MS = 20_000;
 
 export function PharmacyPage() {
-  useDocumentTitle("Pharmacy queue · Chartroom");
   const state = useRoom("pharmacy:queue");
   return (
     <Container component="main" fluid py="md" px="md" className={classes["page"]}>
@@ -35,12 +35,13 @@ function Queue({ room }: { room: Room }) {
   const all = useMemo(() => COLUMNS.flatMap((name) => columns[name]), [columns]);
   const places = useMemo(() => new Map(all.map(({ id, column }) => [id, column])), [all]);
   const known = useKnown(places, useSynced(room));
+  useDocumentTitle(titleText(columns.newOrders.length));
   const [dispensing, setDispensing] = useState<Order>();
   const [search, setSearch] = useState("");
   const deferred = useDeferredValue(search.trim());
   const shown = useMemo(() => (deferred === "" ? columns : filtered(columns, deferred)), [columns, deferred]);
   const input = useRef<HTMLInputElement>(null);
-  useHotkeys([["/", () => input.current?.focus()]]);
+  useSingleKey("/", () => input.current?.focus());
   const nowMs = useNow();
   const blocked = all.filter(({ isBlocked }) => isBlocked).length;
   return (
@@ -76,6 +77,11 @@ function Connection() {
       {isLive ? "Live" : status === "connecting" ? "Connecting…" : "Offline: the queue may be out of date"}
     </p>
   );
+}
+
+/** How many orders nobody has taken up, for whoever is at another tab of the browser. */
+function titleText(waiting: number): string {
+  return `${waiting > 0 ? `(${waiting}) ` : ""}Pharmacy queue · Chartroom`;
 }
 
 /** Arrow keys go from order to order: up and down in a column, left and right to the next one. */

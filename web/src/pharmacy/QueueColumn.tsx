@@ -1,11 +1,13 @@
 /** One column of the queue, with its count and what is urgent in it. */
-import { ActionIcon, Badge, Button, Text, Title } from "@mantine/core";
+import { ActionIcon, Badge, Text, Title } from "@mantine/core";
 import { IconSortAscending } from "@tabler/icons-react";
 import { useId, useState } from "react";
 import { useHold, useRows } from "./hold";
 import { type ColumnName, COLUMN_TITLES, type Order } from "./order";
 import { OrderCard } from "./OrderCard";
 import classes from "./Pharmacy.module.css";
+import { useSteadyScroll } from "./useSteadyScroll";
+import { ShowMore } from "../shared/ShowMore";
 
 const PAGE = 30;
 
@@ -25,6 +27,7 @@ export function QueueColumn({ name, orders, places, known, nowMs, onDispense }: 
   const [limit, setLimit] = useState(PAGE);
   const { isHeld, props } = useHold<HTMLElement>();
   const { rows, isStale, sort } = useRows(orders, isHeld);
+  const steady = useSteadyScroll(rows);
   const urgent = orders.filter(({ priority }) => priority !== "routine").length;
   return (
     <section aria-labelledby={headingId} className={classes["column"]} data-column={name} {...props}>
@@ -32,7 +35,7 @@ export function QueueColumn({ name, orders, places, known, nowMs, onDispense }: 
         <Title order={2} size="h4" id={headingId}>
           {COLUMN_TITLES[name]}
         </Title>
-        <Badge variant="default" size="lg" className={classes["count"]} aria-label={orders.length === 1 ? "1 order" : `${orders.length} orders`}>
+        <Badge variant="light" color="gray" circle={orders.length < 10} className={classes["count"]} aria-label={orders.length === 1 ? "1 order" : `${orders.length} orders`}>
           {orders.length}
         </Badge>
         <span className={classes["urgent"]}>{urgent > 0 && `${urgent} urgent`}</span>
@@ -40,9 +43,9 @@ export function QueueColumn({ name, orders, places, known, nowMs, onDispense }: 
           <IconSortAscending size={18} aria-hidden />
         </ActionIcon>
       </div>
-      <div className={classes["cards"]}>
+      <div className={classes["cards"]} {...steady}>
         {rows.length === 0 && (
-          <Text size="sm" c="dimmed" p="sm">
+          <Text size="sm" c="dimmed" p={6}>
             No orders here.
           </Text>
         )}
@@ -53,11 +56,7 @@ export function QueueColumn({ name, orders, places, known, nowMs, onDispense }: 
             </li>
           ))}
         </ul>
-        {rows.length > limit && (
-          <Button variant="subtle" size="compact-sm" onClick={() => setLimit(limit + 2 * PAGE)}>
-            Show {Math.min(2 * PAGE, rows.length - limit)} more of {rows.length - limit}
-          </Button>
-        )}
+        <ShowMore count={rows.length} limit={limit} step={2 * PAGE} onLimit={setLimit} />
       </div>
     </section>
   );

@@ -1,6 +1,7 @@
 /** What a pharmacist may do with an order, and the asking of the server for it. */
 import type { Person } from "../shared/chartroom";
 import { asList, asObject, asText } from "../shared/fhir/read";
+import { ask } from "../shared/server";
 import type { Order } from "./order";
 
 export type ActKind = "receive" | "verify" | "dispense" | "ready" | "complete";
@@ -39,7 +40,7 @@ export async function carryOut(kind: ActKind, task: string, person: Person, deta
   const name = /^[\x20-\x7e]*$/.test(person.name) ? person.name : person.id;
   let answer: Response;
   try {
-    answer = await fetch("/rooms/pharmacy:queue/commands", {
+    answer = await ask("/rooms/pharmacy:queue/commands", {
       method: "POST",
       headers: { "content-type": "application/json", "x-chartroom-person": `${person.id};${name}` },
       body: JSON.stringify({ kind, task, ...details }),

@@ -28,6 +28,8 @@ export interface Order {
   readonly authored: string;
   /** As in the prescription; empty for a new one. */
   readonly step: string;
+  /** The bare id of the MedicationRequest; empty where the entry names none. */
+  readonly prescriptionId: string;
   /** An unresolved conflict holds up every act. */
   readonly isBlocked: boolean;
 }
@@ -59,6 +61,7 @@ export function orderOf(task: Resource): Order | undefined {
     authoredMs: Number.isNaN(authoredMs) ? undefined : authoredMs,
     authored: asText(task["authoredOn"]) ?? "",
     step: asText(input(task, "pharmacyStatus")) ?? "",
+    prescriptionId: /^MedicationRequest\/(.+)/.exec(asText(asObject(task["focus"])?.["reference"]) ?? "")?.[1] ?? "",
     isBlocked: input(task, "conflict") === true,
   };
   read.set(task, order);

@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { act, render, screen, waitFor, within } from "@testing-library/react";
+import { act, cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import { FakeClient, FakeRoom } from "../../test/fakeChartroom";
@@ -36,9 +36,9 @@ function task(id: string, drug: string, more: { column?: string; step?: string; 
 
 afterEach(() => vi.unstubAllGlobals());
 
-async function show(tasks: readonly Resource[], canEdit = true) {
+async function show(tasks: readonly Resource[], canEdit = true, ...charts: readonly FakeRoom[]) {
   const room = new FakeRoom("pharmacy:queue", tasks);
-  const client = new FakeClient(room);
+  const client = new FakeClient(room, ...charts);
   const connect = () => Promise.resolve(client);
   render(
     <MantineProvider env="test">
@@ -122,6 +122,36 @@ it("blocks an order whose chart has an unresolved conflict, with the way there",
   expect(within(card).queryByRole("button")).not.toBeInTheDocument();
   expect(within(card).getByRole("link", { name: "Open the chart of Ann Doe to choose" })).toHaveAttribute("href", "/patients/1");
   expect(screen.getByLabelText("Queue summary")).toHaveTextContent("1 blocked");
+});
+
+it("shows all that is disputed of a blocked order, and never one dose as if it were the order", async () => {
+  const chart = new FakeRoom("patient:1", []);
+  const side = (name: string, text: string, shown: boolean) => ({ value: { dosageInstruction: [{ text }] }, author: { id: name, name }, authored_ms: 1, hash: text, shown });
+  chart.dispute([
+    { resource_type: "MedicationRequest", id: "m1", kind: "element", elements: ["dosageInstruction"], safety: true, values: [side("Alice Chen", "400 mg twice a day", true), side("Bob Diaz", "800 mg twice a day", false)] },
+  ]);
+  await show([task("a", "Ibuprofen", { conflict: true })], true, chart);
+  const sides = within(await screen.findByRole("list", { name: "Disputed: Dosage" })).getAllByRole("listitem");
+  expect(sides.map((one) => one.textContent)).toEqual(["400 mg twice a day Alice Chen", "800 mg twice a day Bob Diaz"]);
+  expect(screen.queryByText("500 mg three times a day")).not.toBeInTheDocument();
+});
+
+it("says what else in the chart blocks an order, and that a dose may be disputed where the chart cannot be read", async () => {
+  const chart = new FakeRoom("patient:1", [{ resourceType: "AllergyIntolerance", id: "a1", code: { text: "Penicillin" } }]);
+  chart.dispute([{ resource_type: "AllergyIntolerance", id: "a1", kind: "element", elements: ["criticality"], safety: true, values: [] }]);
+  await show([task("a", "Ibuprofen", { conflict: true })], true, chart);
+  expect(await screen.findByText("Disputed in the chart: Penicillin")).toBeVisible();
+  expect(screen.getByText("500 mg three times a day")).toBeVisible();
+  cleanup();
+  await show([task("a", "Ibuprofen", { conflict: true })]);
+  expect(screen.getByText("May be disputed: 500 mg three times a day")).toBeVisible();
+});
+
+it("counts in the title of the tab what nobody has taken up", async () => {
+  const { room } = await show([task("a", "Ibuprofen"), task("b", "Amoxicillin")]);
+  expect(document.title).toBe("(2) Pharmacy queue · Chartroom");
+  moveTo(room, "a", "Ibuprofen", "dispensing", "verified");
+  await waitFor(() => expect(document.title).toBe("(1) Pharmacy queue · Chartroom"));
 });
 
 it("stands still while the pointer is in a column", async () => {

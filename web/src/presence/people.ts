@@ -7,16 +7,19 @@ export interface Colleague {
   readonly name: string;
   /** The tabs that they look at. */
   readonly tabs: readonly string[];
+  /** Whether they are typing now. */
+  readonly isTyping: boolean;
 }
 
 /** Other people by name; one's own other windows are nobody else. */
 export function colleagues(windows: readonly Present[], me: string): readonly Colleague[] {
-  const byId = new Map<string, { id: string; name: string; tabs: string[] }>();
+  const byId = new Map<string, { id: string; name: string; tabs: string[]; isTyping: boolean }>();
   for (const { window, person, at } of windows) {
     if (person?.id === me) continue;
     const id = person?.id ?? window;
-    const known = byId.get(id) ?? { id, name: person?.name ?? "Somebody", tabs: [] };
+    const known = byId.get(id) ?? { id, name: person?.name ?? "Somebody", tabs: [], isTyping: false };
     if (at.tab && !known.tabs.includes(at.tab)) known.tabs.push(at.tab);
+    known.isTyping ||= at.typing === true;
     byId.set(id, known);
   }
   return [...byId.values()];
@@ -36,9 +39,18 @@ export function editors(windows: readonly Present[], me: string, resource: strin
 
 /** "Bob Diaz is editing this", or both names; empty where there is nobody. */
 export function editingText(people: readonly Colleague[]): string {
+  return doingText(people, "editing this");
+}
+
+/** "Bob Diaz is typing here"; empty where nobody is. */
+export function typingText(people: readonly Colleague[]): string {
+  return doingText(people.filter(({ isTyping }) => isTyping), "typing here");
+}
+
+function doingText(people: readonly Colleague[], doing: string): string {
   if (people.length === 0) return "";
   const names = people.map(({ name }) => name);
-  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} editing this`;
+  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} ${doing}`;
 }
 
 /** What tabs are called, also those of pages that this window does not have. */
@@ -46,5 +58,9 @@ export const TAB_NAMES: Readonly<Record<string, string>> = {
   chart: "Chart review",
   orders: "Orders",
   results: "Results",
+  imaging: "Imaging",
+  notes: "Documentation",
+  timeline: "Timeline",
   activity: "Activity",
+  summary: "Summary",
 };

@@ -1,37 +1,43 @@
 /** Diagnostic reports, latest first, each with its results behind its name. */
-import { Button, Paper, Table, Text, Title, UnstyledButton } from "@mantine/core";
-import { IconChevronRight } from "@tabler/icons-react";
+import { Button, Paper, Table, Text, Title } from "@mantine/core";
 import { memo, useId, useMemo, useState } from "react";
+import { useSoughtId } from "../chart/sought";
+import { EntryMark } from "../past/marks";
 import type { Resource } from "../shared/chartroom";
+import { counted } from "../shared/counted";
 import { formatDate } from "../shared/fhir/date";
+import panel from "../shared/panel/Panel.module.css";
+import { Toggle } from "../shared/panel/Toggle";
 import { FlagMark } from "./FlagMark";
 import { useSteadyOrder } from "./order";
 import { type Report, reportOf, reportsOf } from "./reports";
 import classes from "./Results.module.css";
+import { ShowMore } from "../shared/ShowMore";
 
 const PAGE = 20;
 
 export function Reports({ reports, observations, isSettled }: { reports: readonly Resource[]; observations: readonly Resource[]; isSettled: boolean }) {
   const headingId = useId();
   const [limit, setLimit] = useState(PAGE);
+  const sought = useSoughtId("DiagnosticReport");
   const byId = useMemo(() => new Map(observations.map((one) => [one.id, one])), [observations]);
   const latestFirst = useMemo(() => reportsOf(reports).map((resource) => ({ key: resource.id, resource })), [reports]);
   const { ordered, isStale, sort } = useSteadyOrder(latestFirst, isSettled);
   return (
-    <Paper component="section" withBorder radius="md" className={classes["panel"]} aria-labelledby={headingId}>
-      <div className={classes["panelHead"]}>
+    <Paper component="section" withBorder radius="md" className={panel["panel"]} aria-labelledby={headingId}>
+      <div className={panel["toolHead"]}>
         <Title order={2} size="h4" id={headingId}>
           Reports
         </Title>
         <Text size="sm" c="dimmed" flex={1}>
-          {reports.length === 1 ? "1 report" : `${reports.length} reports`}
+          {counted(reports.length, "report")}
         </Text>
         <Button size="compact-sm" variant="subtle" style={{ visibility: isStale ? "visible" : "hidden" }} onClick={sort} aria-label="Sort latest first, reports">
           Sort latest first
         </Button>
       </div>
       {reports.length === 0 ? (
-        <Text c="dimmed" size="sm" p="md">
+        <Text c="dimmed" size="sm" p={14}>
           No reports recorded.
         </Text>
       ) : (
@@ -44,17 +50,13 @@ export function Reports({ reports, observations, isSettled }: { reports: readonl
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {ordered.slice(0, limit).map(({ resource }) => (
+            {ordered.slice(0, Math.max(limit, ordered.findIndex(({ key }) => key === sought) + 1)).map(({ resource }) => (
               <ReportRow key={resource.id} resource={resource} observations={byId} />
             ))}
           </Table.Tbody>
         </Table>
       )}
-      {ordered.length > limit && (
-        <Button variant="subtle" size="compact-sm" m="xs" onClick={() => setLimit(limit + 2 * PAGE)}>
-          Show {Math.min(2 * PAGE, ordered.length - limit)} more of {ordered.length - limit}
-        </Button>
-      )}
+      <ShowMore count={ordered.length} limit={limit} step={2 * PAGE} onLimit={setLimit} m="xs" />
     </Paper>
   );
 }
@@ -66,12 +68,12 @@ const ReportRow = memo(function ReportRow({ resource, observations }: { resource
   return (
     <>
       <Table.Tr className={classes["row"]} data-report={report.key} data-void={report.isVoid || undefined}>
-        <Table.Th scope="row" className={classes["test"]}>
-          <UnstyledButton className={classes["toggle"]} aria-expanded={isOpen} aria-controls={detailId} onClick={() => setIsOpen(!isOpen)}>
-            <IconChevronRight size={16} aria-hidden className={classes["chevron"]} data-open={isOpen || undefined} />
+        <Table.Th scope="row" className={panel["main"]}>
+          <Toggle isOpen={isOpen} detailId={detailId} onToggle={() => setIsOpen(!isOpen)}>
             <span>{report.label}</span>
-          </UnstyledButton>
+          </Toggle>
           {report.conclusion && <span className={classes["conclusion"]}>{report.conclusion}</span>}
+          <EntryMark type="DiagnosticReport" id={report.key} />
         </Table.Th>
         <Table.Td>
           <span className={classes["reportStatus"]} data-final={report.isFinal || undefined}>

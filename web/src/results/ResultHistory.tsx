@@ -1,8 +1,9 @@
 /** All values of one test: the course, and a table of them a page at a time. */
 import { Pagination, Table, Text } from "@mantine/core";
 import { useState } from "react";
+import { counted } from "../shared/counted";
 import { noteText } from "../shared/fhir/words";
-import { type CriticalAlert, withAlert } from "./critical/alerts";
+import { type CriticalAlert, withAlert } from "./critical/critical";
 import { FlagMark } from "./FlagMark";
 import type { Lines, ResultGroup } from "./groups";
 import { Course } from "./lazyCharts";
@@ -29,7 +30,7 @@ export function ResultHistory({ group, lines, alertOf }: ResultHistoryProps) {
       {lines.points.length > 1 && <Course lines={lines} label={label} range={latest.range} height={220} />}
       {lines.leftOut > 0 && lines.points.length > 0 && (
         <Text size="xs" c="dimmed">
-          {lines.leftOut === 1 ? "1 value is" : `${lines.leftOut} values are`} not drawn: in another unit, without a time, or no plain number.
+          {counted(lines.leftOut, "value is", "values are")} not drawn: in another unit, without a time, or no plain number.
         </Text>
       )}
       <Table aria-label={`All values of ${label}`} verticalSpacing={5} className={classes["values"]}>

@@ -1,8 +1,12 @@
 /** A table of tests: the latest value of each, how it stands, and where it comes from. */
-import { Box, Button, Checkbox, Group, Paper, Table, Text, TextInput, Title, UnstyledButton } from "@mantine/core";
-import { IconChevronRight, IconSearch } from "@tabler/icons-react";
+import { Box, Button, Checkbox, Group, Paper, Table, Text, TextInput, Title } from "@mantine/core";
+import { IconSearch } from "@tabler/icons-react";
 import { memo, useDeferredValue, useId, useMemo, useState } from "react";
-import { type CriticalAlert, withAlert } from "./critical/alerts";
+import { useSoughtId } from "../chart/sought";
+import { EntryMark } from "../past/marks";
+import panel from "../shared/panel/Panel.module.css";
+import { Toggle } from "../shared/panel/Toggle";
+import { type CriticalAlert, isOpen as isAlerting, withAlert } from "./critical/critical";
 import { FlagMark } from "./FlagMark";
 import { linesOf, type ResultGroup } from "./groups";
 import { Trend } from "./lazyCharts";
@@ -10,6 +14,7 @@ import { useSteadyOrder } from "./order";
 import { type Reading, whenText } from "./reading";
 import { ResultHistory } from "./ResultHistory";
 import classes from "./Results.module.css";
+import { ShowMore } from "../shared/ShowMore";
 
 const PAGE = 50;
 
@@ -29,18 +34,20 @@ export function ResultTable({ title, groups, isSettled, emptyText, isFresh, aler
   const [search, setSearch] = useState("");
   const [outOnly, setOutOnly] = useState(false);
   const [limit, setLimit] = useState(PAGE);
+  const sought = useSoughtId("Observation");
   const deferred = useDeferredValue(search.trim().toLowerCase());
   const { ordered, isStale, sort } = useSteadyOrder(groups, isSettled);
   const found = useMemo(
     () => ordered.filter((group) => (!outOnly || isOut(group)) && (deferred === "" || `${group.label} ${group.latest.key}`.toLowerCase().includes(deferred))),
     [ordered, outOnly, deferred],
   );
+  const place = found.findIndex(({ readings }) => readings.some(({ id }) => id === sought));
   const out = useMemo(() => groups.filter(isOut).length, [groups]);
   const twins = useMemo(() => twinsOf(groups), [groups]);
 
   return (
-    <Paper component="section" withBorder radius="md" className={classes["panel"]} aria-labelledby={headingId}>
-      <Group className={classes["panelHead"]} gap="sm">
+    <Paper component="section" withBorder radius="md" className={panel["panel"]} aria-labelledby={headingId}>
+      <Group className={panel["toolHead"]} gap="sm">
         <Title order={2} size="h4" id={headingId}>
           {title}
         </Title>
@@ -63,7 +70,7 @@ export function ResultTable({ title, groups, isSettled, emptyText, isFresh, aler
         />
       </Group>
       {found.length === 0 ? (
-        <Text c="dimmed" size="sm" p="md">
+        <Text c="dimmed" size="sm" p={14}>
           {groups.length === 0 ? emptyText : "No test matches."}
         </Text>
       ) : (
@@ -79,17 +86,13 @@ export function ResultTable({ title, groups, isSettled, emptyText, isFresh, aler
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {found.slice(0, limit).map((group) => (
+            {found.slice(0, Math.max(limit, place + 1)).map((group) => (
               <ResultRow key={group.key} group={group} isFresh={isFresh(group)} alertOf={alertOf} showsCode={twins.has(group.label)} />
             ))}
           </Table.Tbody>
         </Table>
       )}
-      {found.length > limit && (
-        <Button variant="subtle" size="compact-sm" m="xs" onClick={() => setLimit(limit + 2 * PAGE)}>
-          Show {Math.min(2 * PAGE, found.length - limit)} more of {found.length - limit}
-        </Button>
-      )}
+      <ShowMore count={found.length} limit={limit} step={2 * PAGE} onLimit={setLimit} m="xs" />
     </Paper>
   );
 }
@@ -97,7 +100,10 @@ export function ResultTable({ title, groups, isSettled, emptyText, isFresh, aler
 /** A row whose group did not change is not drawn again. */
 const ResultRow = memo(function ResultRow(props: { group: ResultGroup; isFresh: boolean; alertOf: ResultTableProps["alertOf"]; showsCode: boolean }) {
   const { group, isFresh, alertOf, showsCode } = props;
-  const [isOpen, setIsOpen] = useState(false);
+  const sought = useSoughtId("Observation");
+  const isSought = group.readings.some(({ id }) => id === sought);
+  // What is looked for may be one of the older values.
+  const [isOpen, setIsOpen] = useState(isSought && group.readings.length > 1);
   const detailId = useId();
   const { latest, label, readings } = group;
   const lines = useMemo(() => linesOf(group), [group]);
@@ -105,15 +111,15 @@ const ResultRow = memo(function ResultRow(props: { group: ResultGroup; isFresh: 
   const flag = withAlert(latest.flag, alert);
   return (
     <>
-      <Table.Tr className={classes["row"]} data-result={latest.id} data-fresh={isFresh || undefined}>
-        <Table.Th scope="row" className={classes["test"]}>
-          <UnstyledButton className={classes["toggle"]} aria-expanded={isOpen} aria-controls={detailId} onClick={() => setIsOpen(!isOpen)}>
-            <IconChevronRight size={16} aria-hidden className={classes["chevron"]} data-open={isOpen || undefined} />
+      <Table.Tr className={classes["row"]} data-result={latest.id} data-sought={isSought || undefined} data-fresh={isFresh || undefined}>
+        <Table.Th scope="row" className={panel["main"]}>
+          <Toggle isOpen={isOpen} detailId={detailId} onToggle={() => setIsOpen(!isOpen)}>
             <span>
               {label}
               {showsCode && <span className={classes["code"]}> {latest.key.split("|").at(-1)}</span>}
             </span>
-          </UnstyledButton>
+          </Toggle>
+          <EntryMark type="Observation" id={latest.id} />
         </Table.Th>
         <Table.Td className={classes["value"]} data-tone={flag?.tone}>
           <span title={latest.exact === latest.value ? undefined : `Recorded as ${latest.exact}`} data-void={latest.counts ? undefined : true}>
@@ -124,7 +130,7 @@ const ResultRow = memo(function ResultRow(props: { group: ResultGroup; isFresh: 
         </Table.Td>
         <Table.Td>
           <FlagMark flag={flag} />
-          {alert && <span className={classes["seenBy"]}>{alert.acknowledged ? `Seen by ${alert.acknowledged.by}` : "Not acknowledged"}</span>}
+          {alert && <span className={classes["seenBy"]}>{alert.ended?.name ? `Seen by ${alert.ended.name}` : isAlerting(alert) && "Not acknowledged"}</span>}
         </Table.Td>
         <Table.Td className={classes["range"]}>{latest.range?.text ?? "–"}</Table.Td>
         <Table.Td className={classes["trend"]}>

@@ -3,13 +3,14 @@
  *
  * Rows keep their place while values arrive; what came since is marked, and sorted when asked.
  */
-import { Stack, Text, UnstyledButton } from "@mantine/core";
-import { IconChevronRight } from "@tabler/icons-react";
+import { Stack, Text } from "@mantine/core";
 import { useCallback, useDeferredValue, useEffect, useId, useMemo, useState } from "react";
-import type { Resource, Room } from "../shared/chartroom";
+import type { Resource } from "../shared/chartroom";
+import { Toggle } from "../shared/panel/Toggle";
+import type { OpenRoom } from "../shared/rooms";
 import { useCollection, useSynced } from "../shared/useRoom";
-import type { CriticalAlert } from "./critical/alerts";
-import { CriticalList } from "./critical/CriticalList";
+import type { CriticalAlert } from "./critical/critical";
+import { CriticalLine } from "./critical/CriticalLine";
 import { useCritical } from "./critical/CriticalValues";
 import { Grouping, ofKind, type ResultGroup } from "./groups";
 import type { Reading } from "./reading";
@@ -18,7 +19,7 @@ import { ResultTable, type ResultTableProps } from "./ResultTable";
 import classes from "./Results.module.css";
 import { VitalSigns } from "./VitalSigns";
 
-export function ResultsTab({ room }: { room: Room }) {
+export function ResultsTab({ open: { room } }: { open: OpenRoom }) {
   // Typing and scrolling go before the drawing of what arrives.
   const observations = useDeferredValue(useCollection(room, "Observation"));
   const reports = useDeferredValue(useCollection(room, "DiagnosticReport"));
@@ -32,7 +33,7 @@ export function ResultsTab({ room }: { room: Room }) {
 
   return (
     <Stack gap="md" className={classes["tab"]}>
-      <CriticalList critical={critical} />
+      <CriticalLine critical={critical} />
       <ResultTable title="Laboratory" groups={laboratory} isSettled={isSettled} isFresh={isFresh} alertOf={alertOf} emptyText="No laboratory results recorded." />
       <VitalSigns groups={vitals} isSettled={isSettled} isFresh={isFresh} />
       <Reports reports={reports} observations={observations} isSettled={isSettled} />
@@ -47,22 +48,22 @@ function Others(props: Pick<ResultTableProps, "groups" | "isSettled" | "isFresh"
   const id = useId();
   return (
     <div>
-      <UnstyledButton className={classes["toggle"]} aria-expanded={isOpen} aria-controls={id} onClick={() => setIsOpen(!isOpen)} p={6}>
-        <IconChevronRight size={16} aria-hidden className={classes["chevron"]} data-open={isOpen || undefined} />
+      <Toggle isOpen={isOpen} detailId={id} onToggle={() => setIsOpen(!isOpen)} p={6}>
         <Text span size="sm">
           Other observations ({props.groups.length})
         </Text>
-      </UnstyledButton>
+      </Toggle>
       <div id={id}>{isOpen && <ResultTable {...props} title="Other observations" emptyText="None." />}</div>
     </div>
   );
 }
 
-/** Tells the latest alert about an observation. */
+/** Tells the latest alert about an observation, if the value still is what alerted. */
 function useAlertOf(alerts: readonly CriticalAlert[]): (reading: Reading) => CriticalAlert | undefined {
   return useMemo(() => {
     // The newest come first, and the last one written stays.
-    const byAbout = new Map([...alerts].reverse().map((alert) => [alert.about, alert]));
+    const standing = alerts.filter(({ withdrawn }) => withdrawn === undefined);
+    const byAbout = new Map(standing.reverse().map((alert) => [alert.about, alert]));
     return (reading: Reading) => byAbout.get(`Observation/${reading.id}`);
   }, [alerts]);
 }

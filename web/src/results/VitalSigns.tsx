@@ -1,6 +1,9 @@
 /** Vital signs as charts, always in the same order, each in a frame of fixed height. */
 import { Button, Paper, SimpleGrid, Text, Title } from "@mantine/core";
 import { memo, useEffect, useId, useMemo, useState } from "react";
+import { useSoughtId } from "../chart/sought";
+import { EntryMark } from "../past/marks";
+import panel from "../shared/panel/Panel.module.css";
 import { FlagMark } from "./FlagMark";
 import { linesOf, type ResultGroup } from "./groups";
 import { Course } from "./lazyCharts";
@@ -20,14 +23,14 @@ export function VitalSigns({ groups, isSettled, isFresh }: VitalSignsProps) {
   const headingId = useId();
   const { drawn, listed } = useDrawn(groups, isSettled);
   return (
-    <Paper component="section" withBorder radius="md" className={classes["panel"]} aria-labelledby={headingId}>
-      <div className={classes["panelHead"]}>
+    <Paper component="section" withBorder radius="md" className={panel["panel"]} aria-labelledby={headingId}>
+      <div className={panel["toolHead"]}>
         <Title order={2} size="h4" id={headingId}>
           Vital signs
         </Title>
       </div>
       {groups.length === 0 ? (
-        <Text c="dimmed" size="sm" p="md">
+        <Text c="dimmed" size="sm" p={14}>
           No vital signs recorded.
         </Text>
       ) : (
@@ -62,10 +65,12 @@ const VitalSign = memo(function VitalSign({ group, isDrawn, isFresh }: { group: 
   const headingId = useId();
   const [isOpen, setIsOpen] = useState(false);
   const { latest, label, readings } = group;
+  const sought = useSoughtId("Observation");
+  const isSought = readings.some(({ id }) => id === sought);
   const lines = useMemo(() => linesOf(group), [group]);
   const toggle = isOpen ? "Hide values" : readings.length === 1 ? "1 value" : `All ${readings.length} values`;
   return (
-    <article aria-labelledby={headingId} className={classes["vital"]} data-open={isOpen || undefined} data-result={latest.id} data-fresh={isFresh || undefined}>
+    <article aria-labelledby={headingId} className={classes["vital"]} data-open={isOpen || undefined} data-result={latest.id} data-sought={isSought || undefined} data-fresh={isFresh || undefined}>
       <Title order={3} size="h5" id={headingId}>
         {label}
       </Title>
@@ -75,9 +80,10 @@ const VitalSign = memo(function VitalSign({ group, isDrawn, isFresh }: { group: 
         </span>
         {latest.flag && <FlagMark flag={latest.flag} />}
         {latest.stage && <span className={classes["stage"]}>{latest.stage}</span>}
-        <span className={classes["quiet"]}>
+        <span className={panel["quiet"]}>
           {whenText(latest, new Date())} {isFresh && <strong className={classes["fresh"]}>New</strong>}
         </span>
+        <EntryMark type="Observation" id={latest.id} />
       </p>
       {isDrawn && !isOpen && (
         <div className={classes["vitalChart"]}>

@@ -2,7 +2,7 @@
  * The drawing of results; loaded when a page of results is shown, as the chart library is large.
  * Nothing moves by itself when values arrive.
  */
-import "@mantine/charts/styles.css";
+import "@mantine/charts/styles.layer.css";
 import { LineChart, Sparkline } from "@mantine/charts";
 import { memo } from "react";
 import { formatDate, formatTime } from "../shared/fhir/date";
@@ -75,5 +75,6 @@ function tickText(at: number, [first, last]: readonly [number, number]): string 
   if (last - first > 3 * 365 * 86_400_000) return String(date.getFullYear());
   if (last - first > 90 * 86_400_000) return formatDate(iso.slice(0, 7));
   if (last - first > 2 * 86_400_000) return formatDate(iso).replace(/ \d{4}$/, "");
-  return `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+  const clock = `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+  return new Date(first).toDateString() === new Date(last).toDateString() ? clock : `${formatDate(iso).replace(/ \d{4}$/, "")}, ${clock}`;
 }

@@ -2,7 +2,7 @@
 import { codingsOf, conceptText } from "../shared/fhir/concept";
 import { asList } from "../shared/fhir/read";
 import type { Range } from "./range";
-import { unitText } from "./units";
+import { unitText } from "../shared/fhir/quantity";
 
 export interface Flag {
   readonly tone: "critical" | "abnormal" | "normal";

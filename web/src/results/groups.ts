@@ -119,6 +119,11 @@ function field(key: string): string {
   return `v${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`;
 }
 
+/** The names that a catalogue gives to vital signs say more than anybody reads. */
+export function shortName({ kind, key, label }: Reading): string {
+  return (kind === "vital" && SHORT[key]) || label;
+}
+
 function shortLabel(label: string, panel: string): string {
   const short = label.replace(/ blood pressure$/i, "");
   return short === "" ? panel : short;
@@ -126,7 +131,7 @@ function shortLabel(label: string, panel: string): string {
 
 function grouped(key: string, readings: readonly Reading[]): ResultGroup {
   const latest = readings.find(({ counts }) => counts) ?? (readings[0] as Reading);
-  return { key, kind: latest.kind, label: (latest.kind === "vital" && SHORT[latest.key]) || latest.label, readings, latest };
+  return { key, kind: latest.kind, label: shortName(latest), readings, latest };
 }
 
 /** Vital signs whose LOINC names are longer than what they are called. */

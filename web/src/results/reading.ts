@@ -6,11 +6,11 @@
 import type { Resource } from "../shared/chartroom";
 import { codingsOf, conceptCode, conceptText } from "../shared/fhir/concept";
 import { formatDate, formatTime } from "../shared/fhir/date";
+import { shortened, unitText } from "../shared/fhir/quantity";
 import { asList, asObject, asText } from "../shared/fhir/read";
 import { codeWord } from "../shared/fhir/words";
 import { flagByRange, flagBySaying, type Flag } from "./flag";
 import { rangeOf, type Range } from "./range";
-import { unitText } from "./units";
 
 /** Which part of the page an observation belongs to. */
 export type Kind = "laboratory" | "vital" | "other";
@@ -112,14 +112,7 @@ function quantityOf(quantity: Record<string, unknown>) {
   const comparator = asText(quantity["comparator"]) ?? "";
   const unit = unitText(asText(quantity["unit"]) ?? asText(quantity["code"]) ?? "");
   const withUnit = (value: string) => (value === "" ? "" : [comparator + value, unit].filter(Boolean).join(unit === "%" ? "" : " "));
-  return { text: withUnit(number === undefined ? recorded : shortened(number, recorded)), exact: withUnit(recorded), unit, number, comparator };
-}
-
-/** A number with no more decimals than a person reads. */
-function shortened(number: number, recorded: string): string {
-  const size = Math.abs(number);
-  const short = size >= 100 ? number.toFixed(1) : size >= 1 ? number.toFixed(2) : number.toPrecision(3);
-  return short.length < recorded.length ? String(Number(short)) : recorded;
+  return { text: withUnit(shortened(recorded)), exact: withUnit(recorded), unit, number, comparator };
 }
 
 function otherValue(holder: Record<string, unknown>): string {

@@ -27,7 +27,7 @@ export interface ReportResult {
 
 /** The reports, latest first, without looking into their results. */
 export function reportsOf(resources: readonly Resource[]): readonly Resource[] {
-  const at = (report: Resource) => Date.parse(timeOf(report)) || 0;
+  const at = (report: Resource) => Date.parse(reportTime(report)) || 0;
   return [...resources].sort((a, b) => at(b) - at(a) || (a.id < b.id ? -1 : 1));
 }
 
@@ -41,8 +41,8 @@ export function reportOf(resource: Resource, observations: ReadonlyMap<string, R
     status: status === "final" ? "Final" : codeWord(status),
     isFinal: ["final", "amended", "corrected", "appended"].includes(status),
     isVoid: ["entered-in-error", "cancelled"].includes(status),
-    at: Date.parse(timeOf(resource)) || 0,
-    time: timeOf(resource),
+    at: Date.parse(reportTime(resource)) || 0,
+    time: reportTime(resource),
     conclusion: [asText(resource["conclusion"]), codes].filter(Boolean).join(" · "),
     results: asList(resource["result"]).flatMap((item, index) => {
       const reference = asText(asObject(item)?.["reference"]) ?? "";
@@ -54,7 +54,8 @@ export function reportOf(resource: Resource, observations: ReadonlyMap<string, R
   };
 }
 
-function timeOf(resource: Resource): string {
+/** When it was, as recorded: of the examination, else of the report. */
+export function reportTime(resource: Resource): string {
   const period = asObject(resource["effectivePeriod"]);
   return asText(resource["effectiveDateTime"]) ?? asText(period?.["end"]) ?? asText(period?.["start"]) ?? asText(resource["issued"]) ?? "";
 }

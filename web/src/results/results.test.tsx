@@ -1,12 +1,11 @@
 import { MantineProvider } from "@mantine/core";
-import { act, render, screen, waitFor, within } from "@testing-library/react";
+import { act, cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import { FakeClient, FakeRoom } from "../../test/fakeChartroom";
 import { PATIENT } from "../../test/renderChart";
 import type { Json, Resource } from "../shared/chartroom";
 import { WorkspaceProvider } from "../shared/workspace";
-import { alertsOf } from "./critical/alerts";
 import { flagByRange, flagBySaying } from "./flag";
 import { Grouping, linesOf, ofKind, thinned } from "./groups";
 import { readingOf } from "./reading";
@@ -60,23 +59,25 @@ function alertAbout(id: string, more: Record<string, unknown> = {}): Resource {
   };
 }
 
-async function show(resources: readonly Resource[], canEdit = true) {
+async function show(resources: readonly Resource[], canEdit = true, before: (room: FakeRoom) => void = () => undefined) {
   const isAlert = ({ id }: Resource) => id.startsWith("alert-");
   const room = new FakeRoom("patient:1", [PATIENT, ...resources.filter((resource) => !isAlert(resource))]);
-  const client = new FakeClient(room, new FakeRoom("facility:alerts", resources.filter(isAlert)));
+  before(room);
+  const alerts = new FakeRoom("facility:alerts", resources.filter(isAlert));
+  const client = new FakeClient(room, alerts);
   const person = { id: "alice", name: "Alice Chen" };
   const connect = () => Promise.resolve(client);
   render(
     <MantineProvider env="test">
       <WorkspaceProvider connect={connect} person={person} canEdit={canEdit}>
         <CriticalValues room={room as never}>
-          <ResultsTab room={room as never} />
+          <ResultsTab open={{ room } as never} />
         </CriticalValues>
       </WorkspaceProvider>
     </MantineProvider>,
   );
   await screen.findByRole("region", { name: "Laboratory" });
-  return { room, user: userEvent.setup() };
+  return { room, alerts, user: userEvent.setup() };
 }
 
 const row = (name: RegExp) => screen.getByRole("rowheader", { name }).closest("tr") as HTMLElement;
@@ -132,7 +133,7 @@ it("lists a report's results", async () => {
 });
 
 it("interrupts with a critical value until it is acknowledged, and says by whom", async () => {
-  const { room, user } = await show([potassium("k1", 7.1, "2020-01-02"), alertAbout("k1")]);
+  const { room, alerts, user } = await show([potassium("k1", 7.1, "2020-01-02"), alertAbout("k1")]);
   const dialog = await screen.findByRole("dialog", { name: /Critical value/ });
   expect(dialog).toHaveTextContent("Andrea7 Dach178");
   await user.keyboard("{Escape}{Enter} ");
@@ -143,7 +144,8 @@ it("interrupts with a critical value until it is acknowledged, and says by whom"
   expect(written).toMatchObject({ resourceType: "Communication", status: "completed", about: [{ reference: "Observation/k1" }], subject: { reference: "Patient/1" }, sender: { display: "Alice Chen" } });
   await waitFor(() => expect(screen.queryByRole("dialog")).not.toBeInTheDocument());
   expect(screen.getByRole("region", { name: "Critical values" })).toHaveTextContent("Acknowledged by Alice Chen");
-  act(() => room.refuse("read-only", "no"));
+  expect(alerts.get("Communication", "alert-k1")).toMatchObject({ status: "completed" });
+  act(() => [room, alerts].forEach((refusing) => refusing.refuse("read-only", "no")));
   expect(await screen.findByRole("dialog")).toHaveTextContent("You may read this chart but not change it.");
 });
 
@@ -158,7 +160,7 @@ it("says in the open dialog who acknowledged it elsewhere", async () => {
 });
 
 it("lets a reader close the dialog, and the value stays unacknowledged", async () => {
-  const { user } = await show([alertAbout("k1")], false);
+  const { user } = await show([potassium("k1", 7.1, "2020-01-02"), alertAbout("k1")], false);
   const dialog = await screen.findByRole("dialog");
   expect(within(dialog).queryByRole("button", { name: /Acknowledge/ })).not.toBeInTheDocument();
   await new Promise((done) => setTimeout(done, 550));
@@ -166,22 +168,50 @@ it("lets a reader close the dialog, and the value stays unacknowledged", async (
   expect(await screen.findByRole("region", { name: "Critical values" })).toHaveTextContent("Nobody has acknowledged it yet");
 });
 
-it("takes who acknowledged from the server's alert, and no earlier acknowledgement for a later alert", () => {
-  const extension = [{ url: "https://chartroom.dev/fhir/StructureDefinition/alert-acknowledged", extension: [{ url: "name", valueString: "Bob Diaz" }, { url: "time", valueInstant: "2026-01-01T10:00:00Z" }] }];
-  const done = alertAbout("k1", { status: "completed", sent: "2026-01-01T09:00:00Z", extension });
-  const again = { ...alertAbout("k1", { sent: "2026-01-02T09:00:00Z" }), id: "again" };
-  const chart = [{ resourceType: "Communication", id: "c", status: "completed", about: [{ reference: "Observation/k1" }], sent: "2026-01-01T10:00:00Z" }];
-  expect(alertsOf("1", [done, again], chart, []).map(({ acknowledged }) => acknowledged?.by)).toEqual([undefined, "Bob Diaz"]);
-  const local = alertsOf("1", [{ ...again, sent: "2026-01-01T09:30:00Z" }], chart, []);
-  expect(local[0]?.acknowledged).toMatchObject({ by: "Somebody", isTaken: false });
-  expect(alertsOf("2", [done, again], chart, [])).toEqual([]);
+it("tells again after a reload of a value that alerts in this chart alone, until somebody has acknowledged it", async () => {
+  const late = { display: "Potassium", value: 7.1, unit: "mmol/L", threshold: 6.5, direction: "high", late: true };
+  const tell = (room: FakeRoom) => {
+    room.number("CRITICAL_VALUE_ALERT", "Observation", "k1", late);
+    room.number("CRITICAL_VALUE_ALERT", "Observation", "old", late, new Date(Date.now() - 30 * 86_400_000));
+  };
+  const { room, user } = await show([potassium("k1", 7.1, "2020-01-02")], true, tell);
+  const dialog = await screen.findByRole("dialog", { name: "Critical value" });
+  expect(dialog).toHaveTextContent("Potassium 7.1 mmol/L is above 6.5");
+  await new Promise((done) => setTimeout(done, 550));
+  await user.click(within(dialog).getByRole("button", { name: /Acknowledge/ }));
+  expect(room.calls[0]?.value).toMatchObject({ about: [{ reference: "Observation/k1" }] });
+  expect(screen.getByRole("region", { name: "Critical values" })).toHaveTextContent("Acknowledged by Alice Chen");
 });
 
-it("counts a value that was heard and raised once", () => {
-  const heard = { about: "Observation/k1", text: "Potassium 7.1", raisedMs: Date.now() };
-  expect(alertsOf("1", [], [], [heard])).toHaveLength(1);
-  const both = alertsOf("1", [alertAbout("k1")], [], [heard]);
-  expect(both.map(({ key }) => key)).toEqual(alertsOf("1", [], [], [heard]).map(({ key }) => key));
+it("keeps one line for critical values, with one of them in it and all on a press", async () => {
+  const { user } = await show([potassium("k1", 4.1, "2020-01-02")]);
+  expect(screen.getByRole("region", { name: "Critical values" })).toHaveTextContent("Nothing to acknowledge");
+  cleanup();
+  const done = alertAbout("k1", { status: "completed", payload: [{ contentString: "Potassium 6.9 mmol/L is above 6.5" }] });
+  await show([potassium("k1", 7.1, "2020-01-02"), { ...done, id: "alert-done" }, alertAbout("k1")], false);
+  await new Promise((settled) => setTimeout(settled, 550));
+  await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Close" }));
+  const line = within(await screen.findByRole("region", { name: "Critical values" }));
+  expect(line.getByRole("listitem")).toHaveTextContent("Potassium 7.1 mmol/L is above 6.5");
+  await user.click(line.getByRole("button", { name: /^All 2/ }));
+  expect(within(await screen.findByRole("dialog", { name: "All 2 critical values" })).getAllByRole("listitem")).toHaveLength(2);
+});
+
+it("does not interrupt for a value that was corrected or entered in error, and says what became of it", async () => {
+  const { room, alerts, user } = await show([potassium("k1", 7.1, "2020-01-02"), alertAbout("k1")]);
+  const dialog = await screen.findByRole("dialog", { name: "Critical value" });
+  act(() => room.colleague("Observation", "k1", { status: "corrected", valueQuantity: { value: 4.1, unit: "mmol/L" } }));
+  await waitFor(() => expect(dialog).toHaveTextContent("Corrected: now 4.1 mmol/L"));
+  expect(within(dialog).queryByRole("button", { name: /Acknowledge/ })).toBeNull();
+  await new Promise((done) => setTimeout(done, 550));
+  await user.click(within(dialog).getByRole("button", { name: "Close" }));
+  expect(row(/Potassium/)).toHaveTextContent(/4\.1 mmol\/L.*Normal/);
+  expect(row(/Potassium/)).not.toHaveTextContent(/Critical|acknowledged/);
+  act(() => room.colleague("Observation", "k1", { status: "entered-in-error" }));
+  const line = within(screen.getByRole("region", { name: "Critical values" }));
+  await waitFor(() => expect(line.getByRole("listitem")).toHaveTextContent("Entered in error"));
+  await user.click(line.getByRole("button", { name: /^End the alert: Potassium 7.1/ }));
+  expect(alerts.get("Communication", "alert-k1")).toMatchObject({ status: "completed" });
 });
 
 it("flags by the laboratory's word, else by the range in the same unit", () => {

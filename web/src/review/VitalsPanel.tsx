@@ -1,6 +1,8 @@
 /** The latest of each vital sign, with the value before it. */
 import { Badge, Group, Paper, Table, Text, Title } from "@mantine/core";
 import { useId, useMemo } from "react";
+import { shortName } from "../results/groups";
+import { readingOf } from "../results/reading";
 import type { Resource } from "../shared/chartroom";
 import { conceptText } from "../shared/fhir/concept";
 import { formatDate } from "../shared/fhir/date";
@@ -58,7 +60,7 @@ function VitalRow({ vital: { latest, before }, open }: { vital: Vital; open: Ope
   return (
     <Table.Tr className={panel["row"]} data-entry={latest.id} data-changed={touch ? (touch.turn % 2 === 0 ? "even" : "odd") : undefined}>
       <Table.Th scope="row" className={panel["main"]}>
-        {shortName(latest)}
+        {shortName(readingOf(latest))}
       </Table.Th>
       <Table.Td className={`${classes["vital"]} ${critical ? classes["critical"] : ""}`}>
         {observationValue(latest) || "No value"}
@@ -70,7 +72,7 @@ function VitalRow({ vital: { latest, before }, open }: { vital: Vital; open: Ope
       </Table.Td>
       <Table.Td className={classes["before"]}>{before ? observationValue(before) : "–"}</Table.Td>
       <Table.Td>
-        <Text size="xs" c="dimmed">
+        <Text size="xs" c="dimmed" pt={2}>
           {formatDate(observedAt(latest))}
         </Text>
       </Table.Td>
@@ -90,9 +92,4 @@ export function latestVitals(observations: readonly Resource[]): readonly Vital[
   const earlier = latestOfEach(vitals.filter((one) => !latest.includes(one)));
   const name = (one: Resource) => conceptText(one["code"]);
   return latest.map((one) => ({ latest: one, before: earlier.find((other) => name(other) === name(one)) }));
-}
-
-/** The names that a laboratory's catalogue gives say more than anybody reads. */
-function shortName(resource: Resource): string {
-  return conceptText(resource["code"]).replace(/ panel with all children optional| \[[^\]]+\]/g, "") || "Unnamed measurement";
 }

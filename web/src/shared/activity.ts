@@ -94,7 +94,8 @@ export function entryLabel(resource: Record<string, unknown> | null | undefined)
     drugText(resource) ||
     conceptText(resource["vaccineCode"]) ||
     asText(resource["title"]) ||
-    conceptText(type) ||
+    asText(resource["description"]) ||
+    conceptText(type ?? resource["type"]) ||
     "an entry"
   );
 }

@@ -1,5 +1,5 @@
 /** What the workspace needs of the `chartroom` package, as types that a test can stand in for. */
-import type { Client as ChartroomClient, Room as ChartroomRoom } from "chartroom";
+import type { Client as ChartroomClient, Room } from "chartroom";
 
 export type {
   Activity,
@@ -10,32 +10,17 @@ export type {
   Edit,
   Json,
   Person,
+  HistoryEntry,
   Present,
+  RefusedEdit,
   Resource,
+  ResourceType,
+  Room,
+  TextView,
 } from "chartroom";
 
-/** A room as the workspace uses it. */
-export type Room = Pick<
-  ChartroomRoom,
-  | "name"
-  | "synced"
-  | "unsaved"
-  | "get"
-  | "list"
-  | "put"
-  | "patch"
-  | "remove"
-  | "restore"
-  | "conflicts"
-  | "presence"
-  | "undo"
-  | "activity"
-  | "on"
-  | "close"
->;
-
 /** A connection as the workspace uses it. */
-export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "state" | "onState" | "signIn" | "close"> {
+export interface Client extends Pick<ChartroomClient, "status" | "onStatus" | "state" | "onState" | "signIn" | "signOut" | "close"> {
   open(name: string): Promise<Room>;
 }
 
@@ -46,4 +31,6 @@ export type ClientState = ChartroomClient["state"];
 export type Connect = (options: {
   url: string;
   person: import("chartroom").Person;
+  /** Gives a token that is good now, where the server has sign-in. */
+  token?: (() => Promise<string>) | undefined;
 }) => Promise<Client>;

@@ -16,6 +16,8 @@ export interface Refusal {
   readonly what: string;
   /** The panel whose form it came from. */
   readonly panel?: string;
+  /** Id of the entry that it is said beside; at the head of the panel where nothing is given. */
+  readonly beside?: string;
   /** Why it was refused, in words. */
   readonly reason: string;
   /** The values of the form it came from; absent for a removal. */
@@ -28,6 +30,7 @@ export interface Refusal {
 export interface EditMeaning {
   readonly what: string;
   readonly panel?: string;
+  readonly beside?: string;
   readonly draft?: unknown;
   readonly again: () => Edit;
 }
@@ -43,15 +46,28 @@ export class EditLog extends Listeners {
   follow(edit: Edit, meaning: EditMeaning): void {
     edit.saved.catch((error: unknown) => {
       if (isClosing(error)) return;
-      const key = this.#next++;
-      const { type, id } = edit.resource;
-      this.#set([...this.#refusals, { key, type, id, ...meaning, reason: reasonText(error) }]);
+      this.#keep(edit.resource, meaning, error);
     });
+  }
+
+  /** Makes an edit of an entry and follows it; one that cannot even be made is kept as a refusal. */
+  attempt(entry: Edit["resource"], meaning: EditMeaning, run = meaning.again): boolean {
+    try {
+      this.follow(run(), meaning);
+      return true;
+    } catch (error) {
+      this.#keep(entry, meaning, error);
+      return false;
+    }
   }
 
   /** Forgets a refused edit. */
   dismiss(key: number): void {
     this.#set(this.#refusals.filter((refusal) => refusal.key !== key));
+  }
+
+  #keep({ type, id }: Edit["resource"], meaning: EditMeaning, error: unknown): void {
+    this.#set([...this.#refusals, { key: this.#next++, type, id, ...meaning, reason: reasonText(error) }]);
   }
 
   #set(refusals: readonly Refusal[]): void {
@@ -84,6 +100,7 @@ function sentence(text: string): string {
 }
 
 const REASONS: Record<string, string> = {
+  "room-not-found": "There is no such chart, or it is not open to you.",
   "read-only": "You may read this chart but not change it.",
   "wrong-patient": "The entry names another patient than this chart's.",
   "not-found": "The entry is no longer in the chart.",

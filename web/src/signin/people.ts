@@ -3,12 +3,14 @@ import type { Person } from "../shared/chartroom";
 
 export interface Member extends Person {
   role: string;
+  /** Whether anything may be written at all; a room may still refuse. */
   canEdit: boolean;
 }
 
 export const PEOPLE: readonly Member[] = [
   { id: "alice", name: "Alice Chen", role: "Physician", canEdit: true },
   { id: "bob", name: "Bob Diaz", role: "Nurse", canEdit: true },
+  { id: "dana", name: "Dana Petrov", role: "Pharmacist", canEdit: true },
   { id: "charlie", name: "Charlie Okafor", role: "Read only", canEdit: false },
 ];
 

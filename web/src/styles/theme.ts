@@ -1,5 +1,5 @@
 /** Colours and type of the workspace: calm, dense, and legible at night. */
-import { Button, createTheme, Drawer, Modal, type MantineColorsTuple } from "@mantine/core";
+import { Alert, Avatar, Button, createTheme, Drawer, DrawerHeader, Modal, ModalHeader, type MantineColorsTuple } from "@mantine/core";
 
 const lagoon: MantineColorsTuple = [
   "#e9f6f6",
@@ -40,8 +40,21 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
+    // Mantine's own orange and red are too pale for words.
+    Alert: Alert.extend({ vars: (_, { color }) => ({ root: toneOf(color) }) }),
+    // White initials stand out on these in light and dark; red is for danger alone.
+    Avatar: Avatar.extend({ defaultProps: { allowedInitialsColors: ["indigo.8", "cyan.9", "teal.9", "violet.8", "grape.8", "pink.9", "blue.9"] } }),
     Drawer: Drawer.extend({ styles: { title: { fontWeight: 650 } } }),
     Modal: Modal.extend({ styles: { title: { fontWeight: 650, lineHeight: 1.3 } } }),
+    // The head of a dialog is no banner of the page.
+    DrawerHeader: DrawerHeader.extend({ defaultProps: { role: "presentation" } }),
+    ModalHeader: ModalHeader.extend({ defaultProps: { role: "presentation" } }),
     Button: Button.extend({ styles: { label: { fontWeight: 550 } } }),
   },
 });
+
+/** The workspace's colours of warnings and alarms, for what Mantine calls orange and red. */
+function toneOf(color: string | undefined) {
+  const tone = color === "orange" ? "warning" : color === "red" ? "alarm" : undefined;
+  return tone ? { "--alert-color": `var(--${tone})`, "--alert-bg": `var(--${tone}-surface)` } : {};
+}

@@ -2,18 +2,19 @@
  * Interrupts with critical values until they are acknowledged.
  *
  * Nothing in it can be set off by what the hands were doing when it came: it takes the focus to its
- * heading, and clicks count only after a moment. What a colleague acknowledged meanwhile says so and
- * stays until it is closed.
+ * heading, and clicks count only after a moment. What a colleague acknowledged or corrected
+ * meanwhile says so and stays until it is closed.
  */
 import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { IconAlertOctagon, IconCircleCheck } from "@tabler/icons-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Resource } from "../../shared/chartroom";
-import { formatDate, formatTime } from "../../shared/fhir/date";
+import { formatDate } from "../../shared/fhir/date";
 import { patientName } from "../../shared/fhir/patient";
 import { useWorkspace } from "../../shared/workspace";
-import type { CriticalAlert } from "./alerts";
 import classes from "./Critical.module.css";
+import { type CriticalAlert, isOpen } from "./critical";
+import { AlertFacts } from "./AlertFacts";
 import type { CriticalAlerts } from "./useCriticalAlerts";
 
 const SETTLE_MS = 500;
@@ -23,7 +24,8 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
   const { shown, close, acknowledge } = useShown(critical);
   const born = formatDate(patient?.["birthDate"]);
   const isCalm = useCalm(shown.length > 0);
-  const open = shown.filter((alert) => !alert.acknowledged);
+  const open = shown.filter(isOpen);
+  const done = shown.every(({ withdrawn }) => withdrawn !== undefined) ? ", no longer critical" : ", acknowledged";
   const guarded = (act: () => void) => () => void (isCalm() && act());
 
   return (
@@ -35,7 +37,7 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
             <span tabIndex={-1} data-autofocus className={classes["title"]}>
               {open.length === 0 ? <IconCircleCheck size={24} aria-hidden /> : <IconAlertOctagon size={24} aria-hidden />}
               {shown.length === 1 ? "Critical value" : `Critical values (${shown.length})`}
-              {open.length === 0 && ", acknowledged"}
+              {open.length === 0 && done}
             </span>
           </Modal.Title>
         </Modal.Header>
@@ -45,17 +47,17 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
           </p>
           <Stack gap="sm" mt="sm" component="ul" className={classes["list"]}>
             {shown.map((alert) => (
-              <li key={alert.key} className={classes["item"]} data-done={alert.acknowledged ? true : undefined}>
+              <li key={alert.key} className={classes["item"]} data-done={!isOpen(alert) || undefined}>
                 <div className={classes["words"]}>
                   <p className={classes["value"]}>{alert.text}</p>
                   <AlertFacts alert={alert} />
-                  {critical.failures.has(alert.key) && !alert.acknowledged && (
+                  {critical.failures.has(alert.key) && isOpen(alert) && (
                     <Alert color="red" role="alert" mt={6} p="xs" title="Not acknowledged">
                       {critical.failures.get(alert.key)}
                     </Alert>
                   )}
                 </div>
-                {canEdit && !alert.acknowledged && (
+                {canEdit && isOpen(alert) && (
                   <Button color="red.9" size="md" onClick={guarded(() => acknowledge(alert))} aria-label={`Acknowledge: ${alert.text}`}>
                     Acknowledge
                   </Button>
@@ -79,32 +81,12 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
   );
 }
 
-/** When it was raised, for whom again, and who has seen to it. */
-export function AlertFacts({ alert }: { alert: CriticalAlert }) {
-  const now = new Date();
-  return (
-    <p className={classes["facts"]}>
-      <span>Raised {formatTime(alert.raisedMs, now)}</span>
-      {alert.escalatedTo.length > 0 && <span>Escalated to {alert.escalatedTo.join(", then ")}</span>}
-      {alert.acknowledged ? (
-        <span className={classes["seen"]}>
-          <IconCircleCheck size={15} aria-hidden />
-          Acknowledged by {alert.acknowledged.by}, {formatTime(alert.acknowledged.atMs, now)}
-          {!alert.acknowledged.isTaken && <span className={classes["untaken"]}>not saved at the server yet</span>}
-        </span>
-      ) : (
-        <span className={classes["unseen"]}>Nobody has acknowledged it yet</span>
-      )}
-    </p>
-  );
-}
-
-/** The alerts that interrupt: open ones, and those that closed while they were shown. */
+/** The alerts that interrupt: open ones, and those that were seen to while they were shown. */
 function useShown({ alerts, acknowledge, failures }: CriticalAlerts) {
   const [held, setHeld] = useState<ReadonlySet<string>>(new Set());
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const shown = useMemo(() => {
-    return alerts.filter(({ key, acknowledged }) => (acknowledged ? held.has(key) && !closed.has(key) : !closed.has(key) || failures.has(key)));
+    return alerts.filter((alert) => (isOpen(alert) ? !closed.has(alert.key) || failures.has(alert.key) : held.has(alert.key) && !closed.has(alert.key)));
   }, [alerts, held, closed, failures]);
   useEffect(() => {
     if (shown.some(({ key }) => !held.has(key))) setHeld(new Set([...held, ...shown.map(({ key }) => key)]));

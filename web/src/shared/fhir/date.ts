@@ -42,6 +42,13 @@ export function formatTime(ms: number, now: Date): string {
   return `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}, ${clock}`;
 }
 
+/** A time by the second, with its date: "29 Nov 2026, 14:03:07". */
+export function formatMoment(ms: number): string {
+  const at = new Date(ms);
+  const clock = [at.getHours(), at.getMinutes(), at.getSeconds()].map(pad).join(":");
+  return `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}, ${clock}`;
+}
+
 /** The reason why a typed FHIR date cannot stand, or null. Empty is allowed. */
 export function dateProblem(text: string, now: Date): string | null {
   const value = text.trim();

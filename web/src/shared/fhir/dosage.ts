@@ -1,4 +1,5 @@
 /** Drug and dosage of a MedicationRequest in words. */
+import type { Json } from "../chartroom";
 import { conceptText } from "./concept";
 import { asList, asObject, asText } from "./read";
 
@@ -15,12 +16,23 @@ export function drugText(resource: Record<string, unknown>): string {
 
 /** All dosage instructions in words: the text where there is one, else put together from its parts. */
 export function dosageText(resource: Record<string, unknown>): string {
-  return asList(resource["dosageInstruction"]).map(oneDosage).filter(Boolean).join("; then ");
+  return asList(resource["dosageInstruction"]).map(oneDosage).filter(Boolean).join(THEN);
 }
 
-/** The free text of the first dosage instruction, which is what a form edits. */
+/** The dosage in a person's own words, which is what a form edits; nothing where it is recorded in parts alone. */
 export function dosageFreeText(resource: Record<string, unknown>): string {
-  return asText(asObject(asList(resource["dosageInstruction"])[0])?.["text"]) ?? "";
+  const all = asList(resource["dosageInstruction"]);
+  return all.some((one) => asText(asObject(one)?.["text"])) ? dosageText(resource) : "";
+}
+
+/**
+ * The `dosageInstruction` element for words as `dosageText` gives them. An instruction whose words
+ * stay keeps its parts; beside other words they would contradict them.
+ */
+export function withDosage(before: Record<string, unknown> | undefined, words: string): Json {
+  const known = new Map(asList(before?.["dosageInstruction"]).map((one) => [oneDosage(one), one as Json]));
+  const texts = words.split(THEN).map((text) => text.trim()).filter(Boolean);
+  return texts.length === 0 ? null : texts.map((text) => known.get(text) ?? { text });
 }
 
 function oneDosage(value: unknown): string {
@@ -70,6 +82,7 @@ function asNeededText(dosage: Record<string, unknown>): string {
   return dosage["asNeededBoolean"] === true ? "as needed" : "";
 }
 
+const THEN = "; then ";
 const UNITS: Record<string, string> = {
   s: "second",
   min: "minute",

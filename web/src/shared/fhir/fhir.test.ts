@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { conceptCode, conceptText } from "./concept";
 import { ageInYears, dateProblem, formatDate, formatTime, onsetText } from "./date";
-import { dosageText, drugText } from "./dosage";
+import { dosageFreeText, dosageText, drugText, withDosage } from "./dosage";
 import { identifiers, mainIdentifier, patientName } from "./patient";
 import { reactionText, withFirstReaction } from "./reaction";
 import { sameJson } from "./read";
@@ -9,6 +9,15 @@ import { codeWord, elementName, noteText, valueText } from "./words";
 
 const NOW = new Date(2026, 10, 23, 14, 30);
 const ODD: unknown[] = [undefined, null, 0, 7, "", "x", true, [], [null], {}, { coding: 3 }, { coding: [null, 4] }, [[]]];
+
+describe("dosage in a form", () => {
+  const TWO = { dosageInstruction: [{ text: "One in the morning", route: { text: "Oral" } }, { text: "Two at night" }] };
+  it("keeps the parts of an instruction whose words stay, and no others", () => {
+    expect(dosageFreeText(TWO)).toBe("One in the morning; then Two at night");
+    expect(withDosage(TWO, "One in the morning; then One at night")).toEqual([TWO.dosageInstruction[0], { text: "One at night" }]);
+    expect(withDosage(TWO, " ")).toBeNull();
+  });
+});
 
 describe("concept", () => {
   it.each([
@@ -108,6 +117,8 @@ describe("patient", () => {
     ];
     expect(mainIdentifier({ identifier })).toEqual({ label: "MRN", value: "m-1" });
     expect(identifiers({ identifier })).toHaveLength(1);
+    const named = { type: { coding: [{ code: "MR" }] }, value: "7" };
+    expect(identifiers({ identifier: [{ value: "7" }, named, { value: "8" }] }).map(({ label, value }) => `${label} ${value}`)).toEqual(["MRN 7", "ID 8"]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Observations in words: what was measured, what came out, when. */
 import type { Resource } from "../chartroom";
 import { codingsOf, conceptCode, conceptText } from "./concept";
+import { shortened, unitText } from "./quantity";
 import { asList, asObject, asObjects, asText } from "./read";
 
 /** The value in words, whichever variant of `value[x]` is there; of a panel, of all its parts. */
@@ -39,10 +40,15 @@ export function latestOfEach(resources: readonly Resource[]): readonly Resource[
   return [...latest.values()].sort((a, b) => conceptText(a["code"]).localeCompare(conceptText(b["code"])));
 }
 
-/** Whether the laboratory calls the value critical. */
+/** Whether the laboratory calls the value, or a part of it, critical: by any of its codes, or in words. */
 export function isCritical(resource: Record<string, unknown>): boolean {
   const parts = [resource, ...asObjects(resource["component"])];
-  return parts.some((part) => asList(part["interpretation"]).some((said) => CRITICAL.has(conceptCode(said) ?? "")));
+  return parts.flatMap((part) => asList(part["interpretation"])).some(saysCritical);
+}
+
+function saysCritical(interpretation: unknown): boolean {
+  const codes = asObjects(asObject(interpretation)?.["coding"]).map(({ code }) => asText(code) ?? "");
+  return codes.some((code) => CRITICAL.has(code)) || /^critical\b/i.test(conceptText(interpretation));
 }
 
 function kindOf(resource: Resource): string {
@@ -64,8 +70,8 @@ function valueOf(part: Record<string, unknown>): string {
 
 function quantityText(quantity: Record<string, unknown>): string {
   const value = asText(quantity["value"]);
-  const unit = asText(quantity["unit"]) ?? asText(quantity["code"]) ?? "";
-  return value ? `${asText(quantity["comparator"]) ?? ""}${value} ${UNITS[unit] ?? unit}`.trim() : "";
+  const unit = unitText(asText(quantity["unit"]) ?? asText(quantity["code"]) ?? "");
+  return value ? `${asText(quantity["comparator"]) ?? ""}${shortened(value)}${unit === "%" ? "" : " "}${unit}`.trim() : "";
 }
 
 /** 120/80, as everybody writes it. */
@@ -75,8 +81,8 @@ function bloodPressure(parts: readonly Record<string, unknown>[]): string | unde
   const diastolic = find("8462-4");
   if (!systolic || !diastolic) return undefined;
   const [high, low] = [asText(systolic["value"]), asText(diastolic["value"])];
-  return high && low ? `${high}/${quantityText(diastolic)}` : undefined;
+  return high && low ? `${shortened(high)}/${quantityText(diastolic)}` : undefined;
 }
 
-const CRITICAL = new Set(["AA", "HH", "LL", "<", ">"]);
-const UNITS: Record<string, string> = { "mm[Hg]": "mmHg", "{beats}/min": "/min", "/min": "/min", Cel: "°C", "[degF]": "°F", "kg/m2": "kg/m²" };
+/** HL7 v3 ObservationInterpretation; the last two are its older spelling. */
+const CRITICAL = new Set(["AA", "HH", "LL", "H>", "L<"]);

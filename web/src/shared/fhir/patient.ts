@@ -37,8 +37,16 @@ export function mainIdentifier(patient: unknown): Identifier | undefined {
   return all.find((identifier) => identifier.label === "MRN") ?? all[0];
 }
 
-/** Identifiers to tell patients apart by; those for other offices (tax, licence, passport) are left out. */
+/** Identifiers to tell patients apart by, each once; those for other offices (tax, licence, passport) are left out. */
 export function identifiers(patient: unknown): Identifier[] {
+  const all = shownIdentifiers(patient);
+  const isNamed = (value: string) => all.some((other) => other.value === value && other.label !== UNNAMED);
+  return all.filter(({ label, value }) => label !== UNNAMED || !isNamed(value));
+}
+
+const UNNAMED = "ID";
+
+function shownIdentifiers(patient: unknown): Identifier[] {
   return asList(asObject(patient)?.["identifier"]).flatMap((item) => {
     const identifier = asObject(item);
     const value = asText(identifier?.["value"]);
@@ -46,7 +54,7 @@ export function identifiers(patient: unknown): Identifier[] {
     const coding = asObject(asList(asObject(identifier?.["type"])?.["coding"])[0]);
     const code = asText(coding?.["code"]);
     if (code && PRIVATE.has(code)) return [];
-    return [{ label: code === "MR" ? "MRN" : (code ?? "ID"), value }];
+    return [{ label: code === "MR" ? "MRN" : (code ?? UNNAMED), value }];
   });
 }
 

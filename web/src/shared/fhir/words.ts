@@ -21,8 +21,10 @@ export function elementName(resourceType: string, element: string): string {
 export function valueText(element: string, value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (element === "dosageInstruction") return dosageText({ dosageInstruction: value }) || json(value);
-  if (element === "reaction") return reactionText({ reaction: value }) || json(value);
+  // A side of a conflict may be one item of a list.
+  const items = Array.isArray(value) ? value : [value];
+  if (element === "dosageInstruction") return dosageText({ dosageInstruction: items }) || json(value);
+  if (element === "reaction") return reactionText({ reaction: items }) || json(value);
   const plain = asText(value);
   if (plain) return WORDS[plain] ?? formatDate(plain);
   if (Array.isArray(value)) return value.map((item) => valueText(element, item)).join(", ") || "nothing";
@@ -83,6 +85,7 @@ const WORDS: Record<string, string> = {
 
 const NAMES: Record<string, string> = {
   "ServiceRequest.code": "Order",
+  valueQuantity: "Value",
   reasonCode: "Reason",
   bodySite: "Body site",
   "AllergyIntolerance.code": "Substance",

@@ -1,9 +1,11 @@
 /** The table of a panel: current entries first, past ones collapsed and shown a page at a time. */
-import { Button, Table, Text, UnstyledButton } from "@mantine/core";
+import { Table, Text, UnstyledButton } from "@mantine/core";
 import { IconChevronRight } from "@tabler/icons-react";
 import { useId, useMemo, useState } from "react";
+import { useSoughtId } from "../../chart/sought";
 import { type Colleague, editors } from "../../presence/people";
-import type { Resource } from "../chartroom";
+import type { Conflict, Resource } from "../chartroom";
+import type { Refusal } from "../edits";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
 import { useConflicts, usePresence, useTouches } from "../useRoom";
@@ -11,6 +13,7 @@ import { useWorkspace } from "../workspace";
 import type { EntryAct, FormValues, PanelDefinition } from "./definition";
 import { EntryRow } from "./EntryRow";
 import classes from "./Panel.module.css";
+import { ShowMore } from "../ShowMore";
 
 const PAGE = 50;
 
@@ -22,11 +25,17 @@ interface EntryListProps<V extends FormValues> {
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
   onAct: ((resource: Resource, act: EntryAct) => void) | undefined;
+  onWrite: ((resource: Resource, conflict: Conflict) => void) | undefined;
+  /** What was refused, by the entry that it is said beside. */
+  refusals: ReadonlyMap<string, readonly Refusal[]>;
+  onAgain: (refusal: Refusal) => void;
+  onDiscard: (refusal: Refusal) => void;
 }
 
 export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
   const { definition, current, past } = props;
-  const [expanded, setExpanded] = useState(false);
+  const sought = useSoughtId(definition.type);
+  const [expanded, setExpanded] = useState(past.some(({ id }) => id === sought));
   const pastId = useId();
 
   return (
@@ -56,8 +65,9 @@ export function EntryList<V extends FormValues>(props: EntryListProps<V>) {
 }
 
 function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string; entries: readonly Resource[] }) {
-  const { definition, open, entries, caption, onEdit, onRemove, onAct } = props;
-  const [limit, setLimit] = useState(PAGE);
+  const { definition, open, entries, caption, onEdit, onRemove, onAct, onWrite, onAgain, onDiscard } = props;
+  const sought = useSoughtId(definition.type);
+  const [limit, setLimit] = useState(Math.max(PAGE, entries.findIndex(({ id }) => id === sought) + 1));
   const touches = useTouches(open);
   const conflicts = useConflicts(open);
   const people = useEditorsByEntry(open);
@@ -91,16 +101,16 @@ function Rows<V extends FormValues>(props: EntryListProps<V> & { caption: string
                 onEdit={onEdit}
                 onRemove={onRemove}
                 onAct={onAct}
+                onWrite={onWrite}
+                refusals={props.refusals.get(resource.id)}
+                onAgain={onAgain}
+                onDiscard={onDiscard}
               />
             );
           })}
         </Table.Tbody>
       </Table>
-      {entries.length > limit && (
-        <Button variant="subtle" size="compact-sm" m="xs" onClick={() => setLimit(limit + 2 * PAGE)}>
-          Show {Math.min(2 * PAGE, entries.length - limit)} more of {entries.length - limit}
-        </Button>
-      )}
+      <ShowMore count={entries.length} limit={limit} step={2 * PAGE} onLimit={setLimit} m="xs" />
     </>
   );
 }

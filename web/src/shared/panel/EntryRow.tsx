@@ -1,18 +1,22 @@
-/** One entry: what it is, how it stands, who changed it last, and its conflicts beneath it. */
+/** One entry: what it is, how it stands, who changed it last; beneath it its conflicts, and what was refused. */
 import { ActionIcon, Badge, Button, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { IconPencil, IconTrash } from "@tabler/icons-react";
 import { memo, type ReactElement, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
+import { EntryMark } from "../../past/marks";
 import { type Colleague, editingText } from "../../presence/people";
 import { PeopleMark } from "../../presence/People";
 import type { Touch } from "../activity";
 import type { Conflict, Resource } from "../chartroom";
+import type { Refusal } from "../edits";
 import { formatDate, formatTime } from "../fhir/date";
 import { elementName, noteText } from "../fhir/words";
 import type { OpenRoom } from "../rooms";
 import { useWorkspace } from "../workspace";
 import type { EntryAct, FormValues, PanelDefinition } from "./definition";
+import { conflictKey, isWritable } from "./dispute";
 import classes from "./Panel.module.css";
+import { RefusalNote } from "./RefusalNote";
 
 interface EntryRowProps<V extends FormValues> {
   definition: PanelDefinition<V>;
@@ -24,10 +28,14 @@ interface EntryRowProps<V extends FormValues> {
   onEdit: ((resource: Resource) => void) | undefined;
   onRemove: ((resource: Resource) => void) | undefined;
   onAct: ((resource: Resource, act: EntryAct) => void) | undefined;
+  onWrite: ((resource: Resource, conflict: Conflict) => void) | undefined;
+  refusals: readonly Refusal[] | undefined;
+  onAgain: (refusal: Refusal) => void;
+  onDiscard: (refusal: Refusal) => void;
 }
 
 function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
-  const { definition, open, resource, touch, conflicts, editors, onEdit, onRemove, onAct } = props;
+  const { definition, open, resource, touch, conflicts, editors, onEdit, onRemove, onAct, onWrite, refusals } = props;
   const { person } = useWorkspace();
   const label = definition.label(resource);
   const detail = definition.detail(resource);
@@ -42,14 +50,21 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
         data-changed={touch ? (touch.turn % 2 === 0 ? "even" : "odd") : undefined}
       >
         <Table.Th scope="row" className={classes["main"]}>
-          <span className={classes["label"]}>{label}</span>
-          {flag && (
-            <Badge size="sm" tt="none" color="red.9" variant="filled" ml={8} className={classes["flag"]}>
-              {flag}
-            </Badge>
-          )}
-          {detail && <span className={classes["detail"]}>{detail}</span>}
-          <Note text={noteText(resource)} />
+          <div className={classes["words"]}>
+            <div>
+              <span className={classes["label"]}>{label}</span>
+              {flag && (
+                <Badge size="sm" tt="none" color="red.9" variant="filled" ml={8} className={classes["flag"]}>
+                  {flag}
+                </Badge>
+              )}
+            </div>
+            <div>
+              {detail && <span className={classes["detail"]}>{detail}</span>}
+              <Note text={noteText(resource)} />
+              <EntryMark type={definition.type} id={resource.id} />
+            </div>
+          </div>
         </Table.Th>
         <Table.Td>
           <span className={classes["status"]} data-tone={badge.tone}>
@@ -94,10 +109,22 @@ function EntryRowView<V extends FormValues>(props: EntryRowProps<V>) {
           </Table.Td>
         )}
       </Table.Tr>
-      {conflicts?.map((conflict) => (
-        <Table.Tr key={`${conflict.kind} ${conflict.elements.join(" ")}`} className={classes["conflictRow"]}>
+      {refusals?.map((refusal) => (
+        <Table.Tr key={refusal.key} className={classes["beneath"]}>
           <Table.Td colSpan={4}>
-            <ConflictNote conflict={conflict} label={label} open={open} />
+            <RefusalNote refusal={refusal} onAgain={() => props.onAgain(refusal)} onDiscard={() => props.onDiscard(refusal)} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+      {conflicts?.map((conflict) => (
+        <Table.Tr key={conflictKey(conflict)} className={classes["beneath"]}>
+          <Table.Td colSpan={4}>
+            <ConflictNote
+              conflict={conflict}
+              label={label}
+              open={open}
+              onWrite={onWrite && isWritable(definition, resource, conflict) ? () => onWrite(resource, conflict) : undefined}
+            />
           </Table.Td>
         </Table.Tr>
       ))}

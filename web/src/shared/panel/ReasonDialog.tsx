@@ -6,10 +6,12 @@ export function ReasonDialog(props: {
   title: string;
   verb: string;
   suggestions: readonly string[];
+  /** Whether there is no way back but Undo. */
+  isFinal: boolean;
   onReason: (reason: string) => void;
   onClose: () => void;
 }) {
-  const { title, verb, suggestions, onReason, onClose } = props;
+  const { title, verb, suggestions, isFinal, onReason, onClose } = props;
   const form = useForm({
     initialValues: { reason: "" },
     validate: { reason: (reason) => (reason.trim() === "" ? "Say why, for those who read the chart later." : null) },
@@ -31,7 +33,7 @@ export function ReasonDialog(props: {
             <Button variant="default" onClick={onClose}>
               Back
             </Button>
-            <Button type="submit" color="red.9">
+            <Button type="submit" color={isFinal ? "red.9" : undefined}>
               {verb}
             </Button>
           </Group>

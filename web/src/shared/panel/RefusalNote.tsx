@@ -2,13 +2,11 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
 import { IconAlertCircle } from "@tabler/icons-react";
 import type { Refusal } from "../edits";
-import classes from "./Panel.module.css";
 
 export function RefusalNote(props: { refusal: Refusal; onAgain: () => void; onDiscard: () => void }) {
   const { refusal, onAgain, onDiscard } = props;
   return (
     <Alert
-      className={classes["loose"]}
       color="red"
       variant="light"
       icon={<IconAlertCircle aria-hidden />}

@@ -7,17 +7,19 @@
 import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import { type FocusEvent, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { ConflictNote } from "../../conflicts/ConflictNote";
 import { FieldNote } from "../../presence/FieldNote";
-import { editors } from "../../presence/people";
-import { quietly } from "../../presence/usePeople";
+import { useFieldPresence } from "../../presence/useFieldPresence";
+import type { Conflict } from "../chartroom";
 import { sameJson } from "../fhir/read";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
-import { useConflicts, usePresence, useResource, useTouches } from "../useRoom";
+import { useConflicts, useResource, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
 import { type FormValues, makeResource, type PanelDefinition } from "./definition";
-import type { Attempt } from "./ResourcePanel";
+import { conflictKey, disputedElements, disputedFields } from "./dispute";
+import type { Attempt } from "./usePanelEdits";
 
 /** What the dialog is about. */
 export interface DialogState<V> {
@@ -29,6 +31,8 @@ export interface DialogState<V> {
   draft?: V;
   /** Values that the form is checked with at once, where something could not be done without more. */
   check?: Partial<V>;
+  /** The conflict that saving settles, whatever is written. */
+  dispute?: Conflict;
   /** The refused edit that is made again; settled only once this one is made. */
   refusal?: number;
 }
@@ -48,30 +52,46 @@ export function ResourceDialog<V extends FormValues>(props: {
   const [failure, setFailure] = useState<string>();
   const form = useForm<V>({
     initialValues: { ...(state.draft ?? state.values), ...state.check },
-    validate: (values) => definition.validate(values, new Date()) as Record<string, string>,
+    validate: (values) => definition.validate(values, new Date(), { room: open.room, id: state.id }) as Record<string, string>,
   });
   const meanwhile = useMeanwhile(definition, open, state, live, form);
-  const others = useFieldPresence(definition, open, state, form);
-  const isDisputed = useConflicts(open).get(resourceKey(definition.type, state.id ?? newId))?.some(({ safety }) => safety) ?? false;
+  const others = useFieldPresence(open.room, state.id && resourceKey(definition.type, state.id), (field) => {
+    const before = state.id ? open.room.get(definition.type, state.id) : undefined;
+    return Object.keys(definition.elements(form.getValues(), new Set([field]), before));
+  });
+  const conflicts = useConflicts(open).get(resourceKey(definition.type, state.id ?? newId)) ?? [];
+  const isDisputed = conflicts.some(({ safety }) => safety);
+  const dispute = state.dispute && conflicts.find((conflict) => state.dispute && conflictKey(conflict) === conflictKey(state.dispute));
   const choices = definition.saveAs?.(state.id ? live : undefined);
   useEffect(() => {
     if (state.check) form.validate();
     // Once, as the dialog opens.
   }, []);
   const gone = state.id !== undefined && live === undefined;
-  const title = `${state.id ? "Edit" : "Add"} ${definition.noun}`;
+  const title = definition.formTitle ?? `${state.id ? "Edit" : "Add"} ${definition.noun}`;
+
+  /** What people disagree about, at the first field that it is about. */
+  const sides = (field: keyof V & string): ReactNode =>
+    live &&
+    conflicts
+      .filter((conflict) => disputedFields(definition, live, conflict)[0] === field)
+      .map((conflict) => <ConflictNote key={conflictKey(conflict)} conflict={conflict} label={definition.label(live)} open={open} isShownOnly />);
 
   const submit = (values: V) => {
     const changed = changedFields(values, meanwhile.base);
+    if (state.id && changed.size === 0 && dispute?.kind === "created") return setFailure("Nothing was changed, so the conflict is still open.");
+    if (dispute && live) for (const field of disputedFields(definition, live, dispute)) changed.add(field);
     if (state.id && changed.size === 0 && !gone) return onClose(false);
     const save = () => {
       if (!state.id) {
         const making = { id: newId, patientId, person, now: new Date() };
-        return open.room.put(makeResource(definition, values, making));
+        const made = makeResource(definition, values, making);
+        return definition.create ? definition.create(open.room, made) : open.room.put(made);
       }
       if (gone) open.room.restore(definition.type, state.id);
       const before = open.room.get(definition.type, state.id);
-      return open.room.patch(definition.type, state.id, definition.elements(values, changed, before, person));
+      const settled = dispute ? disputedElements(dispute, before) : {};
+      return open.room.patch(definition.type, state.id, { ...settled, ...definition.elements(values, changed, before, person) });
     };
     const label = live ? definition.label(live) : definition.noun;
     const what = state.id ? `Edit of ${label}` : `New ${definition.noun}`;
@@ -84,7 +104,10 @@ export function ResourceDialog<V extends FormValues>(props: {
     <Modal opened onClose={() => onClose(false)} title={title} size="lg" closeButtonProps={{ "aria-label": "Close" }} transitionProps={{ duration: 100 }}>
       <form
         noValidate
-        onFocus={others.onFocus}
+        ref={(form) => {
+          if (form && dispute && live) beginAt(form, disputedFields(definition, live, dispute)[0]);
+        }}
+        {...others.watch}
         onSubmit={form.onSubmit(submit, (errors) => {
           const first = Object.keys(errors)[0];
           if (first) document.querySelector<HTMLElement>(`[data-field="${first}"]`)?.focus();
@@ -99,13 +122,17 @@ export function ResourceDialog<V extends FormValues>(props: {
           <definition.Fields
             form={form}
             resource={live}
+            room={open.room}
             note={(field) => {
               const theirs = meanwhile.theirs[field];
-              if (theirs === undefined) return <FieldNote people={others.at(field)} />;
+              if (theirs === undefined) return <>{sides(field)}<FieldNote people={others.at(field)} /></>;
               return (
-                <Text size="xs" mt={4} role="note" className="meanwhile">
-                  {meanwhile.author} changed this to “{theirs}” meanwhile. Saving replaces it.
-                </Text>
+                <>
+                  {sides(field)}
+                  <Text size="xs" mt={4} role="note" className="meanwhile">
+                    {meanwhile.author} changed this to “{theirs}” meanwhile. Saving replaces it.
+                  </Text>
+                </>
               );
             }}
           />
@@ -129,38 +156,6 @@ export function ResourceDialog<V extends FormValues>(props: {
       </form>
     </Modal>
   );
-}
-
-/** Says to others which element the cursor is in, and who of them is in which. */
-function useFieldPresence<V extends FormValues>(
-  definition: PanelDefinition<V>,
-  { room }: OpenRoom,
-  state: DialogState<V>,
-  form: { getValues(): V },
-) {
-  const windows = usePresence(room);
-  const { person } = useWorkspace();
-  const resource = state.id && resourceKey(definition.type, state.id);
-  // A field that is empty, and was, writes nothing: it goes by its own name then.
-  const written = (field: keyof V & string) => {
-    const before = state.id ? room.get(definition.type, state.id) : undefined;
-    return [field, ...Object.keys(definition.elements(form.getValues(), new Set([field]), before))];
-  };
-
-  useEffect(() => {
-    if (!resource) return;
-    room.presence.update({ resource });
-    return quietly(() => room.presence.update({ resource: undefined, element: undefined }));
-  }, [room, resource]);
-
-  return {
-    at: (field: keyof V & string) => (resource ? editors(windows, person.id, resource, written(field)) : []),
-    onFocus: (event: FocusEvent<HTMLElement>) => {
-      const field = event.target.closest<HTMLElement>("[data-field]")?.dataset["field"];
-      // The last is the one that gets the value; those before it are other variants of the same.
-      if (resource && field) room.presence.update({ resource, element: written(field).at(-1) });
-    },
-  };
 }
 
 /** Follows the entry while it is edited: untouched fields take new values, touched ones are noted. */
@@ -198,7 +193,15 @@ function useMeanwhile<V extends FormValues>(
   return { base: base.current, theirs, author };
 }
 
-function changedFields<V extends FormValues>(values: V, base: V): ReadonlySet<keyof V & string> {
+/** The dialog puts the cursor where this attribute is. */
+function beginAt(form: HTMLElement, field: string | undefined): void {
+  const target = form.querySelector(`[data-field="${field}"]`);
+  if (!target) return;
+  form.querySelector("[data-autofocus]")?.removeAttribute("data-autofocus");
+  target.setAttribute("data-autofocus", "");
+}
+
+function changedFields<V extends FormValues>(values: V, base: V): Set<keyof V & string> {
   const fields = Object.keys(values) as (keyof V & string)[];
   return new Set(fields.filter((field) => !sameJson(values[field], base[field])));
 }

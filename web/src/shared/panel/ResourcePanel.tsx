@@ -3,20 +3,22 @@ import { Badge, Button, Group, Paper, Text, Title } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useCallback, useId, useMemo, useState } from "react";
 import { ConflictNote } from "../../conflicts/ConflictNote";
-import type { Conflict, Edit, Resource } from "../chartroom";
-import { type EditMeaning, reasonText, type Refusal } from "../edits";
+import type { Conflict, Resource } from "../chartroom";
+import type { Refusal } from "../edits";
 import { formatTime } from "../fhir/date";
 import type { OpenRoom } from "../rooms";
 import { useCollection, useConflicts, useRefusals, useTouches } from "../useRoom";
 import { useWorkspace } from "../workspace";
 import type { EntryAct, FormValues, PanelDefinition } from "./definition";
+import { conflictKey } from "./dispute";
 import { EntryList } from "./EntryList";
 import { orderEntries } from "./order";
 import classes from "./Panel.module.css";
 import { ReasonDialog } from "./ReasonDialog";
 import { RefusalNote } from "./RefusalNote";
 import { type DialogState, ResourceDialog } from "./ResourceDialog";
-import { offerUndo, tellFailure } from "./undoable";
+import { tellFailure } from "./undoable";
+import { useActs, useAttempt, useRemoval } from "./usePanelEdits";
 
 export function ResourcePanel<V extends FormValues>(props: {
   definition: PanelDefinition<V>;
@@ -39,20 +41,31 @@ export function ResourcePanel<V extends FormValues>(props: {
   const [asked, setAsked] = useState<{ resource: Resource; act: EntryAct }>();
   const onEdit = useCallback((resource: Resource) => setDialog({ id: resource.id, values: definition.read(resource) }), [definition]);
   const onRemove = useRemoval(definition, open, attempt);
-  const perform = useActs(definition, open, attempt);
+  const onWrite = useCallback((resource: Resource, dispute: Conflict) => setDialog({ id: resource.id, values: definition.read(resource), dispute }), [definition]);
+  const making = useCallback(() => ({ id: crypto.randomUUID(), patientId, person, now: new Date() }), [patientId, person]);
+  const perform = useActs(definition, open, making);
   const onAct = useCallback(
     (resource: Resource, act: EntryAct) => {
       const values = definition.read(resource);
       const check = act.check as Partial<V> | undefined;
-      if (check && Object.keys(definition.validate({ ...values, ...check }, new Date())).length > 0) {
+      if (check && Object.keys(definition.validate({ ...values, ...check }, new Date(), { room: open.room, id: resource.id })).length > 0) {
         return setDialog({ id: resource.id, values, check });
       }
       if (act.why) setAsked({ resource, act });
       else perform(resource, act, "");
     },
-    [definition, perform],
+    [definition, open, perform],
   );
-  const refusals = useRefusals(open).filter((refusal) => refusal.type === definition.type && refusal.panel === definition.title);
+  const refusals = usePanelRefusals(definition, open, resources);
+  const onDiscard = useCallback(({ key }: Refusal) => open.edits.dismiss(key), [open]);
+  const onAgain = useCallback(
+    (refusal: Refusal) => {
+      if (refusal.draft !== undefined) return setDialog(draftState(definition, open, refusal));
+      open.edits.dismiss(refusal.key);
+      open.edits.attempt(refusal, refusal);
+    },
+    [definition, open],
+  );
 
   return (
     <Paper component="section" withBorder radius="md" className={classes["panel"]} aria-labelledby={headingId}>
@@ -77,17 +90,10 @@ export function ResourcePanel<V extends FormValues>(props: {
           </Button>
         )}
       </Group>
-      {refusals.map((refusal) => (
-        <RefusalNote
-          key={refusal.key}
-          refusal={refusal}
-          onDiscard={() => open.edits.dismiss(refusal.key)}
-          onAgain={() => {
-            if (refusal.draft !== undefined) return setDialog(draftState(definition, open, refusal));
-            open.edits.dismiss(refusal.key);
-            attempt(refusal.again, refusal);
-          }}
-        />
+      {refusals.head.map((refusal) => (
+        <div key={refusal.key} className={classes["loose"]}>
+          <RefusalNote refusal={refusal} onDiscard={() => onDiscard(refusal)} onAgain={() => onAgain(refusal)} />
+        </div>
       ))}
       <RemovedConflicts definition={definition} open={open} />
       <EntryList
@@ -98,12 +104,17 @@ export function ResourcePanel<V extends FormValues>(props: {
         onEdit={canEdit ? onEdit : undefined}
         onRemove={canEdit && definition.canRemove !== false ? onRemove : undefined}
         onAct={canEdit ? onAct : undefined}
+        onWrite={canEdit ? onWrite : undefined}
+        refusals={refusals.beside}
+        onAgain={onAgain}
+        onDiscard={onDiscard}
       />
       {asked?.act.why && (
         <ReasonDialog
           title={`${asked.act.why.title}: ${definition.label(asked.resource)}`}
           verb={asked.act.why.title}
           suggestions={asked.act.why.suggestions}
+          isFinal={asked.act.why.isFinal}
           onClose={() => setAsked(undefined)}
           onReason={(reason) => {
             // What was asked about may have gone on meanwhile.
@@ -133,51 +144,16 @@ export function ResourcePanel<V extends FormValues>(props: {
   );
 }
 
-/** Makes an edit and follows it; the reason where it cannot even be made. */
-export type Attempt = (run: () => Edit, meaning: EditMeaning) => string | undefined;
-
-function useAttempt({ edits }: OpenRoom, panel: string): Attempt {
-  return useCallback(
-    (run, meaning) => {
-      try {
-        edits.follow(run(), { panel, ...meaning });
-        return undefined;
-      } catch (error) {
-        return reasonText(error);
-      }
-    },
-    [edits, panel],
-  );
-}
-
-function useRemoval<V extends FormValues>(definition: PanelDefinition<V>, open: OpenRoom, attempt: Attempt) {
-  return useCallback(
-    (resource: Resource) => {
-      const label = definition.label(resource);
-      const { type } = definition;
-      const { id } = resource;
-      const remove = () => open.room.remove(type, id);
-      const failed = attempt(remove, { what: `Removal of ${label}`, again: remove });
-      if (failed) return tellFailure(`${label} was not removed`, failed);
-      const restore = () => open.room.restore(type, id);
-      offerUndo(open.room, `Removed ${label}`, (undo) => attempt(undo, { what: `Undo of removing ${label}`, again: restore }));
-    },
-    [definition, open, attempt],
-  );
-}
-
-function useActs<V extends FormValues>({ type, label }: PanelDefinition<V>, { room }: OpenRoom, attempt: Attempt) {
-  return useCallback(
-    (resource: Resource, { verb, done, elements }: EntryAct, reason: string) => {
-      const name = label(resource);
-      const act = () => room.patch(type, resource.id, elements(reason), { text: `${verb.toLowerCase()} ${name}` });
-      const failed = attempt(act, { what: `${verb}: ${name}`, again: act });
-      if (failed) return tellFailure(`${verb}: ${name} was not done`, failed);
-      const undo = () => room.undo.undo();
-      offerUndo(room, `${done} ${name}`, () => attempt(undo, { what: `Undo of: ${verb} ${name}`, again: act }));
-    },
-    [type, label, room, attempt],
-  );
+/** What was refused of a panel: at its head, or beside the entry that was acted on while that is listed. */
+function usePanelRefusals<V extends FormValues>({ type, title }: PanelDefinition<V>, open: OpenRoom, listed: readonly Resource[]) {
+  const all = useRefusals(open);
+  return useMemo(() => {
+    const mine = all.filter((refusal) => refusal.type === type && refusal.panel === title);
+    const beside = new Map<string, readonly Refusal[]>();
+    const isBeside = ({ beside: id }: Refusal) => id !== undefined && listed.some((resource) => resource.id === id);
+    for (const refusal of mine.filter(isBeside)) beside.set(refusal.beside ?? "", [...(beside.get(refusal.beside ?? "") ?? []), refusal]);
+    return { head: mine.filter((refusal) => !isBeside(refusal)), beside };
+  }, [all, type, title, listed]);
 }
 
 function draftState<V extends FormValues>(
@@ -193,7 +169,7 @@ function draftState<V extends FormValues>(
 }
 
 /** Says quietly, in a place that is kept free for it, what somebody else removed last. */
-function RemovalNews({ open, type }: { open: OpenRoom; type: string }) {
+export function RemovalNews({ open, type }: { open: OpenRoom; type: string }) {
   const removed = [...useTouches(open).values()]
     .filter((touch) => touch.type === type && touch.action === "deleted")
     .sort((a, b) => b.turn - a.turn)[0];
@@ -205,13 +181,13 @@ function RemovalNews({ open, type }: { open: OpenRoom; type: string }) {
 }
 
 /** Conflicts of entries that are not listed because one side removed them. */
-function RemovedConflicts<V extends FormValues>({ definition, open }: { definition: PanelDefinition<V>; open: OpenRoom }) {
+export function RemovedConflicts<V extends FormValues>({ definition, open }: { definition: PanelDefinition<V>; open: OpenRoom }) {
   const conflicts = useConflicts(open);
   const removed: Conflict[] = [...conflicts.values()]
     .flat()
     .filter(({ resource_type: type, id }) => type === definition.type && !open.room.get(type, id) && (definition.includes?.({ resourceType: type, id }) ?? true));
   return removed.map((conflict) => (
-    <div key={`${conflict.id} ${conflict.kind} ${conflict.elements.join(" ")}`} className={classes["loose"]}>
+    <div key={conflictKey(conflict)} className={classes["loose"]}>
       <ConflictNote conflict={conflict} label={`a removed ${definition.noun}`} open={open} />
     </div>
   ));

@@ -1,7 +1,7 @@
 /** What a panel of the chart has to say about its kind of entry; the rest is the same for all. */
 import type { UseFormReturnType } from "@mantine/form";
 import type { ComponentType, ReactNode } from "react";
-import type { Json, Person, Resource } from "../chartroom";
+import type { Edit, Json, Person, Resource, ResourceType, Room } from "../chartroom";
 
 /** Values of a form: one key per field. */
 export type FormValues = Record<string, unknown>;
@@ -11,6 +11,7 @@ export interface FieldsProps<V extends FormValues> {
   form: UseFormReturnType<V>;
   /** The entry as it is now, where one is edited. */
   resource: Resource | undefined;
+  room: Room;
   /** What to say at a field that somebody else changed while the form was open. */
   note(field: keyof V & string): ReactNode;
 }
@@ -25,7 +26,7 @@ export interface Making {
 
 /** How one kind of entry is shown. */
 export interface EntryDisplay {
-  type: string;
+  type: ResourceType;
   /** Which resources of the type are of this kind; all of them where nothing is given. */
   includes?(resource: Resource): boolean;
   /** Heading, such as `Allergies`. */
@@ -60,10 +61,19 @@ export interface EntryAct {
   /** Whether the button stands out. */
   readonly isMain: boolean;
   /** Asked before it is done. */
-  readonly why?: { readonly title: string; readonly suggestions: readonly string[] };
+  readonly why?: { readonly title: string; readonly suggestions: readonly string[]; readonly isFinal: boolean };
   /** Values that the entry's form has to pass with; where it does not, the form opens instead. */
   readonly check?: FormValues;
-  elements(reason: string): Record<string, Json>;
+  /** What it writes into the entry. */
+  elements?(reason: string): Record<string, Json>;
+  /** The entry that it makes instead. */
+  make?(making: Making): Resource;
+}
+
+/** The chart that a form's values are held against, and the entry that they are of. */
+export interface Against {
+  readonly room: Room;
+  readonly id: string | undefined;
 }
 
 /** A button that saves the form with some values. */
@@ -85,13 +95,19 @@ export interface PanelDefinition<V extends FormValues> extends EntryDisplay {
   acts?(resource: Resource, person: Person): readonly EntryAct[];
   /** In the place of the one button that saves; the first is what the Enter key does. */
   saveAs?(resource: Resource | undefined): readonly SaveAs<V>[] | undefined;
+  /** Values that have no field in the form. */
+  readonly unseen?: readonly (keyof V & string)[];
   blank(): V;
   read(resource: Resource): V;
-  validate(values: V, now: Date): Partial<Record<keyof V & string, string>>;
+  validate(values: V, now: Date, against?: Against): Partial<Record<keyof V & string, string>>;
   /** The elements that say what the changed fields say; null removes one. */
   elements(values: V, changed: ReadonlySet<keyof V & string>, before: Resource | undefined, person?: Person): Record<string, Json>;
   /** What a new entry has beside the elements of its fields. */
   frame(making: Making): Record<string, Json>;
+  /** Writes a new entry, where more than the resource is made. */
+  create?(room: Room, resource: Resource): Edit;
+  /** What the form is called, where neither "Add" nor "Edit" says it. */
+  formTitle?: string;
   /** A field's value in words. */
   show(field: keyof V & string, values: V): string;
   Fields: ComponentType<FieldsProps<V>>;
@@ -121,7 +137,7 @@ export function makeResource<V extends FormValues>(
   const all = new Set(Object.keys(values) as (keyof V & string)[]);
   const elements = Object.entries({
     ...definition.frame(making),
-    ...definition.elements(values, all, undefined),
+    ...definition.elements(values, all, undefined, making.person),
   }).filter(([, value]) => value !== null);
   return { resourceType: definition.type, id: making.id, ...Object.fromEntries(elements) };
 }

@@ -2,7 +2,7 @@
 import type { Resource } from "../chartroom";
 import type { ConflictsByResource } from "../conflictIndex";
 import { resourceKey } from "../store";
-import type { FormValues, PanelDefinition } from "./definition";
+import type { EntryDisplay } from "./definition";
 
 /** Entries of a panel in two groups, each with the latest first. */
 export interface Ordered {
@@ -11,8 +11,8 @@ export interface Ordered {
 }
 
 /** An entry that people disagree about is current until one of them has chosen. */
-export function orderEntries<V extends FormValues>(
-  definition: PanelDefinition<V>,
+export function orderEntries(
+  definition: EntryDisplay,
   resources: readonly Resource[],
   conflicts: ConflictsByResource,
 ): Ordered {

@@ -1,0 +1,59 @@
+/** Asks what becomes of the charts and edits that this device keeps, before somebody leaves. */
+import { Alert, Button, Checkbox, Group, Modal, Stack, Text } from "@mantine/core";
+import { useState } from "react";
+import { counted } from "../shared/counted";
+import { reasonText } from "../shared/edits";
+import { useClientState, useWorkspace } from "../shared/workspace";
+import type { Session } from "./session";
+
+export function SignOutDialog({ session, onClose }: { session: Session; onClose: () => void }) {
+  const { client } = useWorkspace();
+  const waiting = useClientState()?.unsaved ?? 0;
+  const [wipes, setWipes] = useState(waiting === 0);
+  const [failure, setFailure] = useState<string>();
+  const [leaving, setLeaving] = useState(false);
+
+  const leave = async () => {
+    setLeaving(true);
+    try {
+      await client?.signOut(wipes ? (waiting > 0 ? { unsaved: "discard" } : {}) : { unsaved: "keep" });
+      await session.end();
+    } catch (error) {
+      setLeaving(false);
+      setFailure(reasonText(error));
+    }
+  };
+
+  return (
+    <Modal opened onClose={onClose} title="Sign out" closeButtonProps={{ "aria-label": "Close" }} centered>
+      <Stack gap="md">
+        {waiting > 0 && (
+          <Alert color="orange" title={`${counted(waiting, "edit has", "edits have")} not reached the server`}>
+            {wipes
+              ? "Nobody will ever see them."
+              : "They stay on this device and are sent when you sign in here again."}
+          </Alert>
+        )}
+        <Checkbox
+          checked={wipes}
+          onChange={(event) => setWipes(event.currentTarget.checked)}
+          label="Remove what this device keeps of my charts"
+          description={waiting > 0 ? "And the edits that wait." : "Leave it checked on a computer that others use."}
+        />
+        {failure && (
+          <Text role="alert" size="sm" c="red">
+            You are not signed out. {failure}
+          </Text>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button color={wipes && waiting > 0 ? "red" : undefined} loading={leaving} onClick={() => void leave()}>
+            {wipes && waiting > 0 ? "Discard and sign out" : "Sign out"}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

@@ -21,7 +21,6 @@ before(async () => {
   chromium = await browser();
   alice = await Window.open(chromium, server, "alice");
   await alice.chart(PATIENT);
-  await alice.saveState("Saved");
   await alice.page.evaluate(() => (window.stayed = true));
   stream = await LiveReader.open(server, `patient:${PATIENT}`, 1);
   socket = await Listener.open(alice);

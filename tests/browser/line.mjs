@@ -7,10 +7,12 @@ export class Line {
   #server;
   #sockets = new Set();
   #isSilent = false;
+  #isAway = false;
 
   static async start(port) {
     const line = new Line();
     line.#server = createServer((near) => {
+      if (line.#isAway) return near.destroy();
       const far = connect(port, "127.0.0.1");
       for (const [from, to] of [[near, far], [far, near]]) {
         line.#sockets.add(from);
@@ -34,6 +36,17 @@ export class Line {
   /** Whether what is sent is lost from now on, and nobody told. */
   silence(isSilent) {
     this.#isSilent = isSilent;
+  }
+
+  /** The address of the server behind it. */
+  get http() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Ends every connection and refuses others, until it is called with false. */
+  away(isAway = true) {
+    this.#isAway = isAway;
+    if (isAway) this.cut();
   }
 
   /** Ends every connection there is. */

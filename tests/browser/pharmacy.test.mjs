@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { Ward } from "./pages.mjs";
+import { prescription } from "./resources.mjs";
 
 const PATIENT = "niamh-oyelaran";
 const ROOM = `patient:${PATIENT}`;
@@ -31,20 +32,8 @@ function card(window, name, drug) {
   return column(window, name).locator("[data-entry]:not([data-gone])").filter({ hasText: drug });
 }
 
-function prescribe(id, drug, priority, minutes, dose = "500 mg three times a day") {
-  const resource = {
-    resourceType: "MedicationRequest",
-    id,
-    status: "active",
-    intent: "order",
-    priority,
-    medicationCodeableConcept: { text: drug },
-    dosageInstruction: [{ text: dose }],
-    subject: { reference: `Patient/${PATIENT}` },
-    requester: { display: "Dr. Chen" },
-    authoredOn: new Date(Date.now() - minutes * 60_000).toISOString(),
-  };
-  return server.command(ROOM, { kind: "put", resource }, "alice;Alice Chen");
+function prescribe(id, drug, priority, minutesAgo, dose) {
+  return server.command(ROOM, prescription(PATIENT, id, drug, { priority, minutesAgo, dose }), "alice;Alice Chen");
 }
 
 test("a prescription appears with both pharmacists, the urgent one first", async () => {
@@ -100,15 +89,10 @@ test("who comes too late is told so where the card was", async () => {
 test("a conflict in the chart blocks the order until somebody chooses", async () => {
   await alice.page.mouse.move(5, 5);
   await card(bob, "New orders", "Ibuprofen").waitFor();
-  // Two edits of the dose by people who did not know of each other's.
-  const path = `${server.http}/fhir/R4/MedicationRequest/rx-late`;
-  const read = await fetch(path);
-  const [order, version] = [await read.json(), read.headers.get("etag")];
-  for (const [person, text] of [["alice;Alice Chen", "400 mg twice a day"], ["bob;Bob Diaz", "800 mg twice a day"]]) {
-    const { meta: _, ...body } = { ...order, dosageInstruction: [{ text }] };
-    const headers = { "content-type": "application/fhir+json", "if-match": version, prefer: "handling=merge", "x-chartroom-person": person };
-    assert.equal((await fetch(path, { method: "PUT", headers, body: JSON.stringify(body) })).status, 200);
-  }
+  await ward.dispute("MedicationRequest/rx-late", [
+    ["alice;Alice Chen", { dosageInstruction: [{ text: "400 mg twice a day" }] }],
+    ["bob;Bob Diaz", { dosageInstruction: [{ text: "800 mg twice a day" }] }],
+  ]);
   for (const window of [alice, bob]) await card(window, "New orders", "Ibuprofen").filter({ hasText: "Blocked by an unresolved conflict" }).waitFor();
   await card(bob, "New orders", "Ibuprofen").scrollIntoViewIfNeeded();
   await bob.screenshot("p4-blocked");
@@ -131,8 +115,30 @@ test("a quantity and a note go into what is dispensed", async () => {
   assert.ok(dispenses.some(({ quantity, note }) => quantity?.value === 14 && note?.[0]?.text === "With food"));
 });
 
+test("what is read in a column stays where it is while orders above come, go and change their turn", async () => {
+  const minutes = { "rx-1": 40, "rx-2": 39, "rx-3": 38, "rx-4": 37 };
+  for (const [id, since] of Object.entries(minutes)) await prescribe(id, `Place ${id}`, "routine", since);
+  await alice.page.mouse.move(5, 5);
+  await alice.page.reload();
+  await card(alice, "New orders", "Place rx-4").waitFor();
+  assert.equal(await column(alice, "New orders").locator("> div").last().evaluate((box) => box.scrollTop), 0, "a column begins at its head");
+  await card(alice, "New orders", "Place rx-1").evaluate((element) => element.scrollIntoView({ block: "start" }));
+  const top = async (name) => Math.round((await card(alice, "New orders", `Place ${name}`).boundingBox()).y);
+  const before = await top("rx-2");
+  await prescribe("rx-above", "Insulin now", "stat", 1);
+  await card(alice, "New orders", "Insulin now").waitFor();
+  assert.equal(await top("rx-2"), before);
+  // The first of those in view becomes urgent, and goes to the head.
+  await prescribe("rx-1", "Place rx-1", "stat", 40);
+  await card(alice, "New orders", "Place rx-1").and(alice.page.locator("[data-priority=stat]")).waitFor();
+  assert.equal(await top("rx-2"), before);
+  await server.command("pharmacy:queue", { kind: "verify", room: ROOM, prescription: "rx-above" }, "bob;Bob Diaz");
+  await card(alice, "To dispense", "Insulin now").waitFor();
+  assert.equal(await top("rx-2"), before);
+});
+
 test("thousands of orders stay smooth", async () => {
-  const commands = Array.from({ length: 1500 }, (_, index) => ({ kind: "put", resource: { resourceType: "MedicationRequest", id: `many-${index}`, status: "active", intent: "order", priority: index % 40 === 0 ? "urgent" : "routine", medicationCodeableConcept: { text: `Drug ${index}` }, dosageInstruction: [{ text: "1 tablet a day" }], subject: { reference: "Patient/casimir-doyle" }, requester: { display: "Dr. Okafor" }, authoredOn: new Date(Date.now() - index * 600_000).toISOString() } }));
+  const commands = Array.from({ length: 1500 }, (_, index) => prescription("casimir-doyle", `many-${index}`, `Drug ${index}`, { priority: index % 40 === 0 ? "urgent" : "routine", minutesAgo: index * 10 }));
   await alice.page.evaluate(() => {
     window.tasks = [];
     new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });

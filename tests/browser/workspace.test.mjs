@@ -2,7 +2,9 @@
 // away. The screenshots, light and dark, are for people to look at.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { until } from "../support/server.mjs";
 import { Ward } from "./pages.mjs";
+import { flag, potassium } from "./resources.mjs";
 
 const PATIENT = "theodore-brackenwood";
 const ROOM = `patient:${PATIENT}`;
@@ -12,27 +14,13 @@ let ward, server, alice, bob;
 before(async () => {
   ward = await Ward.open("workspace");
   ({ server, alice, bob } = ward);
-  await server.command(ROOM, put("Flag", "falls", { status: "active", code: { text: "Fall risk" }, subject: { reference: `Patient/${PATIENT}` } }));
+  await server.command(ROOM, flag(PATIENT, "falls", "Fall risk"));
   await alice.chart(PATIENT);
-  await alice.saveState("Saved");
 });
 
 after(() => ward?.close());
 
 afterEach(() => ward.faultless());
-
-function put(resourceType, id, elements) {
-  return { kind: "put", resource: { resourceType, id, ...elements } };
-}
-
-/** Light and dark, of one window. */
-async function pictures(window, name) {
-  for (const scheme of ["light", "dark"]) {
-    await window.colours(scheme);
-    await window.screenshot(`workspace-${name}-${scheme}`);
-  }
-  await window.colours("light");
-}
 
 test("who comes to the patient is seen, with the page they are on, and who goes is gone", async () => {
   await bob.chart(PATIENT);
@@ -40,7 +28,7 @@ test("who comes to the patient is seen, with the page they are on, and who goes 
   await bob.tab("Orders");
   await alice.colleague("Bob Diaz, in Orders").waitFor();
   await bob.colleague("Alice Chen, in Chart review").waitFor();
-  await pictures(alice, "1-bob-in-orders");
+  await alice.pictures("workspace-1-bob-in-orders");
   await bob.patients();
   await alice.colleague(/Bob Diaz/).waitFor({ state: "detached" });
 });
@@ -53,10 +41,11 @@ test("a form says who is in which field", async () => {
   const dialog = (window) => window.page.getByRole("dialog", { name: "Edit problem" });
   await dialog(bob).getByRole("textbox", { name: "Onset date" }).focus();
   await dialog(alice).getByText("Bob Diaz is editing this").waitFor();
-  await pictures(alice, "2-field");
+  await alice.pictures("workspace-2-field");
   await dialog(bob).getByRole("button", { name: "Cancel" }).click();
   await dialog(alice).getByText("Bob Diaz is editing this").waitFor({ state: "detached" });
   await dialog(alice).getByRole("button", { name: "Cancel" }).click();
+  await dialog(alice).waitFor({ state: "detached" });
 });
 
 test("the header's counts change as others write, and nothing else moves", async () => {
@@ -75,7 +64,7 @@ test("an order that Alice drafts and signs appears at Bob's, with its status", a
   await alice.orderMedication({ drug: "Amoxicillin 250 MG Oral Capsule", dosage: "One capsule three times a day" }, "Save draft");
   const order = bob.entry("Medication orders", /Amoxicillin/);
   await order.filter({ hasText: "Draft" }).filter({ hasText: "Alice Chen" }).waitFor();
-  await pictures(bob, "3-draft");
+  await bob.pictures("workspace-3-draft");
   await alice.page.getByRole("button", { name: /^Sign Amoxicillin/ }).click();
   await order.filter({ hasText: "Active" }).waitFor();
   await alice.saveState("Saved");
@@ -107,7 +96,7 @@ test("an alert shows above everybody's pages, with who has seen it, until it is 
   await alice.alerts.getByRole("button", { name: "1 alert" }).click();
   const drawer = alice.page.getByRole("dialog", { name: "Alerts for everybody" });
   await drawer.getByText("Seen by Bob Diaz").waitFor();
-  await pictures(alice, "5-alerts");
+  await alice.pictures("workspace-5-alerts");
   await drawer.getByRole("button", { name: "End for everybody" }).click();
   await bob.alerts.getByRole("button", { name: "No alerts" }).waitFor();
   await drawer.getByRole("button", { name: "Close" }).click();
@@ -115,22 +104,12 @@ test("an alert shows above everybody's pages, with who has seen it, until it is 
 
 test("a critical value interrupts, and acknowledging it ends it for everybody", async () => {
   await bob.patients();
-  await server.command(
-    ROOM,
-    put("Observation", "k1", {
-      status: "final",
-      subject: { reference: `Patient/${PATIENT}` },
-      code: { coding: [{ system: "http://loinc.org", code: "2823-3", display: "Potassium" }] },
-      effectiveDateTime: new Date().toISOString(),
-      valueQuantity: { value: 7.2, unit: "mmol/L", code: "mmol/L", system: "http://unitsofmeasure.org" },
-      interpretation: [{ coding: [{ system: "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", code: "HH" }] }],
-    }),
-  );
+  await server.command(ROOM, potassium(PATIENT, "k1", 7.2));
   const dialog = (window) => window.page.getByRole("dialog", { name: "Critical value" });
   await dialog(bob).getByText(/Potassium 7.2/).waitFor();
   await dialog(alice).waitFor();
   await alice.count("1 critical result").waitFor();
-  await pictures(bob, "6-critical");
+  await bob.pictures("workspace-6-critical");
   await dialog(bob).getByRole("button", { name: "Acknowledge" }).click();
   // Whoever has the chart open reads who did, and closes it.
   await dialog(alice).getByText(/Acknowledged by Bob Diaz/).waitFor();
@@ -138,7 +117,8 @@ test("a critical value interrupts, and acknowledging it ends it for everybody", 
   await dialog(alice).waitFor({ state: "detached" });
   await alice.count("1 critical result").waitFor({ state: "detached" });
   await alice.alerts.getByRole("button", { name: "No alerts" }).click();
-  await alice.page.getByRole("dialog", { name: "Alerts for everybody" }).getByText("Seen by Bob Diaz").waitFor();
+  const ended = alice.page.getByRole("dialog", { name: "Alerts for everybody" }).getByRole("region", { name: "Ended" });
+  await ended.getByRole("article", { name: /Potassium 7.2/ }).filter({ hasText: "Acknowledged by Bob Diaz" }).waitFor();
   await alice.page.keyboard.press("Escape");
 });
 
@@ -146,7 +126,7 @@ test("the activity tells who did what", async () => {
   await alice.tab("Activity");
   const entries = alice.page.getByRole("list", { name: "Activity" }).getByRole("listitem");
   await entries.filter({ hasText: /Bob Diaz.*Morphine/ }).waitFor();
-  await pictures(alice, "11-activity");
+  await alice.pictures("workspace-11-activity");
   await alice.tab("Chart review");
   await alice.panel("Care plans").scrollIntoViewIfNeeded();
   await alice.screenshot("workspace-12-rest-of-chart");
@@ -159,7 +139,7 @@ test("without the server a bar counts what waits, and the work goes on", async (
   await alice.orderMedication({ drug: "Ibuprofen 200 MG Oral Tablet", dosage: "As needed" }, "Sign order");
   await alice.connection(/1 edit waits, kept on this device/).waitFor();
   await alice.colleague(/Bob/).waitFor({ state: "detached" });
-  await pictures(alice, "7-offline");
+  await alice.pictures("workspace-7-offline");
   await server.start();
   await alice.connection("Offline").waitFor({ state: "detached" });
   await alice.saveState("Saved");
@@ -171,9 +151,8 @@ test("on a tablet everything has its place, and tabs go by arrow keys", async ()
   await alice.page.keyboard.press("ArrowLeft");
   await alice.panel("Vital signs").waitFor();
   assert.match(alice.page.url(), new RegExp(`/patients/${PATIENT}$`));
-  const width = await alice.page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(width <= 768, `nothing is ${width} wide`);
-  await pictures(alice, "8-tablet");
+  await until("nothing is wider than the page", async () => (await alice.page.evaluate(() => document.documentElement.scrollWidth)) <= 768);
+  await alice.pictures("workspace-8-tablet");
   await alice.page.getByRole("button", { name: "Details of the patient" }).click();
   await alice.screenshot("workspace-9-tablet-collapsed");
 });

@@ -17,18 +17,20 @@ import { Relay } from "./relay.mjs";
 
 const ROOM = "patient:p1";
 const RETRY_MS = 100;
-const SAMOD = [process.env.SAMOD_BIN ?? join(ROOT, "target", "peers", "debug", "peer-samod")];
+const SAMOD = [process.env.SAMOD_BIN ?? join(ROOT, "target", "debug", "peer-samod")];
 const AUTOMERGE_REPO = [process.execPath, fileURLToPath(new URL("repo-server.mjs", import.meta.url))];
 
 /** Somebody else's server, which says in one line where it listens. */
 class Foreign {
   #child;
+  #ended;
 
   static async start(command, data, args = []) {
     const foreign = new Foreign();
     const [program, ...rest] = [...command, "--data", data, ...args];
     foreign.#child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] });
-    const failed = once(foreign.#child, "exit").then(([status]) => Promise.reject(new Error(`the server ended with ${status}`)));
+    foreign.#ended = once(foreign.#child, "exit");
+    const failed = foreign.#ended.then(([status]) => Promise.reject(new Error(`the server ended with ${status}`)));
     // Also what ends it later is awaited there, and is then no failure.
     failed.catch(() => {});
     const [line] = await Promise.race([once(createInterface({ input: foreign.#child.stdout }), "line"), failed]);
@@ -38,9 +40,8 @@ class Foreign {
   }
 
   async end() {
-    const ended = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
-    await ended;
+    await this.#ended;
   }
 }
 

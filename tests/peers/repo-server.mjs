@@ -20,6 +20,11 @@ const network = [new NodeWSServerAdapter(sockets)];
 if (values.dial) network.push(new WebSocketClientAdapter(values.dial, RETRY_MS));
 new Repo({ network, storage: new NodeFSStorageAdapter(values.data), sharePolicy: async () => values.dial !== undefined });
 
+// A socket that is reset before it is open: the published adapter throws that out of the socket's event
+// and dials again all the same.
+process.on("uncaughtException", (error) => {
+  if (error.code !== "ECONNRESET") throw error;
+});
 process.once("SIGTERM", () => process.exit(0));
 await once(sockets, "listening");
 // A socket that comes before the adapter listens is never heard.

@@ -92,7 +92,9 @@ fn converged(world: &World, number: usize, server: &Room) -> Result<(), Failure>
             return Err(world.failure("convergence", format!("{name} has other heads")));
         }
         let differs = match replica {
-            Replica::Ours(room) => difference(server, room),
+            Replica::Ours(room) => {
+                difference(server, room).or_else(|| differing_show(server, room))
+            }
             Replica::Stock(doc, _) => {
                 let id = server.id();
                 match Document::load(id, mint_actor(0, [0; 8]), Some(&doc.save()), []) {
@@ -116,10 +118,26 @@ pub fn difference(one: &Room, other: &Room) -> Option<String> {
     differing_resource(one, other.document(), other.people())
 }
 
+/// A conflict of which a client of ours shows another side than the server.
+fn differing_show(server: &Room, client: &Room) -> Option<String> {
+    let shown = |room: &Room| -> BTreeMap<String, String> {
+        let conflicts = room.conflicts().into_iter();
+        let shown = conflicts.filter_map(|conflict| {
+            let Conflict { resource_type, id, kind, elements, values, .. } = conflict;
+            let place = format!("{resource_type}/{id} {kind:?} {elements:?}");
+            Some((place, values.into_iter().find(|side| side.shown)?.hash))
+        });
+        shown.collect()
+    };
+    let (theirs, ours) = (shown(server), shown(client));
+    let (place, shown) = theirs.iter().find(|(place, shown)| ours.get(*place) != Some(*shown))?;
+    Some(format!("{place} shows {shown} and {:?}", ours.get(place)))
+}
+
 /// Which resource two documents with the same heads read in different ways.
 ///
-/// Which side of a conflict is shown is the log's order, which a client cannot know of changes that
-/// it wrote itself; so elements in conflict are compared by their sides.
+/// Which side of a conflict is shown is the log's order, which a stock client does not know; so
+/// elements in conflict are compared by their sides.
 fn differing_resource(one: &Room, other: &Document, people: &People) -> Option<String> {
     let ours: Vec<Conflict> = one.conflicts();
     let theirs = other.conflicts(people);

@@ -92,14 +92,23 @@ impl Person {
         let replicas = std::mem::take(&mut self.replicas);
         let again = replicas.into_iter().zip(rooms).map(|(replica, id)| match replica {
             _ if !keeps => self.found(id),
-            Replica::Ours(room) => {
+            Replica::Ours(mut room) => {
+                let pending = room.take_pending().into_iter();
+                let pending = pending.filter_map(|edit| Some((edit.hash?, edit.command)));
                 let saved = room.document().save();
                 let document = Document::load(id, self.actor(), Some(&saved), []);
+                let mut document = document.expect("a client's store is read back");
+                for change in room.document().log() {
+                    if let Some(other) = room.document().logged_behind(&change.hash) {
+                        document.keep_behind(change.hash, &other);
+                    }
+                }
                 let bindings = room.people().bindings();
                 let bindings = bindings.map(|(a, who)| (a.clone(), who.clone())).collect();
                 let config = RoomConfig { bindings, ..RoomConfig::new(id.clone(), Role::Client) };
-                let document = document.expect("a client's store is read back");
-                Replica::Ours(Box::new(Room::new(config, document)))
+                let mut again = Room::new(config, document);
+                again.take_up(pending);
+                Replica::Ours(Box::new(again))
             }
             Replica::Stock(doc, state) => {
                 let mut doc = Automerge::load(&doc.save()).expect("a stock store is read back");

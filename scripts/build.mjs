@@ -1,5 +1,8 @@
 // Builds the parts, each only where something it is made from has changed.
+//
+//   node scripts/build.mjs module release     some of them, for a stage of the tests that comes later
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ROOT, npmCi, once, run, say, wasmEnvironment } from "./steps.mjs";
 
 const MODULE_INPUTS = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "engine", "client-wasm"];
@@ -8,7 +11,10 @@ const WORKSPACE_INPUTS = [...MODULE_INPUTS, "web"];
 /** The server; `profile` is cargo's, "dev" or "release". Answers with the path of the binary. */
 export async function buildServer(profile) {
   say(`building the server (${profile})`);
-  await run("cargo", ["build", "--locked", "-p", "chartroom-server", "--profile", profile]);
+  // With the workspace and an example cargo gives the crates below the features that they have in its
+  // tests, and so their artifacts serve both.
+  const what = profile === "dev" ? ["--workspace", "--bin", "chartroom", "--example", "watch"] : ["-p", "chartroom-server"];
+  await run("cargo", ["build", "--locked", ...what, "--profile", profile]);
   return join(ROOT, "target", profile === "dev" ? "debug" : profile, "chartroom");
 }
 
@@ -30,4 +36,10 @@ export async function buildWorkspace() {
     say("building the workspace");
     return run("npm", ["run", "build", "--silent"], { cwd: join(ROOT, "web") });
   });
+}
+
+const PARTS = { module: buildModule, release: () => buildServer("release") };
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const part of process.argv.slice(2)) await PARTS[part]();
 }

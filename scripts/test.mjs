@@ -3,13 +3,15 @@
 //   node scripts/test.mjs                 all stages
 //   node scripts/test.mjs unit browser    some of them
 //   node scripts/test.mjs --list          what there is
+import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { buildModule, buildServer, buildWorkspace } from "./build.mjs";
 import { counted } from "./counts.mjs";
 import { ROOT, StepFailed, debian, has, needToolchain, npmCi, once, output, run, say } from "./steps.mjs";
 
 // A stage either runs tests, and `counts` names the runner whose closing lines are added up,
-// or is a check, which passes or fails as a whole and counts only when it fails.
+// or is a check, which passes or fails as a whole and counts only when it fails. What it builds `ahead`
+// begins with the first stage.
 const STAGES = [
   { name: "samples", about: "the sample patients are what their generator writes", run: () => run("node", ["server/samples/generate.mjs", "--check"]) },
   { name: "format", about: "rustfmt", run: () => run("cargo", ["fmt", "--all", "--check"]) },
@@ -26,7 +28,7 @@ const STAGES = [
   { name: "pure", about: "the engine depends on no runtime, no storage, no clock", run: enginePure },
   { name: "unit", about: "Rust tests of every crate", counts: "rust", run: rustTests },
   { name: "doc", about: "the examples in the documentation", counts: "cargo", run: (onOutput) => run("cargo", ["test", "--locked", "--workspace", "--doc"], { onOutput }) },
-  { name: "wasm", about: "the browser module: built, no foreign import, small enough", run: wasm },
+  { name: "wasm", about: "the browser module: built, no foreign import, small enough", ahead: "module", run: wasm },
   { name: "client", about: "the npm package: types and tests", counts: "vitest", run: (onOutput) => packageTests("client-wasm", onOutput) },
   { name: "web", about: "the workspace: types, tests, build", counts: "vitest", run: webTests },
   { name: "tools", about: "tests of these scripts", counts: "node", run: toolTests },
@@ -35,7 +37,7 @@ const STAGES = [
   { name: "peers", about: "servers in step: a ring of three, automerge-repo's and samod's, bad ones, `chartroom sync`", counts: "node", run: peers },
   { name: "fhir", about: "a published FHIR client, people who write at once, and real charts there and back to the digit", counts: "node", run: fhir },
   { name: "durability", about: "SIGKILL, storage faults, and the order of sync and show under strace", counts: "node", run: durability },
-  { name: "speed", about: "what the engine's scenarios cost in instructions, against the table", counts: "node", run: (onOutput) => run("node", ["scripts/instructions.mjs"], { onOutput }) },
+  { name: "speed", about: "what the engine's scenarios cost in instructions, against the table", counts: "node", ahead: "release", run: (onOutput) => run("node", ["scripts/instructions.mjs"], { onOutput }) },
   { name: "release", about: "the release server unwinds: a panic in one room leaves the others served", counts: "node", run: release },
   { name: "browser", about: "two pages on one chart in Chromium, and a page while FHIR writes to its chart", counts: "node", run: browser },
 ];
@@ -66,7 +68,8 @@ async function main(stages) {
     console.log("0 passed, 1 failed");
     return 1;
   }
-  for (const stage of stages) results.push(await perform(stage));
+  const built = buildAhead(stages);
+  for (const stage of stages) results.push(await perform(stage, built[stage.name]));
 
   console.log("\nstage        seconds   passed  failed");
   for (const { name, seconds, passed, failed, reason } of results) {
@@ -77,9 +80,30 @@ async function main(stages) {
   return sum("failed") === 0 ? 0 : 1;
 }
 
-async function perform(stage) {
+/**
+ * Begins to build what later stages need, in what the earlier ones leave of the machine: at the lowest
+ * priority, so that no test waits for it. Answers with the end of each build, by stage; one that fails
+ * fails again, and says why, in its stage.
+ */
+function buildAhead(stages) {
+  const ends = {};
+  let before;
+  for (const { name, ahead } of stages.slice(1)) {
+    if (ahead) ends[name] = before = Promise.resolve(before).then(() => quietly("nice", ["-n", "19", "node", "scripts/build.mjs", ahead]));
+  }
+  return ends;
+}
+
+function quietly(command, args) {
+  return new Promise((resolve) => {
+    spawn(command, args, { cwd: ROOT, stdio: "ignore" }).on("error", resolve).on("close", resolve);
+  });
+}
+
+async function perform(stage, built) {
   console.log(`\n== ${stage.name}: ${stage.about}`);
   const started = performance.now();
+  await built;
   let text = "";
   let reason;
   try {
@@ -146,7 +170,7 @@ async function foreign(onOutput) {
 
 async function peers(onOutput) {
   say("building samod as a server");
-  await run("cargo", ["build", "--locked", "--manifest-path", "bench/peers/Cargo.toml", "-p", "peer-samod", "--target-dir", "target/peers"]);
+  await run("cargo", ["build", "--locked", "--manifest-path", "bench/peers/Cargo.toml", "-p", "peer-samod", "--target-dir", "target"]);
   await endToEnd("peers", onOutput);
 }
 

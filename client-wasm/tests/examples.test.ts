@@ -108,8 +108,11 @@ withServer("the example", () => {
     his.presence.set({ tab: "orders" });
     await until(() => said.includes("Bob looks at orders"));
     await until(() => his.presence.people.some(({ at }) => at.tab === "medications"));
-    document.dispatchEvent(new Event("input"));
-    await until(() => his.presence.at("MedicationRequest/m1", "dosageInstruction").some(({ at }) => at.typing === true));
+    // She types on: who pauses is soon not writing any more.
+    await until(() => {
+      document.dispatchEvent(new Event("input"));
+      return his.presence.at("MedicationRequest/m1", "dosageInstruction").some(({ at }) => at.typing === true);
+    });
   });
 
   test("conflicts.mjs", async () => {

@@ -46,9 +46,9 @@ export async function writers(url: string, content: string): Promise<[alice: Wri
 
 /** Waits until all have sent what they typed and show the same. */
 export async function agree(...texts: TextView[]): Promise<void> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 30_000;
   while (!texts.every((text) => text.isSettled && String(text) === String(texts[0]))) {
-    if (Date.now() > end) throw new Error(`still not the same after 15 s: ${texts.map((text) => `${text.isSettled} ${String(text).length}`).join(", ")}`);
+    if (Date.now() > end) throw new Error(`still not the same after 30 s: ${texts.map((text) => `${text.isSettled} ${String(text).length}`).join(", ")}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -31,7 +31,7 @@ withServer("a room that is founded anew", () => {
     const founding = refound(server);
     // Some of these reach the old epoch, others only the new one.
     const edits: Edit[] = [];
-    for (let n = 0; hers.url === before && n < 100; n += 1) {
+    for (let n = 0; hers.url === before && his.url === before && n < 100; n += 1) {
       edits.push(...put(hers, [`c${n}`]), his.patch("AllergyIntolerance", "a", { onsetString: `${n}` }));
       await new Promise((resolve) => setTimeout(resolve, 1));
     }

@@ -128,9 +128,9 @@ export async function connectAs(name: string, url: string, options: Partial<Conn
 
 /** Waits until the condition holds: looks when something happens, and every few milliseconds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 30_000;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`still not so after 15 s: ${condition}`);
+    if (Date.now() > end) throw new Error(`still not so after 30 s: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -381,7 +381,7 @@ test("a device that the server wants wiped is wiped, and says so", async () => {
     await until(() => client.status === "closed");
     expect(client.error).toMatchObject({ name: "ChartroomError", code: "wiped" });
     await expect(edit.saved).rejects.toMatchObject({ code: "wiped" });
-    await expect.poll(async () => (await device.disk.databases()).length).toBe(1);
+    await until(async () => (await device.disk.databases()).length === 1);
     const again = await device.connect("Alice", NOWHERE);
     expect([ids(await again.open(ROOM)), again.state.unsaved]).toEqual([[], 0]);
   } finally {

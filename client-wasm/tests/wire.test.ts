@@ -152,7 +152,8 @@ test("bytes that are no message break the connection, not the client", async () 
   room.put(condition("c1"));
   stub.sendBytes(new Uint8Array([0xff, 0x00, 0x13]));
   const live = stub;
-  await until(() => live.connections === 2 && client.status === "online");
+  // What is said of a room is heard once its document was named on the new connection.
+  await until(() => live.received.filter(({ type }) => type === "room").length === 2);
   stub.send({ type: "sync", documentId: await documentId(), data: new Uint8Array([1, 2, 3]) });
   await until(() => live.connections === 3 && client.status === "online");
   expect(room.list("Condition")).toHaveLength(1);

@@ -118,7 +118,7 @@ before(async () => {
   const standing = edits.flatMap(({ byWay }) => byWay.flatMap(({ before }) => before ?? []));
   await server.command(ROOM, standing.map((resource) => ({ kind: "put", resource })));
   const { url, heads } = await server.room(ROOM);
-  repo = stockRepo(server);
+  repo = await stockRepo(server);
   handle = await repo.find(url);
   client = await ourClient(server);
   room = await client.open(ROOM);

@@ -20,7 +20,7 @@ before(async () => {
   const data = join(folder.path, "store");
   chartroom(["--data", data, "import", join(SAMPLES, "niamh-oyelaran.json")]);
   server = await Server.start(data);
-  repo = stockRepo(server);
+  repo = await stockRepo(server);
   client = await ourClient(server);
   room = await client.open(ROOM);
 });

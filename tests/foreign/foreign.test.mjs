@@ -109,7 +109,7 @@ test("an element's key that automerge-repo deletes is a removed element", async 
 });
 
 test("two stock clients see each other through the server", async () => {
-  const other = stockRepo(server);
+  const other = await stockRepo(server);
   const opened = await other.find(handle.url);
   opened.change((doc) => {
     doc.AllergyIntolerance[PEANUT].lastOccurrence = "2026-11-01";
@@ -119,7 +119,7 @@ test("two stock clients see each other through the server", async () => {
 });
 
 test("a change that puts another patient's resource into the chart reaches nobody", async () => {
-  const stranger = stockRepo(server);
+  const stranger = await stockRepo(server);
   const opened = await stranger.find(handle.url);
   let frames = 0;
   stranger.networkSubsystem.adapters[0].on("message", () => (frames += 1));
@@ -158,7 +158,7 @@ test("after a restart both come back by themselves, with what they wrote meanwhi
 });
 
 test("an address that the server does not know is unavailable", async () => {
-  const asking = stockRepo(server);
+  const asking = await stockRepo(server);
   await assert.rejects(asking.find(generateAutomergeUrl()), /unavailable/);
   await asking.shutdown();
 });

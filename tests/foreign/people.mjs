@@ -5,13 +5,18 @@ import { WebSocketClientAdapter } from "@automerge/automerge-repo-network-websoc
 import { join } from "node:path";
 import WebSocket from "ws";
 import { connect } from "../../client-wasm/dist/node.js";
-import { SAMPLES, Server, chartroom, temporaryFolder } from "../support/server.mjs";
+import { SAMPLES, Server, chartroom, temporaryFolder, until } from "../support/server.mjs";
 
 const RETRY_MS = 100;
 
-/** A repository of automerge-repo's own, over its own WebSocket adapter; nothing of ours in it. */
-export function stockRepo(server) {
-  return new Repo({ network: [new WebSocketClientAdapter(server.sync, RETRY_MS)] });
+/**
+ * A repository of automerge-repo's own, over its own WebSocket adapter; nothing of ours in it. It has met
+ * the server: one that has waited for it for a second calls every document unavailable.
+ */
+export async function stockRepo(server) {
+  const repo = new Repo({ network: [new WebSocketClientAdapter(server.sync, RETRY_MS)] });
+  await until("the stock client has met the server", () => repo.peers.length > 0);
+  return repo;
 }
 
 /** Our client, as an application uses it in Node. */
@@ -25,7 +30,7 @@ export async function meeting(name, patient) {
   const data = join(folder.path, "store");
   chartroom(["--data", data, "import", join(SAMPLES, `${patient}.json`)]);
   const server = await Server.start(data);
-  const repo = stockRepo(server);
+  const repo = await stockRepo(server);
   const handle = await repo.find((await server.room(`patient:${patient}`)).url);
   const client = await ourClient(server);
   const room = await client.open(`patient:${patient}`);

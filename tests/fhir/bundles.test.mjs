@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Server, temporaryFolder } from "../support/server.mjs";
+import { temporaryFolder } from "../support/server.mjs";
 import { bundleFiles, each, key, textOf } from "./bundles.mjs";
 import { bare, mapTexts, read } from "./exact.mjs";
-import { send } from "./requests.mjs";
+import { send, startServer } from "./requests.mjs";
 
 const files = bundleFiles();
 const absent = files.length === 0 && "../shared/data is absent";
@@ -16,7 +16,7 @@ describe("transactions of whole bundles", { skip: absent }, () => {
 
   before(async () => {
     folder = await temporaryFolder("fhir-transactions");
-    server = await Server.start(join(folder.path, "store"));
+    server = await startServer(join(folder.path, "store"));
   });
 
   after(async () => {

@@ -2,15 +2,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Server, temporaryFolder } from "../support/server.mjs";
+import { temporaryFolder } from "../support/server.mjs";
 import { answered, clientOf, idsIn, pagesOf, refused, resourcesIn } from "./people.mjs";
+import { startServer } from "./requests.mjs";
 import { MRN, bundle, encounter, observation, patient } from "./resources.mjs";
 
 let folder, server, alice, bob;
 
 before(async () => {
   folder = await temporaryFolder("fhir-client");
-  server = await Server.start(join(folder.path, "store"));
+  server = await startServer(join(folder.path, "store"));
   [alice, bob] = [clientOf(server, "Alice"), clientOf(server, "Bob")];
 });
 

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Server, temporaryFolder } from "../support/server.mjs";
+import { temporaryFolder } from "../support/server.mjs";
 import { bundleFiles, compare, each, importable, key, textOf } from "./bundles.mjs";
 import { read, write } from "./exact.mjs";
-import { FHIR_JSON, send } from "./requests.mjs";
+import { FHIR_JSON, send, startServer } from "./requests.mjs";
 
 const files = bundleFiles();
 const absent = files.length === 0 && "../shared/data is absent";
@@ -14,7 +14,7 @@ let folder, server;
 
 before(async () => {
   folder = await temporaryFolder("fhir-roundtrip");
-  server = await Server.start(join(folder.path, "store"));
+  server = await startServer(join(folder.path, "store"));
 });
 
 after(async () => {
@@ -68,7 +68,7 @@ describe("$import", { skip: absent }, () => {
   let importing;
 
   before(async () => {
-    importing = await Server.start(join(folder.path, "importing"));
+    importing = await startServer(join(folder.path, "importing"));
   });
 
   after(() => importing?.end());

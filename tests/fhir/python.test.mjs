@@ -4,14 +4,15 @@ import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { ROOT, Server, temporaryFolder } from "../support/server.mjs";
+import { ROOT, temporaryFolder } from "../support/server.mjs";
+import { startServer } from "./requests.mjs";
 
 const PYTHON = process.env.FHIRPY ?? join(ROOT, "target", "fhirpy", "bin", "python");
 const absent = spawnSync(PYTHON, ["-c", "import fhirpy"]).status !== 0 && "fhirpy is not installed";
 
 test("fhirpy creates, updates, patches, searches, pages and deletes", { skip: absent }, async () => {
   const folder = await temporaryFolder("fhir-python");
-  const server = await Server.start(join(folder.path, "store"));
+  const server = await startServer(join(folder.path, "store"));
   try {
     const { stdout } = await promisify(execFile)(PYTHON, [join(ROOT, "tests", "fhir", "client.py"), `${server.http}/fhir/R4`]);
     assert.match(stdout, /did all of it/);

@@ -1,9 +1,17 @@
 // Plain FHIR requests, every header of them in sight.
 import assert from "node:assert/strict";
+import { Server, until } from "../support/server.mjs";
 
 export const FHIR_JSON = "application/fhir+json";
 export const MERGE_PATCH = "application/merge-patch+json";
 export const JSON_PATCH = "application/json-patch+json";
+
+/** A server that knows where each resource is: until it has listed them it asks to come back later. */
+export async function startServer(data) {
+  const server = await Server.start(data);
+  await until("the server knows where each resource is", async () => (await send(server, "Alice", "GET", "/Patient/nobody")).status === 404);
+  return server;
+}
 
 /** Sends a plain request in a person's name; answers with status, headers and body. */
 export async function send(server, person, method, path, body, headers = {}) {

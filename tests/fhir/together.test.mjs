@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Server, temporaryFolder, until } from "../support/server.mjs";
+import { temporaryFolder, until } from "../support/server.mjs";
 import { bare } from "./exact.mjs";
 import { clientOf, idsIn, resourcesIn } from "./people.mjs";
-import { JSON_PATCH, MERGE_PATCH, eventsOf, send, sent } from "./requests.mjs";
+import { JSON_PATCH, MERGE_PATCH, eventsOf, send, sent, startServer } from "./requests.mjs";
 import { allergy, bundle, observation, patient, prescription } from "./resources.mjs";
 
 const PATIENT = "niamh";
@@ -16,7 +16,7 @@ let folder, server;
 
 before(async () => {
   folder = await temporaryFolder("fhir-together");
-  server = await Server.start(join(folder.path, "store"));
+  server = await startServer(join(folder.path, "store"));
   await sent(201, server, "Alice", "PUT", `/Patient/${PATIENT}`, { ...patient(), id: PATIENT });
 });
 

@@ -94,8 +94,10 @@ impl RoomTask {
 
     /// Runs until the room is retired or the server closes.
     pub async fn run(mut self) {
+        // What was asked of a room that was given up and not begun: the next one answers it.
+        let mut kept = Vec::new();
         loop {
-            match AssertUnwindSafe(self.load_and_serve()).catch_unwind().await {
+            match AssertUnwindSafe(self.load_and_serve(&mut kept)).catch_unwind().await {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(_) => {
@@ -109,9 +111,9 @@ impl RoomTask {
         }
     }
 
-    /// Serves the room as the store has it; true when the task ends, false when the room is to be
-    /// loaded again.
-    async fn load_and_serve(&mut self) -> bool {
+    /// Serves the room as the store has it, first those in `kept`, which holds afterwards whose turn
+    /// is behind the next loading; true when the task ends, false when the room is to be loaded again.
+    async fn load_and_serve(&mut self, kept: &mut Vec<Mail>) -> bool {
         let loaded = self.load().await;
         if let Ok(loaded) = &loaded {
             self.resident.measure(&loaded.room, 0);
@@ -123,9 +125,9 @@ impl RoomTask {
             }
         }
         match loaded {
-            Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room)).await,
-            Ok(loaded) => self.serve(loaded).await,
-            Err(error) => self.stand_in(Err(error)).await,
+            Ok(loaded) if loaded.sealed => self.stand_in(Ok(loaded.room), kept).await,
+            Ok(loaded) => self.serve(loaded, kept).await,
+            Err(error) => self.stand_in(Err(error), kept).await,
         }
     }
 
@@ -155,15 +157,16 @@ impl RoomTask {
     }
 
     /// Drives the room; true when the task ends, false when the room is to be loaded again.
-    async fn serve(&mut self, loaded: Loaded) -> bool {
+    async fn serve(&mut self, loaded: Loaded, kept: &mut Vec<Mail>) -> bool {
         let mut live = Live::new(loaded, Feed::new(self.hub.config.queue_events));
         let mut tick = self.ticks();
-        let mut mail = Vec::with_capacity(MAIL_BATCH);
+        let mut mail = std::mem::take(kept);
         loop {
             let mut flow = Flow::Go;
             tokio::select! {
                 // Answers first: they let everybody go on who waits for a flush.
                 biased;
+                () = std::future::ready(()), if !mail.is_empty() => {}
                 Some(answer) = self.answers.recv() => flow = self.take_answer(&mut live, answer),
                 _ = tick.tick() => {
                     live.room.handle(clock::now_ms(), Input::Tick);
@@ -188,7 +191,7 @@ impl RoomTask {
             for mail in mail.drain(..) {
                 match flow {
                     Flow::Go => flow = self.take_mail(&mut live, mail),
-                    Flow::Reload | Flow::Sealed => mail.refuse(&RoomError::Storage),
+                    Flow::Reload | Flow::Sealed => kept.push(mail),
                 }
             }
             if matches!(flow, Flow::Go) {
@@ -197,12 +200,12 @@ impl RoomTask {
             if matches!(flow, Flow::Go) && live.refounding.is_some() {
                 flow = self.refound_if_asked(&mut live).await;
             }
-            if matches!(flow, Flow::Sealed) {
-                return false;
-            }
             if matches!(flow, Flow::Reload) {
                 self.hub.metrics.reloads.inc();
                 live.abandon(&self.hub);
+            }
+            if matches!(flow, Flow::Reload | Flow::Sealed) {
+                kept.extend(live.reads.drain(..).map(Mail::Read));
                 return false;
             }
             if self.may_end(&mut live) {

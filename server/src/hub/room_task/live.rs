@@ -139,14 +139,11 @@ impl Live {
         tickets
     }
 
-    /// Tells everybody who waits that the room is loaded again.
+    /// Tells everybody who is here or waits for an edit that the room is loaded again.
     pub fn abandon(&mut self, hub: &Hub) {
         for (_, request) in std::mem::take(&mut self.requests) {
             // Who no longer waits needs no answer.
             let _ = request.done.send(Err(RoomError::Storage));
-        }
-        for read in self.reads.drain(..) {
-            read(Err(RoomError::Storage));
         }
         let closing = Closing::try_again("the room is loaded again; connect anew");
         hub.metrics.closed_for_reload.inc_by(self.members.close_all(&hub.peer_id, &closing));

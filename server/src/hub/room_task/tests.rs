@@ -4,15 +4,16 @@
     reason = "a test that meets the unexpected ends there, and one panics on purpose"
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use chartroom_engine::{Action, Author, Command, RoomId};
+use chartroom_engine::{Action, Author, Batch, Command, RoomId};
+use futures_util::FutureExt;
 use serde_json::json;
 
 use crate::{
     audit::{Act, Entry, NAMED_MAX, entries_between},
     hub::{Hub, HubConfig, RoomError, RoomHandle},
-    storage::{Memory, Storage},
+    storage::{Fault, Memory, RoomBatch, Storage},
 };
 
 async fn write(room: &RoomHandle, id: &str) -> Result<(), RoomError> {
@@ -41,6 +42,40 @@ async fn a_room_whose_task_panics_is_loaded_again_and_the_others_go_on() {
     assert_eq!(room.read(ids).await.unwrap(), 2);
     assert_eq!(room.read(|room| room.seq()).await.unwrap(), 2);
     assert_eq!(other.read(ids).await.unwrap(), 0);
+    assert_eq!(hub.metrics().reloads.get(), 1);
+    hub.close(false).await;
+}
+
+#[tokio::test]
+async fn who_looks_while_a_write_fails_sees_the_room_that_is_loaded_again() {
+    let storage = Arc::new(Memory::new());
+    let hub = Hub::start(storage.clone(), HubConfig::default()).unwrap();
+    let room = hub.open(&RoomId::first("patient:p1".parse().unwrap())).unwrap();
+    write(&room, "a").await.unwrap();
+    let batches = hub.metrics().batches.get();
+
+    // The storage is kept from the write while somebody comes to look, and fails it then.
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let other = RoomId::first("patient:p2".parse().unwrap());
+    let nothing = RoomBatch::new(other, Batch::default(), 0);
+    hub.writer.commit(nothing, move |_| {
+        // Ends when the test lets go.
+        let _ = held.recv();
+    });
+    let mut writing = pin!(write(&room, "b"));
+    while hub.metrics().batches.get() == batches {
+        assert!(writing.as_mut().now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    let mut looking = pin!(room.read(|room| room.document().collection("Condition").len()));
+    for _ in 0..10 {
+        assert!(looking.as_mut().now_or_never().is_none(), "what is not durable is not shown");
+        tokio::task::yield_now().await;
+    }
+    storage.tree().fail_writes([Fault::NotWritten; 2]);
+    drop(let_go);
+    assert!(matches!(writing.await, Err(RoomError::Storage)));
+    assert_eq!(looking.await.unwrap(), 1);
     assert_eq!(hub.metrics().reloads.get(), 1);
     hub.close(false).await;
 }

@@ -61,9 +61,9 @@ export class Server {
     this.log = `${data}.log`;
   }
 
-  /** A server on a free port that answers already. */
+  /** A server that answers already, on a port that was free when it began unless one is given. */
   static async start(data, options = {}) {
-    const server = new Server(data, options.port ?? (await freePort()), options);
+    const server = new Server(data, options.port, options);
     await server.start();
     return server;
   }
@@ -82,10 +82,11 @@ export class Server {
 
   async start() {
     const log = createWriteStream(this.log, { flags: "a" });
-    const [command, ...args] = [...this.prefix, BINARY, "--data", this.data, "serve", "--listen", `127.0.0.1:${this.port}`, ...this.args];
+    const [command, ...args] = [...this.prefix, BINARY, "--data", this.data, "serve", "--listen", `127.0.0.1:${this.port ?? 0}`, ...this.args];
     this.#child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stdout.pipe(log, { end: false });
     this.#child.stderr.pipe(log, { end: false });
+    if (this.port === undefined) this.#hearPort();
     let over;
     // Over when the log is whole too: who looks at why it ended finds the reason there.
     this.#ended = new Promise((done) => this.#child.once("close", (code, signal) => log.end(() => done((over = signal ?? code)))));
@@ -95,11 +96,20 @@ export class Server {
         const tail = (await readFile(this.log, "utf8").catch(() => "")).split("\n").slice(-20).join("\n");
         throw new Error(`the server ${over === undefined ? "does not answer" : `ended with ${over}`}\n${tail}`);
       }
-      const answer = await fetch(`${this.http}/healthz`).catch(() => undefined);
+      const answer = this.port && (await fetch(`${this.http}/healthz`).catch(() => undefined));
       await answer?.arrayBuffer();
       if (answer?.ok) return;
       await pause(10);
     }
+  }
+
+  /** Takes the port that the system chose from the server's first line. */
+  #hearPort() {
+    let said = "";
+    this.#child.stdout.on("data", (bytes) => {
+      const listens = /listens on \S+:(\d+)\s/.exec((said += bytes));
+      if (listens) this.port ??= Number(listens[1]);
+    });
   }
 
   /** Ends the server with a signal and waits for its end. */

@@ -19,7 +19,6 @@ let folder, server, writers;
 
 before(async () => {
   folder = await temporaryFolder("crash");
-  server = new Server(join(folder.path, "store"), undefined);
   writers = fork(fileURLToPath(new URL("writers.mjs", import.meta.url)));
 });
 
@@ -34,7 +33,7 @@ test(`nothing acknowledged or shown is lost in ${ROUNDS} rounds of SIGKILL`, asy
   const seed = chosenSeed();
   const random = seeded(seed);
   console.log(`seed ${seed}`);
-  server = await Server.start(server.data);
+  server = await Server.start(join(folder.path, "store"));
   const record = { saved: new Map(), seen: new Map(), events: new Map(), eventsRead: new Map() };
   let early = 0;
 

@@ -5,7 +5,7 @@ import { open, readFile, readdir, rm, truncate, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { Server, temporaryFolder } from "../support/server.mjs";
+import { Server, temporaryFolder, until } from "../support/server.mjs";
 import { copied } from "./disk.mjs";
 import { Ledger, OTHER, ROOM, charts, chart, found, joined, logEnd, logLines, post } from "./faults.mjs";
 import { chosenSeed, seeded } from "./random.mjs";
@@ -34,7 +34,7 @@ before(async () => {
   hashes = bob.hashes().sort();
   await bob.close();
   origin = await charts(server);
-  names = (await server.json("/rooms")).rooms.map(({ room }) => room);
+  await until("the pharmacy's queue is there", async () => (names = await listed()).includes("pharmacy:queue"));
   await server.end();
   end = await logEnd(base);
 });
@@ -45,6 +45,8 @@ after(async () => {
   console.log([...outcomes].map(([outcome, count]) => `${outcome} ${count}`).sort().join("; "));
   await folder?.remove();
 });
+
+const listed = async () => (await server.json("/rooms")).rooms.map(({ room }) => room);
 
 /** Starts a server over a copy that `damage` was at, and looks at everything in it. */
 async function judge(what, damage, { running = false } = {}) {
@@ -116,7 +118,7 @@ test(`a byte is flipped, ${ROUNDS} times`, { timeout: 20_000 * ROUNDS }, async (
   }
 });
 
-test("a byte is flipped in each of the small files", { timeout: 60_000 }, async () => {
+test("a byte is flipped in each of the small files", { timeout: 300_000 }, async () => {
   for (const name of await small(base)) {
     const { length } = await readFile(join(base, name));
     const offset = below(length);
@@ -131,7 +133,7 @@ test(`the store's file is cut off, ${Math.ceil(ROUNDS / 2)} times`, { timeout: 2
   }
 });
 
-test("each file is cut off, empty, missing", { timeout: 60_000 }, async () => {
+test("each file is cut off, empty, missing", { timeout: 300_000 }, async () => {
   for (const name of [...(await small(base)), "db", "blobs"]) {
     await judge(`${name} is missing`, (store) => rm(join(store, name), { recursive: true }));
     if (name === "blobs") continue;

@@ -12,6 +12,8 @@ const decoder = new Decoder({ useRecords: false });
 
 /** Of what was said, so much is told when a test waited in vain. */
 const SAID_MAX = 12;
+/** A store that failed rests for ten seconds at most, in which edits wait, and is then tried again. */
+export const PATIENCE_MS = 60_000;
 
 /**
  * Emits `synced` after each sync message, `seen` (hash) for a colleague's change, `saved` (hash), `closed` (code).
@@ -30,6 +32,8 @@ export class Peer extends EventEmitter {
   #unsaved = new Set();
   #known = new Set();
   #refused = new Set();
+  /** The code with which the connection ended, where it has. */
+  #ended;
   #said = [];
 
   constructor({ person = { id: "alice", name: "Alice" }, extensions = true } = {}) {
@@ -44,14 +48,16 @@ export class Peer extends EventEmitter {
     const socket = new WebSocket(url, { perMessageDeflate: false });
     socket.binaryType = "nodebuffer";
     this.#socket = socket;
+    this.#ended = undefined;
     socket.on("error", () => {});
     socket.on("close", (code) => {
       if (socket !== this.#socket) return;
+      this.#ended = code;
       this.#note(`closed ${code}`);
       this.emit("closed", code);
     });
     await Promise.race([once(socket, "open"), once(socket, "close").then(() => Promise.reject(new Error("the socket was closed")))]);
-    socket.on("message", (bytes) => this.#receive(decoder.decode(bytes)));
+    socket.on("message", (bytes) => socket === this.#socket && this.#receive(decoder.decode(bytes)));
     const peerMetadata = { isEphemeral: true, person: this.#person, ...(this.#extensions && { chartroom: { version: 1 } }) };
     this.#send({ type: "join", senderId: this.#id, peerMetadata, supportedProtocolVersions: ["1"] });
     const { senderId, peerMetadata: about } = await this.#answer("peer");
@@ -120,11 +126,9 @@ export class Peer extends EventEmitter {
     await until(`a change of ${this.#person.id} is acknowledged`, acknowledged, { standing: () => this.standing() });
   }
 
-  /** The code with which the server closes this connection from now on. */
+  /** The code with which the server closes the connection that stands, or stood last. */
   closing() {
-    let code;
-    this.once("closed", (told) => (code = told));
-    return until(`the connection of ${this.#person.id} is closed`, () => code, { standing: () => this.standing() });
+    return until(`the connection of ${this.#person.id} is closed`, () => this.#ended, { within: PATIENCE_MS, standing: () => this.standing() });
   }
 
   /** Hashes of every change of the document. */
@@ -142,7 +146,8 @@ export class Peer extends EventEmitter {
   async close() {
     const socket = this.#socket;
     if (socket === undefined || socket.readyState === WebSocket.CLOSED) return;
-    const closed = once(socket, "close");
+    // An error comes before the close, and is none of a peer that goes.
+    const closed = new Promise((done) => socket.once("close", done));
     socket.close();
     await closed;
   }

@@ -148,8 +148,43 @@ impl Status {
         &self.name
     }
 
-    fn enter(&self, state: State) {
+    /// It is being dialled.
+    pub fn connecting(&self) {
+        self.enter(&mut self.standing.lock(), State::Connecting);
+    }
+
+    /// It stands; what the other end has is not known yet.
+    pub fn comparing(&self, chartroom: bool) {
+        self.stands(&mut self.standing.lock(), State::Comparing, chartroom);
+    }
+
+    /// It stands.
+    pub fn connected(&self, chartroom: bool) {
+        self.stands(&mut self.standing.lock(), State::Connected, chartroom);
+    }
+
+    /// The server has dialled this one.
+    pub fn joined(&self, chartroom: bool) {
         let mut standing = self.standing.lock();
+        standing.connections += 1;
+        self.stands(&mut standing, State::Connected, chartroom);
+    }
+
+    /// A connection that the server made has ended.
+    pub fn left(&self) {
+        let mut standing = self.standing.lock();
+        standing.connections = standing.connections.saturating_sub(1);
+        if standing.connections == 0 {
+            self.breaks(&mut standing, "it left".to_owned(), None);
+        }
+    }
+
+    /// It broke; `try_again_ms` is when it is dialled again, `None` where that is for the other end.
+    pub fn broke(&self, message: String, try_again_ms: Option<u64>) {
+        self.breaks(&mut self.standing.lock(), message, try_again_ms);
+    }
+
+    fn enter(&self, standing: &mut Standing, state: State) {
         if standing.state != state {
             (standing.state, standing.since_ms) = (state, clock::now_ms());
         }
@@ -157,49 +192,16 @@ impl Status {
         self.metrics.connected.set(i64::from(stands));
     }
 
-    /// It is being dialled.
-    pub fn connecting(&self) {
-        self.enter(State::Connecting);
-    }
-
-    /// It stands; what the other end has is not known yet.
-    pub fn comparing(&self, chartroom: bool) {
-        self.enter(State::Comparing);
-        let mut standing = self.standing.lock();
+    fn stands(&self, standing: &mut Standing, state: State, chartroom: bool) {
+        self.enter(standing, state);
         (standing.chartroom, standing.problem) = (Some(chartroom), None);
     }
 
-    /// It stands.
-    pub fn connected(&self, chartroom: bool) {
-        self.enter(State::Connected);
-        let mut standing = self.standing.lock();
-        (standing.chartroom, standing.problem) = (Some(chartroom), None);
-    }
-
-    /// The server has dialled this one.
-    pub fn joined(&self, chartroom: bool) {
-        self.standing.lock().connections += 1;
-        self.connected(chartroom);
-    }
-
-    /// A connection that the server made has ended.
-    pub fn left(&self) {
-        let left = {
-            let mut standing = self.standing.lock();
-            standing.connections = standing.connections.saturating_sub(1);
-            standing.connections
-        };
-        if left == 0 {
-            self.broke("it left".to_owned(), None);
-        }
-    }
-
-    /// It broke; `try_again_ms` is when it is dialled again, `None` where that is for the other end.
-    pub fn broke(&self, message: String, try_again_ms: Option<u64>) {
-        self.enter(if try_again_ms.is_some() { State::Waiting } else { State::Away });
+    fn breaks(&self, standing: &mut Standing, message: String, try_again_ms: Option<u64>) {
+        self.enter(standing, if try_again_ms.is_some() { State::Waiting } else { State::Away });
         self.metrics.failures.inc();
         let (at, try_again_at) = (instant(clock::now_ms()), try_again_ms.map(instant));
-        self.standing.lock().problem = Some(Problem { message, at, try_again_at });
+        standing.problem = Some(Problem { message, at, try_again_at });
     }
 
     /// How far the two ends are apart.

@@ -1,14 +1,16 @@
 //! The default storage, over sled 0.34.7. No other file names sled.
 //!
-//! Six habits of sled shape this file. A batch costs it the rewriting of pages, and all its threads
+//! Seven habits of sled shape this file. A batch costs it the rewriting of pages, and all its threads
 //! wake for each flush; so a write is durable in the `journal` and stays `pending` in memory until
 //! sled is handed many of them at once, in `packs`. Its flush survives the death of the process
 //! but is no barrier against the loss of power, so it ends with an fdatasync of its file. It keeps
 //! long pages in files of their own, blobs, which it never syncs, so values stay short (`records`
 //! cuts them), and should one appear all the same it is synced too. It takes damage in the last
 //! part of its log for a torn write and silently forgets what follows; `witness` notices. Its flush
-//! can sleep through a write that failed; `watch` wakes it. And some of its failures are panics,
-//! which must not take the storage thread along.
+//! can sleep through a write that failed; `watch` wakes it. Once one has failed it does not read any
+//! more what it has still to split, so it is handed nothing that there is no room for
+//! (`files::reserve`). And some of its failures are panics, which must not take the storage thread
+//! along.
 
 mod files;
 mod journal;
@@ -141,6 +143,7 @@ impl SledTree {
     /// Opens a store that nobody else has open, with what its journal has beyond sled pending.
     fn open_claimed(&self) -> Result<Open, TreeError> {
         files::claim_soon(&self.folder)?;
+        files::trim(&self.folder).map_err(failed)?;
         let db = match guarded(|| self.open_sled())? {
             Err(sled::Error::Corruption { .. }) if files::set_snapshots_aside(&self.folder) => {
                 files::claim_soon(&self.folder)?;
@@ -149,7 +152,8 @@ impl SledTree {
             opened => opened,
         };
         let db = db.map_err(|error| self.open_error(&error))?;
-        let file = File::open(files::data_file(&self.folder)).map_err(failed)?;
+        let file = File::options().read(true).write(true).open(files::data_file(&self.folder));
+        let file = file.map_err(failed)?;
         let witness = Witness::at(&self.folder).map_err(failed)?;
         let journal = Journal::at(&self.folder).map_err(failed)?;
         let mut found = count_of_writes(&db)?;
@@ -189,13 +193,19 @@ impl SledTree {
             return Ok(false);
         }
         // The journal has it all until the last of it is in sled, so it need not be one batch.
-        self.write_through(open, batch)?;
+        self.write_through(open, batch, BATCH_BYTES)?;
         open.pending.write().left(count);
         Ok(true)
     }
 
-    /// Writes a batch to sled and has it durable there.
-    fn write_through(&self, open: &Open, batch: sled::Batch) -> Result<(), TreeError> {
+    /// Writes a batch of so many bytes to sled and has it durable there.
+    fn write_through(
+        &self,
+        open: &Open,
+        batch: sled::Batch,
+        bytes: usize,
+    ) -> Result<(), TreeError> {
+        files::reserve(&open.file, bytes).map_err(failed)?;
         guarded(|| {
             open.db.apply_batch(batch)?;
             let _watched = self.watch.over(&open.db);
@@ -217,7 +227,9 @@ impl SledTree {
         if self.cache_lies.load(Ordering::Relaxed) {
             files::rehearse_rewrite(&self.folder)
         } else {
-            files::rehearse_opening(&self.folder, open.pending.read().bytes())
+            let pending = open.pending.read().bytes();
+            files::reserve(&open.file, pending)
+                .and_then(|()| files::rehearse_opening(&self.folder, pending))
         }
         .map_err(failed)
     }
@@ -309,7 +321,9 @@ impl Tree for SledTree {
             let mut alone = Pending::default();
             alone.take(number, writes);
             alone.leave();
-            self.write_through(open, packs::batch(&open.db, &alone.first_leaving(usize::MAX))?)?;
+            let (batch, bytes) =
+                (packs::batch(&open.db, &alone.first_leaving(usize::MAX))?, alone.bytes());
+            self.write_through(open, batch, bytes)?;
         }
         open.witness.acknowledge(number);
         Ok(())

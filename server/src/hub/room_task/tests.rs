@@ -55,7 +55,7 @@ async fn who_looks_while_a_write_fails_sees_the_room_that_is_loaded_again() {
     let batches = hub.metrics().batches.get();
 
     // The storage is kept from the write while somebody comes to look, and fails it then.
-    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let (let_go, held) = std::sync::mpsc::sync_channel::<()>(0);
     let other = RoomId::first("patient:p2".parse().unwrap());
     let nothing = RoomBatch::new(other, Batch::default(), 0);
     hub.writer.commit(nothing, move |_| {

@@ -3,9 +3,15 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     thread,
     time::Duration,
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::{Errno, retry_on_intr},
 };
 
 use crate::storage::keyspace::TreeError;
@@ -14,8 +20,15 @@ use crate::storage::keyspace::TreeError;
 const CLOSING_STEPS_MAX: u32 = 2000;
 /// The pause between two tries.
 const CLOSING_STEP: Duration = Duration::from_millis(5);
-/// What sled writes to open a store: a segment of 512 KiB, and a recovery snapshot of some bytes a page.
+/// What sled writes to open a store: a segment, and a recovery snapshot of some bytes a page.
 const OPENING_BYTES: usize = 4 * 1024 * 1024;
+/// What sled's file consists of, written from its beginning to its end.
+const SEGMENT_BYTES: u64 = 512 * 1024;
+/// How a segment begins that sled has written to: with a checksum and two numbers, not all of them 0.
+const SEGMENT_HEAD: usize = 20;
+/// Segments that sled may have taken and not written to yet, and those in which it writes the pages
+/// around what it is handed.
+const RESERVED_BYTES: u64 = 8 * SEGMENT_BYTES;
 
 /// The file that holds everything.
 pub(super) fn data_file(folder: &Path) -> PathBuf {
@@ -114,6 +127,55 @@ pub(super) fn rewrite(folder: &Path) -> io::Result<()> {
 /// Tries whether [`rewrite`] would succeed.
 pub(super) fn rehearse_rewrite(folder: &Path) -> io::Result<()> {
     fs::remove_file(written_beside(folder, |copy| fs::copy(data_file(folder), copy).map(drop))?)
+}
+
+/// Has the file system keep room for what sled writes of so many bytes that it is handed, behind the last
+/// of its segments: once a write of sled's has failed it cannot read all that it holds any more.
+pub(super) fn reserve(file: &File, bytes: usize) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let wanted = RESERVED_BYTES + 2 * bytes as u64;
+    let used = used(file, length)?;
+    if used + wanted <= length {
+        return Ok(());
+    }
+    let reserved = retry_on_intr(|| fallocate(file, FallocateFlags::empty(), used, 2 * wanted));
+    match reserved {
+        // A file system that cannot promise room says by itself when there is none.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        reserved => Ok(reserved?),
+    }
+}
+
+/// Gives back what was reserved: sled would write over all of it when it opens.
+pub(super) fn trim(folder: &Path) -> io::Result<()> {
+    let file = match File::options().read(true).write(true).open(data_file(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    let used = used(&file, length)?;
+    let mut rest = vec![0; usize::try_from(length.saturating_sub(used)).unwrap_or(0)];
+    file.read_exact_at(&mut rest, used)?;
+    if !rest.is_empty() && rest.iter().all(|byte| *byte == 0) { file.set_len(used) } else { Ok(()) }
+}
+
+/// Where the last segment ends that sled has written to.
+fn used(file: &File, length: u64) -> io::Result<u64> {
+    let mut end = length.next_multiple_of(SEGMENT_BYTES);
+    while end > 0 {
+        let mut head = [0; SEGMENT_HEAD];
+        let start = end - SEGMENT_BYTES;
+        // A segment that ends here already has been begun.
+        let is_written = match file.read_exact_at(&mut head, start) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => true,
+            read => read.map(|()| head != [0; SEGMENT_HEAD])?,
+        };
+        if is_written {
+            break;
+        }
+        end = start;
+    }
+    Ok(end)
 }
 
 /// Tries whether sled could write what it writes when it opens, with what is `pending` and the pages

@@ -120,6 +120,48 @@ fn a_failed_sync_is_made_good_by_a_file_that_is_all_new() {
     assert_eq!(loaded(&sled, &alice).seq, 5);
 }
 
+#[test]
+fn room_is_reserved_behind_the_last_segment_that_sled_wrote_and_given_back_at_an_opening() {
+    const SEGMENT: u64 = 512 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let data = files::data_file(folder.path());
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(&data);
+    let file = file.unwrap();
+    // Segments of the file behind a reservation for so many bytes.
+    let reserved = |bytes: u64| {
+        files::reserve(&file, usize::try_from(bytes).unwrap()).unwrap();
+        file.metadata().unwrap().len() / SEGMENT
+    };
+    let write_to = |segment: u64| file.write_all_at(&[1], segment * SEGMENT + 4).unwrap();
+    assert_eq!(reserved(0), 16);
+    for (segment, longer) in [(0, 16), (7, 16), (8, 25), (16, 25), (17, 34)] {
+        write_to(segment);
+        assert_eq!(reserved(0), longer, "segment {segment} is written");
+    }
+    assert_eq!(reserved(8 * SEGMENT), 18 + 48, "twice what is written, and that twice");
+    files::trim(folder.path()).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 18 * SEGMENT);
+    file.set_len(18 * SEGMENT + 9).unwrap();
+    assert_eq!(reserved(0), 19 + 16, "a segment that ends early is written");
+    file.write_all_at(&[1], 30 * SEGMENT - 1).unwrap();
+    files::trim(folder.path()).unwrap();
+    assert_eq!(file.metadata().unwrap().len(), 35 * SEGMENT, "nothing is cut off but zeros");
+}
+
+#[test]
+fn a_store_that_was_left_with_room_in_reserve_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let alice = room("patient:1");
+    for seq in 1..=8 {
+        let sled = Sled::at(folder.path()).unwrap();
+        // Past the journal, into sled's file.
+        sled.commit(&[with_changes(&alice, vec![change(seq, &noise(1_200_000))])]).unwrap();
+        assert_eq!(loaded(&sled, &alice).seq, seq);
+    }
+    let length = std::fs::metadata(files::data_file(folder.path())).unwrap().len();
+    assert!(length < 60 * 1024 * 1024, "{length} bytes, and what is reserved does not pile up");
+}
+
 fn blobs(folder: &TempDir) -> usize {
     std::fs::read_dir(folder.path().join("blobs")).unwrap().count()
 }

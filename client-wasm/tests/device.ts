@@ -14,6 +14,8 @@ export class Network {
   readonly WebSocket: WebSocketClass;
   readonly #sockets = new Set<WebSocket>();
   #isUp = true;
+  /** What is not sent yet, while the device is mute. */
+  #unsaid: (() => void)[] | undefined;
 
   constructor() {
     const network = this;
@@ -29,7 +31,8 @@ export class Network {
 
       override send(data: Uint8Array): void {
         network.sent.push(data);
-        super.send(data);
+        if (network.#unsaid) network.#unsaid.push(() => super.send(data));
+        else super.send(data);
       }
     } as unknown as WebSocketClass;
   }
@@ -50,6 +53,17 @@ export class Network {
 
   hear(): void {
     for (const socket of this.#sockets) socket.resume();
+  }
+
+  /** What the device says waits until `speak`; it hears the server meanwhile. */
+  mute(): void {
+    this.#unsaid = [];
+  }
+
+  speak(): void {
+    const unsaid = this.#unsaid ?? [];
+    this.#unsaid = undefined;
+    for (const send of unsaid) send();
   }
 
   /** Forgets what it has counted. */

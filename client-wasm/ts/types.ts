@@ -352,7 +352,9 @@ export interface Present {
 
 /** How far a room agrees with the server. */
 export interface RoomStatus {
-  /** Whether everything the server had when the connection came up is here, and the connection still is. */
+  /** Whether everything the server had when the connection came up is here, and the connection still is.
+   * `false` also while a room is founded anew: what showed before stays, and takes edits, until the new
+   * one is here. */
   readonly synced: boolean;
   /** Edits that the server has not made durable yet. */
   readonly unsaved: number;

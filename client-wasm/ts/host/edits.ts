@@ -1,8 +1,9 @@
-import { ChartroomError } from "../errors.js";
+import { ChartroomError, fromEngine } from "../errors.js";
 import type { EditNews } from "../protocol.js";
 import type { RoomWrite, StoredEdit, StoredRefusal, StoredRoom } from "../store/store.js";
 import type { Command, EditState } from "../types.js";
-import type { Report } from "./engine.js";
+import type { Report, Said } from "./engine.js";
+import type { Replica } from "./replica.js";
 
 /** An edit until the server has answered for it. */
 export interface HostEdit {
@@ -11,6 +12,14 @@ export interface HostEdit {
   command: Command;
   isSent: boolean;
   isStored: boolean;
+}
+
+/** What became of edits that were made again. */
+export interface Again {
+  made: HostEdit[];
+  refused: StoredRefusal[];
+  /** What the engine had to say, in order. */
+  said: Said[];
 }
 
 /** What a call of the engine came to for the edits of its room. */
@@ -62,7 +71,8 @@ export class Edits {
 
   /** All of them as the store has them. */
   all(): Required<Pick<RoomWrite, "edits" | "refusals">> {
-    return { edits: this.#waiting().map(storedEdit), refusals: [...this.#refusals.values()] };
+    const carried = this.#carried.map(({ edit }) => ({ ...storedEdit(edit), hash: null }));
+    return { edits: [...[...this.#made.values()].map(storedEdit), ...carried], refusals: [...this.#refusals.values()] };
   }
 
   /** Takes up what the store has; where `isKept` is false the room lacks the changes, which are to be made again. */
@@ -82,11 +92,11 @@ export class Edits {
   }
 
   /**
-   * The engine reports what the server has and what it refused, for `reason`; the call may have `made`
-   * an edit, and with `isSent` every edit was sent. One that changes nothing is saved as it is.
+   * The engine reports what the server has and what it refused, for `reason`; edits may have been `made`,
+   * or `refused` here, and with `isSent` every edit was sent. One that changes nothing is saved as it is.
    */
-  heard(report: Report | undefined, { made, isSent, reason }: { made: HostEdit | undefined; isSent: boolean; reason: ChartroomError | undefined }): Fates {
-    const touched = new Set<HostEdit>(made && [made]);
+  heard(report: Report | undefined, { made, refused, isSent, reason }: { made: HostEdit[]; refused: StoredRefusal[]; isSent: boolean; reason: ChartroomError | undefined }): Fates {
+    const touched = new Set(made);
     if (isSent) {
       for (const edit of this.#made.values()) {
         if (!edit.isSent) touched.add(edit);
@@ -94,16 +104,17 @@ export class Edits {
       }
     }
     const saved = this.#settle(report?.saved ?? []);
-    if (made?.hash === null) saved.push(made);
+    saved.push(...made.filter(({ hash }) => hash === null));
     const why = reason ?? new ChartroomError("refused", "the server refused the edit");
-    const refusals = this.#settle(report?.givenBack ?? []).map((edit) => this.refuse(edit, why));
+    const refusals = [...refused, ...this.#settle(report?.givenBack ?? []).map((edit) => this.refuse(edit, why))];
     const waiting = [...touched].filter(({ hash }) => hash !== null && this.#made.has(hash));
+    const edits = made.filter(({ hash }) => hash !== null).map(storedEdit);
     const settled = [...saved.map(({ id }) => id), ...refusals.map(({ edit }) => edit)];
     return {
       news: [...waiting.map(editNews), ...saved.map(({ id, hash }) => savedNews(id, hash)), ...refusals.map(refusalNews)],
       saved: saved.map(({ command }) => command),
       write: {
-        ...(made && made.hash !== null && { edits: [storedEdit(made)] }),
+        ...(edits.length > 0 && { edits }),
         ...(settled.length > 0 && { settled }),
         ...(refusals.length > 0 && { refusals }),
       },
@@ -142,21 +153,30 @@ export class Edits {
     return edits.map(editNews);
   }
 
-  /** The room was founded anew; `pending` says by hash what edits come to in its next epoch. */
-  translate(pending: readonly [hash: string, command: Command][]): void {
+  /** The room leaves its document behind: edits wait to be made again in another, where `pending` says by hash what they come to. */
+  carry(pending: readonly [hash: string, command: Command][]): void {
     for (const [hash, command] of pending) this.#carried.push(...this.#settle([hash]).map((edit) => ({ edit, command })));
-  }
-
-  /** The room leaves its document behind: edits wait to be made again in a new one. */
-  carry(): void {
     for (const edit of this.#made.values()) this.#carried.push({ edit, command: edit.command });
     this.#made.clear();
     for (const { edit } of this.#carried) edit.isSent = false;
   }
 
-  /** Gives the edits to be made again, each to be told of as made or refused. */
-  takeCarried(): { edit: HostEdit; command: Command }[] {
-    return this.#carried.splice(0);
+  /** Makes the edits again that wait for it. */
+  makeAgain(replica: Replica): Again {
+    const again: Again = { made: [], refused: [], said: [] };
+    for (const { edit, command } of this.#carried.splice(0)) {
+      try {
+        // Where the same document was asked for anew, the server may have the change.
+        const isThere = edit.hash !== null && replica.has(edit.hash);
+        const said = isThere ? undefined : replica.take((shell) => shell.command(Date.now(), JSON.stringify(command)));
+        if (said) again.said.push(said);
+        this.made(edit, said?.report?.edit?.hash ?? null);
+        again.made.push(edit);
+      } catch (error) {
+        again.refused.push(this.refuse(edit, fromEngine(error)));
+      }
+    }
+    return again;
   }
 
   /** Every edit that the server has not answered for. */

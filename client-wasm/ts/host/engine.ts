@@ -70,6 +70,23 @@ export function readOutputs([json, messages, changes]: Outputs): Said {
   return { report: { ...report, moved: pairs(report.moved) }, messages, changes };
 }
 
+/** What several calls had to say, one behind the other. */
+export function together(all: readonly Said[]): Said {
+  const reports = all.flatMap(({ report }) => report ?? []);
+  const report: Report = {
+    edit: null,
+    adopted: reports.some(({ adopted }) => adopted),
+    events: reports.flatMap(({ events }) => events),
+    saved: reports.flatMap(({ saved }) => saved),
+    moved: reports.flatMap(({ moved }) => moved),
+    givenBack: reports.flatMap(({ givenBack }) => givenBack),
+    texts: reports.flatMap(({ texts }) => texts),
+    closed: null,
+    reload: null,
+  };
+  return { report, messages: all.flatMap(({ messages }) => messages), changes: all.flatMap(({ changes }) => changes) };
+}
+
 function pairs(flat: string[]): [string, string][] {
   return flat.flatMap((hash, at) => (at % 2 === 0 ? [[hash, flat[at + 1]!]] : []));
 }

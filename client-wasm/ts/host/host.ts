@@ -108,7 +108,7 @@ export class Host {
       case "open":
         return void this.#open(page, message.room);
       case "enter":
-        return void this.#rooms.get(message.room)?.then(({ session }) => this.#link.enter(session), () => {});
+        return void this.#rooms.get(message.room)?.then(({ session }) => this.#enter(session), () => {});
       case "close":
         return this.#close(page, message.room);
       case "sign-in":
@@ -169,7 +169,6 @@ export class Host {
       person: setup.person,
       store,
       send: ({ documentId }, data) => this.#connection.send({ type: "sync", documentId, data }),
-      enter: ({ name }) => this.#connection.send({ type: "room", name }),
       follow: ({ documentId }, from) => {
         const id = (this.#asked += 1);
         this.#connection.send({ type: "follow", documentId, id, ...from });
@@ -205,10 +204,15 @@ export class Host {
     });
     const held: Held = { session, presence, pages: new Set(), follows: new Map() };
     this.#held.set(name, held);
-    this.#link.enter(session);
+    this.#enter(session);
     if (isAway(this.#connection.status)) session.left();
     this.#counted();
     return held;
+  }
+
+  /** Asks the server for the room, which names its document. */
+  #enter({ name }: RoomSession): void {
+    this.#connection.send({ type: "room", name });
   }
 
   /** Once the room is there, if it is held. */
@@ -230,7 +234,7 @@ export class Host {
     // An update that is on its way to this page would come before what it is of.
     for (const update of held.session.everything()) this.#say(page, { kind: "update", room, update });
     held.pages.add(page);
-    if (held.session.hasFault) this.#link.enter(held.session);
+    if (held.session.hasFault) this.#enter(held.session);
     if (held.session.isKnown || isAway(this.#connection.status)) return this.#say(page, { kind: "opened", room });
     held.session.firstAnswer.then(
       () => this.#say(page, { kind: "opened", room }),
@@ -292,7 +296,7 @@ export class Host {
   }
 
   #statusChanged(status: ConnectionStatus): void {
-    if (status === "online") for (const { session } of this.#held.values()) this.#link.enter(session);
+    if (status === "online") for (const { session } of this.#held.values()) this.#enter(session);
     if (isAway(status)) {
       for (const { session, presence } of this.#held.values()) {
         session.left();

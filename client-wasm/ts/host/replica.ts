@@ -1,4 +1,4 @@
-import { type ChartroomError, fromEngine } from "../errors.js";
+import { ChartroomError, fromEngine } from "../errors.js";
 import type { Question } from "../protocol.js";
 import type { RoomWrite, StoredRoom } from "../store/store.js";
 import type { Command, Person } from "../types.js";
@@ -14,13 +14,12 @@ export interface ReplicaLink {
 
 const NOTHING = { changes: [], pending: [], moved: [] };
 
-/** One room at the engine: as the device kept it or as it is founded, and a new one whenever it starts afresh. */
+/** One room at the engine, in one epoch: as the device kept it, or as it is founded. */
 export class Replica {
   /** Whether what the device kept could not be read, so that the room is as it is founded. */
   readonly isUnreadable: boolean;
-  #shell: RoomShell;
-  #epoch: number;
-  #documentId: string;
+  readonly documentId: string;
+  readonly #shell: RoomShell;
   /** Changes that stand elsewhere in the log than here, each with the change it stands behind. */
   readonly #moved: Map<string, string>;
   #ended: ChartroomError | undefined;
@@ -29,21 +28,13 @@ export class Replica {
     readonly name: string,
     readonly link: ReplicaLink,
     stored: StoredRoom | undefined,
+    readonly epoch = stored?.epoch ?? 1,
   ) {
-    this.#epoch = stored?.epoch ?? 1;
     const shell = stored && this.#reopen(stored);
     this.isUnreadable = stored !== undefined && shell === undefined;
     this.#moved = new Map(this.isUnreadable ? [] : stored?.moved);
-    this.#shell = shell ?? this.#open(this.#epoch, NOTHING);
-    this.#documentId = this.#shell.documentId();
-  }
-
-  get epoch(): number {
-    return this.#epoch;
-  }
-
-  get documentId(): string {
-    return this.#documentId;
+    this.#shell = shell ?? this.#open(NOTHING);
+    this.documentId = this.#shell.documentId();
   }
 
   get isEnded(): boolean {
@@ -101,7 +92,7 @@ export class Replica {
 
   /** The room's document as the store has it. */
   all(): Required<Pick<RoomWrite, "epoch" | "snapshot" | "changes" | "moved">> {
-    return { epoch: this.#epoch, snapshot: this.read((shell) => shell.save()), changes: [], moved: [...this.#moved] };
+    return { epoch: this.epoch, snapshot: this.read((shell) => shell.save()), changes: [], moved: [...this.#moved] };
   }
 
   /** Gives up the edits that wait here: their hashes, and what they come to in the room's next epoch. */
@@ -109,18 +100,8 @@ export class Replica {
     return JSON.parse(this.read((shell) => shell.takePending())) as [string, Command][];
   }
 
-  /** Leaves the engine's room behind for a new one. */
-  startAfresh(epoch: number): void {
-    const shell = this.#open(epoch, NOTHING);
-    this.#moved.clear();
-    this.#shell.free();
-    this.#shell = shell;
-    this.#epoch = epoch;
-    this.#documentId = shell.documentId();
-  }
-
   /** Frees the engine's room; from now on every call throws `reason`. */
-  end(reason: ChartroomError): void {
+  end(reason = new ChartroomError("internal", "the room has another replica now")): void {
     this.#ended = reason;
     this.#shell.free();
   }
@@ -129,15 +110,15 @@ export class Replica {
   #reopen({ snapshot, changes, edits, moved }: StoredRoom): RoomShell | undefined {
     const pending = edits.flatMap(({ hash, command }): [string, Command][] => (hash === null ? [] : [[hash, command]]));
     try {
-      return this.#open(this.#epoch, { changes, pending, moved, ...(snapshot && { snapshot }) });
+      return this.#open({ changes, pending, moved, ...(snapshot && { snapshot }) });
     } catch (error) {
       if (fromEngine(error).code !== "store-unreadable") throw error;
       return undefined;
     }
   }
 
-  #open(epoch: number, kept: Omit<Kept, "epoch">): RoomShell {
-    return this.#call(() => newShell(this.name, this.link.person, { epoch, ...kept }));
+  #open(kept: Omit<Kept, "epoch">): RoomShell {
+    return this.#call(() => newShell(this.name, this.link.person, { epoch: this.epoch, ...kept }));
   }
 
   #call<T>(body: () => T): T {

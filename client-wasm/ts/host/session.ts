@@ -4,8 +4,8 @@ import type { EditNews, Fault, HostRoomStatus, Question, Update } from "../proto
 import type { RoomWrite, Store, StoredAuthor, StoredRoom } from "../store/store.js";
 import type { Command } from "../types.js";
 import type { Outputs } from "../wasm/chartroom.js";
-import { Edits, newEdit, refusalNews, savedNews, type HostEdit } from "./edits.js";
-import type { Report, RoomShell, Said } from "./engine.js";
+import { Edits, newEdit, refusalNews, savedNews, type Again, type HostEdit } from "./edits.js";
+import { together, type Report, type RoomShell, type Said } from "./engine.js";
 import { Follows } from "./follows.js";
 import { Keeper } from "./keeper.js";
 import { Replica, type ReplicaLink } from "./replica.js";
@@ -17,8 +17,6 @@ export interface SessionLink extends TextLink, ReplicaLink {
   readonly store: Store;
   /** Sends a sync message about the session's document. */
   send(session: RoomSession, message: Uint8Array): void;
-  /** Asks the server for the room again, after the session started afresh. */
-  enter(session: RoomSession): void;
   follow(session: RoomSession, from: { after: number } | { last: number }): number;
   unfollow(id: number): void;
   /** The connection has delivered what cannot be: make it anew. */
@@ -33,7 +31,12 @@ export interface SessionLink extends TextLink, ReplicaLink {
 export class RoomSession {
   readonly follows: Follows;
   readonly texts: Texts;
-  readonly #replica: Replica;
+  /** What shows, and takes edits. */
+  #replica: Replica;
+  /** What takes its place with the server's first answer: the next epoch of a room that was founded anew. */
+  #next: Replica | undefined;
+  /** Whether what shows is not to be trusted, so that the room is asked for anew. */
+  #isSpoilt = false;
   readonly #edits = new Edits();
   readonly #shown = new Shown();
   readonly #keeper: Keeper;
@@ -81,8 +84,13 @@ export class RoomSession {
     }
   }
 
+  /** Of the document that is synced. */
   get documentId(): string {
-    return this.#replica.documentId;
+    return this.#synced.documentId;
+  }
+
+  get #synced(): Replica {
+    return this.#next ?? this.#replica;
   }
 
   get unsaved(): number {
@@ -115,7 +123,7 @@ export class RoomSession {
     yield { whole: "begins" };
     yield* this.#shown.all();
     const conflicts = this.#replica.read((shell) => this.#shown.conflicts(shell));
-    yield { whole: "ends", status: this.#statusNow(), heads: this.#replica.heads(), documentId: this.documentId, conflicts, edits: this.#edits.news() };
+    yield { whole: "ends", status: this.#statusNow(), heads: this.#replica.heads(), documentId: this.#replica.documentId, conflicts, edits: this.#edits.news() };
   }
 
   answer(question: Question): unknown {
@@ -162,7 +170,7 @@ export class RoomSession {
 
   /** The server has named the room's document, on a connection that is new, and what may be done there. */
   entered({ epoch, documentId, readOnly }: { epoch: number; documentId: string; readOnly: boolean }): void {
-    if (epoch !== this.#replica.epoch) this.#moveOn(epoch);
+    if (epoch !== this.#synced.epoch || (this.#isSpoilt && !this.#next)) this.#begin(epoch);
     if (documentId !== this.documentId) {
       return this.refusedRoom(new ChartroomError("protocol", "the server has another document for this room; load a newer version of this app"));
     }
@@ -190,20 +198,15 @@ export class RoomSession {
     this.#firstAnswer.resolve();
     this.#resolveDoubts();
     this.follows.offline();
-    if (!this.#online) return;
-    this.#online = false;
-    this.#feed((shell) => shell.left(Date.now()));
-    this.#parts = undefined;
-    this.#tell({ edits: this.#edits.unsent() });
-    this.#setStatus({ synced: false, progress: null });
+    this.#part();
   }
 
   received(message: Uint8Array): void {
     if (!this.#online) return;
-    this.#feed((shell) => shell.receive(Date.now(), message), { status: { synced: true, progress: null, fault: null } });
+    const said = this.#hear((shell) => shell.receive(Date.now(), message));
+    if (said) this.#answered(said);
     this.#firstAnswer.resolve();
     this.#resolveDoubts();
-    this.#makeAgain();
   }
 
   /** The next piece of a sync message of `total` bytes, which the engine is given whole. */
@@ -254,10 +257,11 @@ export class RoomSession {
     if (this.#replica.isEnded) return;
     this.#firstAnswer.reject(reason);
     this.#online = false;
+    this.#next?.end(reason);
     this.#replica.end(reason);
   }
 
-  #introduce(authors: StoredAuthor[]): void {
+  #introduce(authors: Iterable<StoredAuthor>): void {
     for (const author of authors) {
       this.#authors.set(String(author.actor), author);
       this.#feed((shell) => shell.introduced(Date.now(), author.actor, author.id, author.name));
@@ -267,53 +271,70 @@ export class RoomSession {
   #apply(edit: HostEdit, command: Command): void {
     const said = this.#replica.take((shell) => shell.command(Date.now(), JSON.stringify(command)));
     this.#edits.made(edit, said.report?.edit?.hash ?? null);
-    this.#take(said, { made: edit });
+    this.#take(said, { made: [edit] });
   }
 
-  /** Gives the engine an input that came over the wire; a failure is this room's, not the socket's. */
-  #feed(input: (shell: RoomShell) => Outputs, more: { sends?: boolean; reason?: ChartroomError; status?: Partial<HostRoomStatus> } = {}): void {
-    if (this.#replica.isEnded) return;
-    let said: Said;
+  /** Gives an input that came over the wire to the room that is synced, and does what it had to say. */
+  #feed(input: (shell: RoomShell) => Outputs, more: { sends?: boolean; reason?: ChartroomError } = {}): void {
+    const said = this.#hear(input);
+    if (said && this.#next) this.#takeUnseen(said);
+    else if (said) this.#take(said, more);
+  }
+
+  /** The same, and gives what it had to say; a failure is this room's, not the socket's. */
+  #hear(input: (shell: RoomShell) => Outputs): Said | undefined {
+    if (this.#replica.isEnded) return undefined;
     try {
-      said = this.#replica.take(input);
+      return this.#synced.take(input);
     } catch (error) {
-      return this.refusedRoom(fromEngine(error));
+      this.refusedRoom(fromEngine(error));
+      return undefined;
     }
-    this.#take(said, more);
+  }
+
+  /** Of a room that does not show yet only the server hears. */
+  #takeUnseen({ report, messages }: Said): void {
+    for (const message of messages) this.link.send(this, message);
+    if (report) this.#mend(report);
   }
 
   /** Does what a call had to say: messages leave first, then the store is written and pages are told. */
   #take(
     { report, messages, changes }: Said,
-    { sends = true, reason, made, status }: { sends?: boolean; reason?: ChartroomError; made?: HostEdit; status?: Partial<HostRoomStatus> } = {},
+    { sends = true, reason, made = [], refused = [], atOnce, status }: Partial<Again> & { sends?: boolean; reason?: ChartroomError; atOnce?: boolean; status?: Partial<HostRoomStatus> } = {},
   ): void {
     for (const message of messages) this.link.send(this, message);
-    if (status) Object.assign(this.#status, status);
+    Object.assign(this.#status, status);
     if (changes.length > 0 || report?.adopted) this.#isFounded = false;
     // The opening message carries heads alone; every later one carries what the server lacks.
     const isSent = sends && messages.length > 0;
-    const { news, saved, write } = this.#edits.heard(report, { made, isSent, reason });
+    const { news, saved, write } = this.#edits.heard(report, { made, refused, isSent, reason });
     this.#keeper.keep({
       ...(report?.adopted ? { snapshot: new Uint8Array() } : { changes }),
       ...write,
       ...(report && report.moved.length > 0 && { moved: report.moved }),
     });
-    if (report || news.length > 0) this.#tellReport(report, saved, news);
+    if (report || news.length > 0) this.#tellReport(report, saved, news, atOnce);
     else this.#setStatus({});
     if (report) this.texts.touched(report.texts, report.adopted);
     if (write.edits || write.settled) this.link.counted();
-    if (report?.closed) this.link.reconnect(new ChartroomError("protocol", report.closed));
-    if (report?.reload) {
-      this.#startAfresh(this.#replica.epoch);
-      this.link.enter(this);
-    }
+    if (report) this.#mend(report);
   }
 
-  #tellReport(report: Pick<Report, "events" | "adopted" | "texts"> | undefined, saved: readonly Command[], edits: EditNews[]): void {
+  /** What the server said cannot be; where that has spoilt the room, it is asked for all of it. */
+  #mend({ closed, reload }: Report): void {
+    if (reload && !this.#next) this.#isSpoilt = true;
+    const reason = closed ?? reload;
+    if (reason) this.link.reconnect(new ChartroomError("protocol", reason));
+  }
+
+  /** With `atOnce`, pages take all of it in one go, however much it is. */
+  #tellReport(report: Report | undefined, saved: readonly Command[], edits: EditNews[], atOnce = false): void {
     if (report) this.#shown.heard(report, saved);
     const pieces = this.#replica.read((shell) => (report?.adopted ? this.#shown.reread(shell) : this.#shown.changed(shell)));
-    const last = pieces.pop();
-    for (const resources of pieces) this.#tell({ resources });
+    const last = atOnce ? pieces.splice(0).flat() : pieces.pop();
+    // How the room stands goes with the last: it is not in sync before all of it shows.
+    for (const resources of pieces) this.link.tell(this, { resources });
     this.#tell({
       ...(last && { resources: last }),
       ...(report?.adopted && { adopted: true as const }),
@@ -340,10 +361,41 @@ export class RoomSession {
     return this.#replica.read((shell) => this.#shown.changedConflicts(shell));
   }
 
-  /** The room was founded anew: unsaved edits are made again in its next epoch, once that is here. */
-  #moveOn(epoch: number): void {
-    this.#edits.translate(this.#replica.takePending());
-    this.#startAfresh(epoch);
+  /** The room begins anew, in its next epoch. What shows stays, and takes edits, until the server has said what that has. */
+  #begin(epoch: number): void {
+    this.#part();
+    this.#next = new Replica(this.name, this.link, undefined, epoch);
+    this.#introduce(this.#authors.values());
+  }
+
+  /** The server is no peer of the room any more, on this connection or in this epoch. */
+  #part(): void {
+    if (!this.#online && !this.#next) return;
+    this.#online = false;
+    this.#next?.end();
+    if (!this.#next) this.#feed((shell) => shell.left(Date.now()));
+    this.#next = undefined;
+    this.#parts = undefined;
+    this.#tell({ edits: this.#edits.unsent() });
+    this.#setStatus({ synced: false, progress: null });
+  }
+
+  /** The server has said what it has: that shows, with the edits that wait to be made again. */
+  #answered(said: Said): void {
+    const next = this.#next;
+    if (said.report?.closed || said.report?.reload) return next ? this.#takeUnseen(said) : this.#take(said);
+    const showedNothing = this.#isFounded;
+    if (next) {
+      this.#edits.carry(this.#replica.takePending());
+      this.#replica.end();
+      this.#replica = next;
+      this.#next = undefined;
+      this.#isSpoilt = false;
+    }
+    const again = this.#edits.makeAgain(this.#replica);
+    const all = next || again.said.length > 0 ? together([said, ...again.said]) : said;
+    if (all.report && next) all.report.adopted = true;
+    this.#take(all, { ...again, atOnce: next !== undefined && !showedNothing, status: { synced: true, progress: null, fault: null } });
   }
 
   #resolveDoubts(): void {
@@ -351,33 +403,6 @@ export class RoomSession {
     const doubtful = [...this.#doubtful];
     this.#doubtful.clear();
     for (const [id, { command, hash }] of doubtful) this.command(id, command, hash);
-  }
-
-  #makeAgain(): void {
-    for (const { edit, command } of this.#edits.takeCarried()) {
-      try {
-        this.#apply(edit, command);
-      } catch (error) {
-        const refusal = this.#edits.refuse(edit, fromEngine(error));
-        this.#keeper.keep({ refusals: [refusal], settled: [edit.id] });
-        this.#tell({ edits: [refusalNews(refusal)] });
-        this.link.counted();
-      }
-    }
-  }
-
-  /** Leaves the engine's room behind for a new one; unsaved edits are made again there. */
-  #startAfresh(epoch: number): void {
-    this.#edits.carry();
-    this.#replica.startAfresh(epoch);
-    this.#online = false;
-    this.#parts = undefined;
-    this.#introduce([...this.#authors.values()]);
-    this.#keeper.isKept = false;
-    this.#isFounded = true;
-    this.#tellReport({ adopted: true, events: [], texts: [] }, [], []);
-    this.texts.touched([], true);
-    this.#setStatus({ synced: false, progress: null });
   }
 
   #statusNow(): HostRoomStatus {
@@ -394,11 +419,12 @@ export class RoomSession {
     const status = this.#statusNow();
     const told = JSON.stringify(status);
     const heads = this.#replica.isEnded ? [] : this.#replica.heads();
-    const joined = `${this.documentId} ${heads.join()}`;
+    const { documentId } = this.#replica;
+    const joined = `${documentId} ${heads.join()}`;
     const all: Update = {
       ...update,
       ...(told !== this.#told && { status }),
-      ...(joined !== this.#heads && { heads, documentId: this.documentId }),
+      ...(joined !== this.#heads && { heads, documentId }),
     };
     this.#told = told;
     this.#heads = joined;

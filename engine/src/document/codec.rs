@@ -19,7 +19,7 @@ pub(crate) const SOURCE: &str = "$source";
 /// Key that is true while the resource is deleted.
 pub(crate) const DELETED: &str = "$deleted";
 /// Key, inside an extension map, of the sequence of urls as given.
-const ORDER: &str = "$order";
+pub(super) const ORDER: &str = "$order";
 /// Elements of `meta` that the room's own history answers for.
 const META_FROM_HISTORY: [&str; 2] = ["versionId", "lastUpdated"];
 
@@ -60,7 +60,8 @@ pub enum ShapeError {
 }
 
 impl Element {
-    fn of(value: Value) -> Self {
+    /// A value without a sibling.
+    pub fn of(value: Value) -> Self {
         Self { value: Some(value), sibling: None }
     }
 

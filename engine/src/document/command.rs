@@ -1,13 +1,16 @@
 //! The edits that there are, and why one is not carried out.
 
 use automerge::AutomergeError;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::{Map, Number, Value};
 
 use super::{CompartmentError, ShapeError};
 
 /// One typed edit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Command {
     /// Makes the resource stand as given, creating or undeleting it where needed.
@@ -47,10 +50,8 @@ pub enum Command {
         /// The text's name among the texts of the resource: an element's.
         element: String,
         /// Where, in UTF-16 code units; behind the end is the end.
-        #[serde(deserialize_with = "whole")]
         index: usize,
         /// How many code units to take away there; a pair that it cuts goes whole.
-        #[serde(deserialize_with = "whole")]
         delete: usize,
         /// What to put there.
         insert: String,
@@ -79,12 +80,72 @@ pub enum Command {
     },
 }
 
-/// Reads a count. Serde hands a number in a tagged enum on as the map that serde_json makes of numbers
-/// that keep their digits, of which it makes no integer by itself.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    let count = Number::deserialize(deserializer)?.as_u64();
-    let count = count.and_then(|count| usize::try_from(count).ok());
-    count.ok_or_else(|| D::Error::custom("a count is a whole number"))
+/// By hand: what serde derives for a tagged enum first keeps all members in a form of its own, and is a
+/// fiftieth of the browser module.
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = Map::deserialize(deserializer)?;
+        Self::of(Members(members)).map_err(D::Error::custom)
+    }
+}
+
+/// The members of a command that is being read; each kind takes its own.
+struct Members(Map<String, Value>);
+
+impl Members {
+    fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> serde_json::Result<T> {
+        let member = self.0.remove(name).ok_or_else(|| serde_json::Error::missing_field(name))?;
+        serde_json::from_value(member)
+    }
+
+    fn count(&mut self, name: &'static str) -> serde_json::Result<usize> {
+        let count = self.take::<Number>(name)?.as_u64();
+        let count = count.and_then(|count| usize::try_from(count).ok());
+        count.ok_or_else(|| serde_json::Error::custom("a count is a whole number"))
+    }
+}
+
+/// Every kind as its name is written.
+const KINDS: &[&str] =
+    &["put", "patch", "delete", "undelete", "splice", "setText", "batch", "import"];
+
+impl Command {
+    fn of(mut members: Members) -> serde_json::Result<Self> {
+        let kind: String = members.take("kind")?;
+        Ok(match kind.as_str() {
+            "put" => Self::Put { resource: members.take("resource")? },
+            "patch" => Self::Patch {
+                resource_type: members.take("resourceType")?,
+                id: members.take("id")?,
+                elements: members.take("elements")?,
+            },
+            "delete" => Self::Delete {
+                resource_type: members.take("resourceType")?,
+                id: members.take("id")?,
+            },
+            "undelete" => Self::Undelete {
+                resource_type: members.take("resourceType")?,
+                id: members.take("id")?,
+            },
+            "splice" => Self::Splice {
+                resource_type: members.take("resourceType")?,
+                id: members.take("id")?,
+                element: members.take("element")?,
+                index: members.count("index")?,
+                delete: members.count("delete")?,
+                insert: members.take("insert")?,
+            },
+            "setText" => Self::SetText {
+                resource_type: members.take("resourceType")?,
+                id: members.take("id")?,
+                element: members.take("element")?,
+                text: members.take("text")?,
+            },
+            "batch" => Self::Batch { commands: members.take("commands")? },
+            "import" => Self::Import { resources: members.take("resources")? },
+            _ => return Err(serde_json::Error::unknown_variant(&kind, KINDS)),
+        })
+    }
 }
 
 /// Why a command was not carried out; the document is as before.
@@ -256,5 +317,70 @@ impl Command {
             | Self::Splice { resource_type, id, .. }
             | Self::SetText { resource_type, id, .. } => vec![(resource_type.clone(), id.clone())],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn without(json: &Value, name: &str) -> Value {
+        let members = json.as_object().expect("a command is an object").iter();
+        members.filter(|(other, _)| *other != name).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    #[test]
+    fn a_command_of_every_kind_is_read_as_it_is_written() {
+        let resource = json!({ "resourceType": "Observation", "id": "o", "valueDecimal": 0.010 });
+        let one = |kind: &str, more: Value| {
+            let mut json = json!({ "kind": kind, "resourceType": "Observation", "id": "o" });
+            let more = more.as_object().expect("the members of a command").clone();
+            json.as_object_mut().expect("it is an object").extend(more);
+            json
+        };
+        let commands = [
+            json!({ "kind": "put", "resource": resource }),
+            one("patch", json!({ "elements": { "status": null, "issued": 1.50 } })),
+            one("delete", json!({})),
+            one("undelete", json!({})),
+            one("splice", json!({ "element": "note", "index": 3, "delete": 0, "insert": "x" })),
+            one("setText", json!({ "element": "note", "text": "x" })),
+            json!({ "kind": "batch", "commands": [{ "kind": "put", "resource": resource }] }),
+            json!({ "kind": "import", "resources": [resource] }),
+        ];
+        let kinds = commands.iter().map(|json| json["kind"].as_str().expect("it has a kind"));
+        assert_eq!(kinds.collect::<Vec<_>>(), KINDS);
+        for json in commands {
+            let command: Command = serde_json::from_value(json.clone()).expect("it is a command");
+            assert_eq!(serde_json::to_value(command).expect("it serialises"), json);
+            for name in json.as_object().expect("it is an object").keys() {
+                let read = serde_json::from_value::<Command>(without(&json, name));
+                let error = read.expect_err("a member is missing").to_string();
+                assert_eq!(error, format!("missing field `{name}`"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_command_is_said() {
+        let check = |json: Value, expected: &str| {
+            let read = serde_json::from_value::<Command>(json);
+            assert_eq!(read.expect_err("it is no command").to_string(), expected);
+        };
+        let of_kinds =
+            "`put`, `patch`, `delete`, `undelete`, `splice`, `setText`, `batch`, `import`";
+        let unknown = format!("unknown variant `paint`, expected one of {of_kinds}");
+        check(json!({ "kind": "paint" }), &unknown);
+        check(json!({ "kind": "batch", "commands": [{ "kind": "paint" }] }), &unknown);
+        check(json!("put"), "invalid type: string \"put\", expected a map");
+        let mut splice = json!({
+            "kind": "splice", "resourceType": "Observation", "id": "o",
+            "element": "note", "index": 1.5, "delete": 0, "insert": "",
+        });
+        check(splice.clone(), "a count is a whole number");
+        splice["index"] = json!(-1);
+        check(splice, "a count is a whole number");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, ChangeHash, ObjId, ObjType, ReadDoc, ValueRef};
+use automerge::{Automerge, ChangeHash, ObjId, ReadDoc, ValueRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use super::{
     history,
     log_order::LogOrder,
     safety, texts,
-    view::{self, Reader, ResourceView, Standing, Written},
+    view::{self, Part, Reader, ResourceView, Standing, Written},
 };
 use crate::Author;
 
@@ -162,10 +162,12 @@ struct Reading<'a> {
     resource_type: &'a str,
     id: &'a str,
     elements: Written,
-    /// Whether an undisputed list has an item where several values stand.
-    has_disputed_list: bool,
+    /// Whether several people may have written a part of an element.
+    has_shared_part: bool,
     /// Where somebody asks for it: the operation behind each key, while nothing is disputed.
     standing: Option<Vec<(String, ObjId)>>,
+    /// The latest operation behind what stands.
+    last: Option<ObjId>,
     conflicts: Vec<Conflict>,
 }
 
@@ -178,8 +180,9 @@ impl<'a> Reading<'a> {
             resource_type,
             id,
             elements: BTreeMap::new(),
-            has_disputed_list: false,
+            has_shared_part: false,
             standing: None,
+            last: None,
             conflicts: Vec::new(),
         }
     }
@@ -190,8 +193,8 @@ impl<'a> Reading<'a> {
             self.standing = None;
             self.disputed(view);
         }
-        if !undisputed || self.has_disputed_list {
-            self.lists(view);
+        if !undisputed || self.has_shared_part {
+            self.parts(view);
         }
     }
 
@@ -208,17 +211,12 @@ impl<'a> Reading<'a> {
 
     /// What stands, where nothing in the resource is disputed.
     fn line(&mut self, view: &ResourceView<'_>) -> Option<Line> {
-        let standing = self.standing.take().filter(|_| !self.has_disputed_list)?;
+        let standing = self.standing.take().filter(|_| !self.has_shared_part)?;
         let [map] = view.maps() else { return None };
-        // Along a line counters grow.
-        let counter = |op: &ObjId| match op {
-            ObjId::Id(counter, ..) => *counter,
-            ObjId::Root => 0,
-        };
-        let (_, last) = standing.iter().max_by_key(|(_, op)| counter(op))?;
-        let last = history::writer(self.doc, last)?;
+        let last = history::writer(self.doc, self.last.as_ref()?)?;
         Line::of(map, standing, last)
     }
+
     /// The common case: one map, and whoever wrote in it knew what had been written in it before, so
     /// nothing in it can be concurrent.
     fn undisputed(&mut self, view: &ResourceView<'_>) -> bool {
@@ -232,11 +230,14 @@ impl<'a> Reading<'a> {
             let op = item.id();
             let element = match item.value {
                 ValueRef::Scalar(scalar) => codec::decode_ref(scalar),
-                ValueRef::Object(ObjType::List) => {
-                    let items = reader.list_range(&op);
-                    reader.list(items.inspect(|item| self.has_disputed_list |= item.conflict))
+                ValueRef::Object(kind) if view::has_parts(&item.key, kind) => {
+                    self.has_shared_part |= reader.has_shared_part(kind, &op);
+                    reader.object(&item.key, kind, &op)
                 }
-                ValueRef::Object(kind) => reader.object(&item.key, kind, &op),
+                ValueRef::Object(kind) => {
+                    operations.extend(reader.operations_in(kind, &op));
+                    reader.object(&item.key, kind, &op)
+                }
             };
             let key = item.key.into_owned();
             if let Some(standing) = &mut self.standing {
@@ -245,16 +246,16 @@ impl<'a> Reading<'a> {
             operations.push(op);
             self.elements.insert(key, element);
         }
-        self.is_line(&operations)
+        // Along a line counters grow.
+        let is_line = self.is_line(&operations);
+        self.last = operations.into_iter().max_by_key(counter);
+        is_line
     }
 
     /// Whether of any two operations the writer of one knew of the other, as far as that shows at
     /// once: one actor's always did. Where variants of one choice element stand, who wrote last counts.
     fn is_line(&self, operations: &[ObjId]) -> bool {
-        let mut actors = operations.iter().map(|op| match op {
-            ObjId::Id(_, actor, _) => Some(actor),
-            ObjId::Root => None,
-        });
+        let mut actors = operations.iter().map(view::actor);
         let first = actors.next();
         if actors.all(|actor| Some(actor) == first) {
             return true;
@@ -268,7 +269,7 @@ impl<'a> Reading<'a> {
 
     fn disputed(&mut self, view: &ResourceView<'_>) {
         self.elements.clear();
-        let standing = view.standing();
+        let standing = view.standing(self.order);
         let units = standing.units();
         for keys in units.values() {
             let sides = standing.unit(self.order, keys);
@@ -372,34 +373,37 @@ impl<'a> Reading<'a> {
         self.tell(ConflictKind::Created, Vec::new(), &sides);
     }
 
-    /// Items of a list that two people replaced by different ones.
-    fn lists(&mut self, view: &ResourceView<'_>) {
-        for map in view.maps() {
-            for item in self.reader.map_range(map) {
-                if !matches!(item.value, ValueRef::Object(ObjType::List)) {
-                    continue;
-                }
-                let list = item.id();
-                let disputed: Vec<usize> = self
-                    .reader
-                    .list_range(&list)
-                    .filter(|item| item.conflict)
-                    .map(|item| item.index)
-                    .collect();
-                for index in disputed {
-                    let sides: Sides = self
-                        .reader
-                        .all(&list, index)
-                        .into_iter()
-                        .filter_map(|(value, op)| {
-                            let hash = history::writer(self.doc, &op)?;
-                            let element = value.as_scalar().map(codec::decode).unwrap_or_default();
-                            Some((hash, [(item.key.to_string(), element)].into()))
-                        })
-                        .collect();
-                    self.report(ConflictKind::Element, vec![item.key.to_string()], &sides);
-                }
+    /// Parts of an element that people wrote apart are one conflict of it: each side is the element with
+    /// the parts that one of them wrote, and what shows in the others.
+    fn parts(&mut self, view: &ResourceView<'_>) {
+        let reader = self.reader;
+        for item in view.maps().iter().flat_map(|map| reader.map_range(map)) {
+            let ValueRef::Object(kind) = item.value else { continue };
+            if item.conflict || !view::has_parts(&item.key, kind) {
+                continue;
             }
+            let parts = reader.parts(self.order, kind, &item.id());
+            let disputed = parts.iter().filter(|part| part.values.len() > 1);
+            let writers: BTreeSet<ChangeHash> =
+                disputed.flat_map(|part| part.values.keys()).copied().collect();
+            let key = item.key.to_string();
+            // Where the resource was created twice, the other map's element may show.
+            let shows = || self.elements.get(&key) == Some(&reader.object(&key, kind, &item.id()));
+            if writers.is_empty() || !shows() {
+                continue;
+            }
+            let as_of = |hash: &ChangeHash| {
+                let part = |part: &Part| {
+                    let first = || part.values.get(&self.order.first(part.values.keys())?);
+                    let element = part.values.get(hash).or_else(first).unwrap_or(&part.element);
+                    (part.key.clone(), element.clone())
+                };
+                view::joined(kind, parts.iter().map(part))
+            };
+            let side = |hash: &ChangeHash| (*hash, [(key.clone(), as_of(hash))].into());
+            let sides: Sides = writers.iter().map(side).collect();
+            self.show(&sides);
+            self.report(ConflictKind::Element, vec![key], &sides);
         }
     }
 
@@ -460,6 +464,13 @@ fn differs(order: &LogOrder, key: &str, sides: &Sides, standing: &Standing, unit
     let mut values = sides.values().chain(shown.values()).filter_map(|side| side.get(key));
     let first = values.next();
     values.any(|value| Some(value) != first)
+}
+
+fn counter(op: &ObjId) -> u64 {
+    match op {
+        ObjId::Id(counter, ..) => *counter,
+        ObjId::Root => 0,
+    }
 }
 
 /// What one side says: absent elements left out, but for those named, which are null.

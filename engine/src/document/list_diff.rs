@@ -5,6 +5,8 @@ use automerge::{
     transaction::{Transactable, Transaction},
 };
 
+use super::plan::is_loose;
+
 /// Above this many pairs to compare, what differs in the middle is replaced item by item.
 const PAIRS_MAX: usize = 1_000_000;
 
@@ -18,19 +20,28 @@ enum Step {
 }
 
 /// Makes the list read as `items`, touching only what differs.
+///
+/// `shown` is as what a list with disputed items reads. Written like that but for these, they are settled,
+/// all of them. Written otherwise, those that it does not differ in stay in dispute.
 pub(super) fn write(
     tx: &mut Transaction<'_>,
     list: &ObjId,
     items: &[ScalarValue],
+    shown: Option<&[ScalarValue]>,
 ) -> Result<(), AutomergeError> {
-    let standing: Vec<Option<ScalarValue>> = tx
+    let standing: Vec<(bool, Option<ScalarValue>)> = tx
         .list_range(list, ..)
         .map(|item| {
             let value: automerge::Value<'_> = item.value.to_owned().into();
-            // A disputed item is written again, which settles it.
-            value.as_scalar().filter(|_| !item.conflict).cloned()
+            (is_loose(item.conflict, &item.value), value.as_scalar().cloned())
         })
         .collect();
+    let standing: Vec<Option<ScalarValue>> = match shown {
+        Some(shown) if shown.len() == standing.len() && !chooses(&standing, items, shown) => {
+            shown.iter().cloned().map(Some).collect()
+        }
+        _ => standing.into_iter().map(|(loose, value)| value.filter(|_| !loose)).collect(),
+    };
     let mut at = 0;
     for step in steps(&standing, items) {
         match step {
@@ -51,6 +62,16 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// Whether `items` differ from what is shown in nothing but what is in dispute.
+fn chooses(
+    standing: &[(bool, Option<ScalarValue>)],
+    items: &[ScalarValue],
+    shown: &[ScalarValue],
+) -> bool {
+    let mut all = items.iter().zip(shown).zip(standing);
+    shown.len() == items.len() && all.all(|((item, shown), (loose, _))| *loose || item == shown)
 }
 
 /// The steps from `old` to `new`: a longest common subsequence is kept, and between what is kept,

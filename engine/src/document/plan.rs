@@ -1,13 +1,19 @@
 //! What a command comes to, and the writing of it into a transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use automerge::{
-    AutomergeError, ObjId, ObjType, ReadDoc, ScalarValue, Value as Standing,
+    AutomergeError, ObjId, ObjType, ReadDoc, ScalarValue, Value as Standing, ValueRef,
     transaction::{Transactable, Transaction},
 };
 
-use super::{codec::Stored, command::CommandError, genesis, list_diff, texts::TextWrite};
+use super::{
+    codec::{self, Stored},
+    command::CommandError,
+    genesis, list_diff,
+    texts::TextWrite,
+    view,
+};
 
 /// Overwritten in the same change: a value that no element has.
 const SETTLING: &str = "=";
@@ -18,8 +24,8 @@ pub(super) struct Plan {
     pub id: String,
     pub create: bool,
     pub writes: BTreeMap<String, Stored>,
-    /// Elements in conflict that this command settles, whatever stands there.
-    pub settles: BTreeSet<String>,
+    /// Elements in conflict that this command settles, and as what they show.
+    pub settles: BTreeMap<String, Stored>,
     /// What is written into texts of it, each once.
     pub texts: Vec<TextWrite>,
 }
@@ -58,11 +64,12 @@ impl Plan {
             standing_map(tx, &collection, &self.id).ok_or(CommandError::NotFound)?
         };
         for (name, stored) in &self.writes {
-            if self.settles.contains(name) {
+            let shown = self.settles.get(name);
+            if shown.is_some() && !has_loose_part(tx, &map, name)? {
                 // Automerge leaves out a put of the value that stands, and the choice with it.
                 tx.put(&map, name, ScalarValue::Str(SETTLING.into()))?;
             }
-            write_element(tx, &map, name, stored)?;
+            write_element(tx, &map, name, stored, shown)?;
         }
         Ok(())
     }
@@ -73,11 +80,31 @@ fn standing_map(tx: &Transaction<'_>, collection: &ObjId, id: &str) -> Option<Ob
     standing.into_iter().rfind(|(value, _)| value.is_object()).map(|(_, map)| map)
 }
 
+/// Whether an element has a part that may be in dispute.
+fn has_loose_part(tx: &Transaction<'_>, map: &ObjId, name: &str) -> Result<bool, AutomergeError> {
+    let standing = tx.get_all(map, name)?;
+    let [(Standing::Object(kind), object)] = standing.as_slice() else { return Ok(false) };
+    Ok(match kind {
+        _ if !view::has_parts(name, *kind) => false,
+        ObjType::List => tx.list_range(object, ..).any(|item| is_loose(item.conflict, &item.value)),
+        ObjType::Map | ObjType::Table | ObjType::Text => {
+            tx.map_range(object, ..).any(|item| is_loose(item.conflict, &item.value))
+        }
+    })
+}
+
+/// Whether a part may be in dispute: several values stand there, or a foreign client's object, in which
+/// several people may have written.
+pub(super) fn is_loose(conflict: bool, value: &ValueRef<'_>) -> bool {
+    conflict || matches!(value, ValueRef::Object(_))
+}
+
 fn write_element(
     tx: &mut Transaction<'_>,
     map: &ObjId,
     name: &str,
     stored: &Stored,
+    shown: Option<&Stored>,
 ) -> Result<(), AutomergeError> {
     let standing = tx.get_all(map, name)?;
     let object = match standing.as_slice() {
@@ -86,7 +113,13 @@ fn write_element(
     };
     match (stored, object) {
         (Stored::Scalar(scalar), _) => tx.put(map, name, scalar.clone()),
-        (Stored::List(items), Some((ObjType::List, list))) => list_diff::write(tx, &list, items),
+        (Stored::List(items), Some((ObjType::List, list))) => {
+            let shown = match shown {
+                Some(Stored::List(shown)) => Some(shown.as_slice()),
+                _ => None,
+            };
+            list_diff::write(tx, &list, items, shown)
+        }
         (Stored::List(items), _) => {
             let list = tx.put_object(map, name, ObjType::List)?;
             items.iter().enumerate().try_for_each(|(at, item)| tx.insert(&list, at, item.clone()))
@@ -96,27 +129,49 @@ fn write_element(
                 Some((ObjType::Map, extensions)) => extensions,
                 _ => tx.put_object(map, name, ObjType::Map)?,
             };
-            write_extensions(tx, &extensions, entries)
+            let shown = match shown {
+                Some(Stored::Map(shown)) => Some(shown),
+                _ => None,
+            };
+            write_extensions(tx, &extensions, entries, shown)
         }
     }
 }
 
+/// Makes extensions read as `entries`. Of those in dispute, which read as `shown`, the others are kept if
+/// `entries` differ in what is not.
 fn write_extensions(
     tx: &mut Transaction<'_>,
     extensions: &ObjId,
     entries: &BTreeMap<String, ScalarValue>,
+    shown: Option<&BTreeMap<String, ScalarValue>>,
 ) -> Result<(), AutomergeError> {
-    let gone: Vec<String> = tx.keys(extensions).filter(|key| !entries.contains_key(key)).collect();
-    for key in gone {
-        tx.put(extensions, key, ScalarValue::Null)?;
+    let standing: Vec<(String, bool, Option<ScalarValue>)> = tx
+        .map_range(extensions, ..)
+        .map(|item| {
+            let loose = is_loose(item.conflict, &item.value);
+            let value: Standing<'_> = item.value.to_owned().into();
+            (item.key.into_owned(), loose, value.as_scalar().cloned())
+        })
+        .collect();
+    let shows = |key: &str| shown.and_then(|shown| shown.get(key));
+    let settles = shown.is_none()
+        || (entries.keys().all(|key| standing.iter().any(|(other, ..)| other == key))
+            && standing.iter().all(|(key, loose, _)| {
+                *loose || key == codec::ORDER || shows(key) == entries.get(key)
+            }));
+    for (key, loose, value) in &standing {
+        let entry = entries.get(key);
+        let is_kept = match settles {
+            true => !loose && value.as_ref() == entry,
+            false => shows(key) == entry,
+        };
+        if !is_kept {
+            tx.put(extensions, key.as_str(), entry.cloned().unwrap_or(ScalarValue::Null))?;
+        }
     }
     for (key, entry) in entries {
-        let standing = tx.get_all(extensions, key.as_str())?;
-        let same = match standing.as_slice() {
-            [(value, _)] => value.as_scalar() == Some(entry),
-            _ => false,
-        };
-        if !same {
+        if !standing.iter().any(|(other, ..)| other == key) {
             tx.put(extensions, key.as_str(), entry.clone())?;
         }
     }

@@ -213,7 +213,7 @@ impl Document {
         let reader = Reader { doc: &self.doc, heads: None };
         resource_types::resource_type(name)
             .and_then(|resource_type| ResourceView::of(reader, resource_type, id))
-            .map(|view| view.crowd(elements, limits::CONCURRENT_MAX))
+            .map(|view| view.crowd(&self.order, elements, limits::CONCURRENT_MAX))
             .unwrap_or_default()
     }
 

@@ -249,5 +249,8 @@ pub fn patient_list_element(resource_type: &str) -> Option<&'static str> {
 /// Arrays whose items only make sense together, stored as one scalar: a dose is not merged from
 /// two people's steps.
 pub fn is_whole_array(element: &str) -> bool {
-    matches!(element, "dosageInstruction" | "dosage" | "reaction" | "substitution")
+    matches!(
+        element,
+        "dosageInstruction" | "dosage" | "reaction" | "substitution" | "conclusionCode"
+    )
 }

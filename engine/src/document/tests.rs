@@ -425,3 +425,164 @@ fn a_loaded_log_keeps_its_order() {
     let order = loaded.changes_since(&[loaded.genesis()]);
     assert!(order.iter().map(Change::hash).eq(log.iter().map(Change::hash)));
 }
+
+/// Two people write the same element of one allergy apart; the room of the first hears of it.
+fn apart(first: u8, base: Value, [a, b]: [Value; 2]) -> Document {
+    let (mut alice, mut bob) = (document("patient:1", first), document("patient:1", 3 - first));
+    put(&mut alice, allergy("a", base));
+    exchange(&mut alice, &mut bob);
+    patch(&mut alice, "a", a);
+    patch(&mut bob, "a", b);
+    exchange(&mut alice, &mut bob);
+    alice
+}
+
+fn shown(document: &Document, name: &str) -> Value {
+    document.resource("AllergyIntolerance", "a").unwrap()[name].clone()
+}
+
+#[test]
+fn parts_of_an_element_that_people_wrote_apart_are_one_conflict_of_it() {
+    let extension = |of_a: &str, of_b: &str, more: &[Value]| {
+        let all = [json!({"url": "a", "valueCode": of_a}), json!({"url": "b", "valueCode": of_b})];
+        json!({ "extension": ([&all, more].concat()) })
+    };
+    let note = |first: &str, second: &str, more: &[Value]| {
+        let all = [json!({"text": first}), json!({"text": second}), json!({"text": "same"})];
+        json!({ "note": ([&all, more].concat()) })
+    };
+    type Parts<'a> = &'a dyn Fn(&str, &str, &[Value]) -> Value;
+    let all: [(&str, Parts<'_>, Value); 2] = [
+        ("note", &note, json!({"text": "new"})),
+        ("extension", &extension, json!({"url": "new", "valueCode": "new"})),
+    ];
+    // Whoever of the two automerge prefers.
+    for first in [1, 2] {
+        for (name, element, new) in &all {
+            let of_alice = element("1a", "2a", &[]);
+            let of_bob = element("1b", "2b", &[]);
+            let wrote = [of_alice.clone(), of_bob.clone()];
+            let mut document = apart(first, element("1", "2", &[]), wrote);
+            assert_eq!(shown(&document, name), of_alice[name], "as the room showed it before");
+            let found = document.conflicts(&People::default());
+            let [conflict] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(
+                (conflict.kind, &conflict.elements),
+                (ConflictKind::Element, &vec![(*name).to_owned()])
+            );
+            let sides: Vec<_> =
+                conflict.values.iter().map(|side| (&side.value, side.shown)).collect();
+            assert_eq!(sides, [(&of_alice, true), (&of_bob, false)]);
+
+            // Somebody writes another part of it, who has not looked at what is in dispute.
+            let mut more = document.clone();
+            patch(&mut more, "a", element("1a", "2a", std::slice::from_ref(new)));
+            assert_eq!(more.conflicts(&People::default()).len(), 1, "nobody has chosen {name}");
+            patch(&mut more, "a", element("1a", "other", std::slice::from_ref(new)));
+            assert_eq!(shown(&more, name), element("1a", "other", std::slice::from_ref(new))[name]);
+            assert_eq!(more.conflicts(&People::default()), [], "a third value of {name}");
+
+            for choice in [of_alice, of_bob, element("1b", "2a", &[]), element("3", "3", &[])] {
+                let mut chosen = document.clone();
+                patch(&mut chosen, "a", choice.clone());
+                assert_eq!(shown(&chosen, name), choice[name]);
+                assert_eq!(chosen.conflicts(&People::default()), [], "{name} is chosen");
+            }
+            // A form that is saved whole and leaves it alone settles nothing.
+            let mut whole = document.resource("AllergyIntolerance", "a").unwrap();
+            whole["criticality"] = json!("low");
+            put(&mut document, whole);
+            assert_eq!(document.conflicts(&People::default()).len(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_one_of_them_removed_is_in_conflict_too() {
+    let urls = |urls: &[(&str, &str)]| {
+        let one = |(url, code): &(&str, &str)| json!({"url": url, "valueCode": code});
+        json!({ "extension": urls.iter().map(one).collect::<Vec<_>>() })
+    };
+    let (removed, kept) = (urls(&[("b", "2")]), urls(&[("a", "other"), ("b", "2")]));
+    for first in [1, 2] {
+        let base = urls(&[("a", "1"), ("b", "2")]);
+        let document = apart(first, base, [removed.clone(), kept.clone()]);
+        assert_eq!(shown(&document, "extension"), removed["extension"]);
+        assert_eq!(document.conflicts(&People::default()).len(), 1);
+        for choice in [&removed, &kept] {
+            let mut chosen = document.clone();
+            patch(&mut chosen, "a", choice.clone());
+            assert_eq!(shown(&chosen, "extension"), choice["extension"]);
+            assert_eq!(chosen.conflicts(&People::default()), []);
+        }
+    }
+}
+
+#[test]
+fn what_foreign_clients_write_apart_within_an_element_is_never_joined() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let (mut alice, mut bob) = (document("patient:1", first), document("patient:1", second));
+        let mut tx = alice.doc.transaction();
+        let collection = genesis::collection("AllergyIntolerance").unwrap();
+        let map = tx.put_object(&collection, "a", ObjType::Map).unwrap();
+        let code = tx.put_object(&map, "code", ObjType::Map).unwrap();
+        tx.put(&code, "text", "Penicillin").unwrap();
+        let notes = tx.put_object(&map, "note", ObjType::List).unwrap();
+        let note = tx.insert_object(&notes, 0, ObjType::Map).unwrap();
+        tx.put(&note, "text", "old").unwrap();
+        tx.commit();
+        alice.order.read(&alice.doc);
+        exchange(&mut alice, &mut bob);
+        assert_eq!(alice.conflicts(&People::default()), []);
+        let write = |document: &mut Document, name: &str, value: &str| {
+            let mut tx = document.doc.transaction();
+            tx.put(&code, name, value).unwrap();
+            tx.put(&note, name, value).unwrap();
+            tx.commit();
+            document.order.read(&document.doc);
+        };
+        write(&mut alice, "text", "Latex");
+        write(&mut bob, "id", "of penicillin");
+        exchange(&mut alice, &mut bob);
+        assert_eq!(shown(&alice, "code"), json!({"text": "Latex"}));
+        assert_eq!(shown(&alice, "note"), json!([{"text": "Latex"}]));
+        let found = alice.conflicts(&People::default());
+        let named = |name: &str| {
+            let of = found.iter().find(|conflict| conflict.elements == [name]).expect(name);
+            of.values.iter().map(|side| side.value[name].clone()).collect::<Vec<_>>()
+        };
+        let bobs = json!({"text": "Penicillin", "id": "of penicillin"});
+        assert_eq!(named("code"), [json!({"text": "Latex"}), bobs]);
+        let bobs = json!([{"text": "old", "id": "of penicillin"}]);
+        assert_eq!(named("note"), [json!([{"text": "Latex"}]), bobs]);
+        patch(&mut alice, "a", json!({"code": {"text": "Latex"}, "note": [{"text": "Latex"}]}));
+        assert_eq!(alice.conflicts(&People::default()), []);
+        assert_eq!(shown(&alice, "code"), json!({"text": "Latex"}));
+    }
+}
+
+#[test]
+fn a_foreign_clients_write_within_an_element_counts_in_its_safety_group() {
+    let (mut alice, mut bob) = (document("patient:1", 1), document("patient:1", 2));
+    let mut tx = alice.doc.transaction();
+    let collection = genesis::collection("AllergyIntolerance").unwrap();
+    let map = tx.put_object(&collection, "a", ObjType::Map).unwrap();
+    let code = tx.put_object(&map, "code", ObjType::Map).unwrap();
+    tx.put(&code, "text", "Penicillin").unwrap();
+    tx.put(&map, "criticality", "high").unwrap();
+    tx.commit();
+    alice.order.read(&alice.doc);
+    exchange(&mut alice, &mut bob);
+    let mut tx = alice.doc.transaction();
+    tx.put(&code, "text", "Latex").unwrap();
+    tx.commit();
+    alice.order.read(&alice.doc);
+    patch(&mut bob, "a", json!({"criticality": "low"}));
+    exchange(&mut alice, &mut bob);
+    let found = alice.conflicts(&People::default());
+    assert_eq!(found.iter().map(|c| c.kind).collect::<Vec<_>>(), [ConflictKind::Group]);
+    assert_eq!(
+        (shown(&alice, "code"), shown(&alice, "criticality")),
+        (json!({"text": "Latex"}), json!("high"))
+    );
+}

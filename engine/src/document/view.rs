@@ -1,14 +1,16 @@
 //! Reading: a resource as one JSON value, whatever shapes and concurrent values stand in the map.
 //!
 //! A unit is what a reader takes as one element: one key, or all variants of a choice element
-//! (`value[x]`). [`Standing::unit`] gives the concurrent values of one. Everything can be read as
-//! it was at some heads: [`Reader`].
+//! (`value[x]`). [`Standing::unit`] gives the concurrent values of one. The items of an array and the
+//! extensions of one url are parts of their element, which people may write apart ([`Reader::parts`]);
+//! any other object that a foreign client put at a key is one value, whoever wrote where in it.
+//! Everything can be read as it was at some heads: [`Reader`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{
-    Automerge, ChangeHash, ObjId, ObjType, Prop, ReadDoc, Value as Stored, ValueRef,
-    iter::{ListRange, ListRangeItem, MapRange},
+    ActorId, Automerge, ChangeHash, ObjId, ObjType, Prop, ReadDoc, Value as Stored, ValueRef,
+    iter::{ListRange, ListRangeItem, MapRange, MapRangeItem},
 };
 use serde_json::{Map, Value};
 
@@ -16,8 +18,22 @@ use super::{
     codec::{self, Element},
     genesis, history,
     log_order::LogOrder,
+    resource_types::is_whole_array,
 };
 use crate::limits;
+
+/// What stands at one place, by the change that wrote it.
+pub(super) type Values = BTreeMap<ChangeHash, Element>;
+
+/// A part of an array or of extensions.
+pub(super) struct Part {
+    /// The url of extensions; empty where it is an item.
+    pub key: String,
+    /// As automerge shows it.
+    pub element: Element,
+    /// What stands beside each other in it; fewer than two where that is one value.
+    pub values: Values,
+}
 
 /// The elements that one change wrote into a unit.
 pub(super) type Written = BTreeMap<String, Element>;
@@ -51,47 +67,44 @@ impl<'a> ResourceView<'a> {
     }
 
     /// Every value that stands in the maps.
-    pub fn standing(&self) -> Standing {
-        let doc = self.reader.doc;
+    pub fn standing(&self, order: &LogOrder) -> Standing {
         let mut by_key: BTreeMap<String, Vec<(ChangeHash, Element)>> = BTreeMap::new();
         for map in &self.maps {
-            for item in self.reader.map_range(map) {
-                let operations = match item.conflict {
-                    true => self.reader.all(map, &*item.key),
-                    false => vec![(item.value.to_owned().into(), item.id())],
-                };
-                let key = item.key.into_owned();
-                let written = operations.into_iter().filter_map(|(value, op)| {
-                    let element = self.reader.element(&key, &value, &op);
-                    Some((history::writer(doc, &op)?, element))
-                });
-                let written: Vec<_> = written.collect();
-                by_key.entry(key).or_default().extend(written);
+            for (key, standing) in self.reader.places(ObjType::Map, map) {
+                let values = self.reader.values(order, Some(&key), &standing);
+                by_key.entry(key).or_default().extend(values);
             }
         }
         Standing { by_key }
     }
 
-    /// The changes behind the values that stand beside each other at one of these keys, or behind the
-    /// maps themselves; empty where they are fewer than `max`.
-    pub fn crowd(&self, keys: &BTreeSet<String>, max: usize) -> BTreeSet<ChangeHash> {
-        let writer = |op: &ObjId| history::writer(self.reader.doc, op);
+    /// The changes behind the values that stand beside each other at one of these keys, or in the parts
+    /// of one, or behind the maps themselves; empty where they are fewer than `max`.
+    pub fn crowd(
+        &self,
+        order: &LogOrder,
+        keys: &BTreeSet<String>,
+        max: usize,
+    ) -> BTreeSet<ChangeHash> {
+        let reader = self.reader;
         if self.maps.len() >= max {
-            return self.maps.iter().filter_map(writer).collect();
+            return self.maps.iter().filter_map(|op| history::writer(reader.doc, op)).collect();
         }
-        let mut by_key: BTreeMap<String, Vec<ObjId>> = BTreeMap::new();
-        for map in &self.maps {
-            for item in self.reader.map_range(map).filter(|item| keys.contains(&*item.key)) {
-                let operations = by_key.entry(item.key.to_string()).or_default();
-                match item.conflict {
-                    true => operations
-                        .extend(self.reader.all(map, &*item.key).into_iter().map(|(_, op)| op)),
-                    false => operations.push(item.id()),
+        let mut places: BTreeMap<(String, bool), BTreeSet<ChangeHash>> = BTreeMap::new();
+        let maps = self.maps.iter().flat_map(|map| reader.places(ObjType::Map, map));
+        for (key, standing) in maps.filter(|(key, _)| keys.contains(key)) {
+            for (value, op) in &standing {
+                if let Stored::Object(kind) = value
+                    && has_parts(&key, *kind)
+                {
+                    let disputed = reader.disputed_parts(order, *kind, op);
+                    places.entry((key.clone(), true)).or_default().extend(disputed);
                 }
             }
+            let writers = reader.writers(order, Some(&key), &standing);
+            places.entry((key, false)).or_default().extend(writers);
         }
-        let crowds = by_key.values().filter(|operations| operations.len() >= max);
-        crowds.flatten().filter_map(writer).collect()
+        places.into_values().filter(|writers| writers.len() >= max).flatten().collect()
     }
 
     /// These keys as the author of a change had them. Where people created the resource apart, what
@@ -151,6 +164,24 @@ impl Standing {
     fn at(&self, key: &str) -> &[(ChangeHash, Element)] {
         self.by_key.get(key).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether people write the parts of an object at this key apart: the items of an array, the extensions
+/// of each url.
+pub(super) fn has_parts(key: &str, kind: ObjType) -> bool {
+    match kind {
+        ObjType::List => !is_whole_array(key),
+        ObjType::Map | ObjType::Table => codec::is_extension(key),
+        ObjType::Text => false,
+    }
+}
+
+/// The element that parts make.
+pub(super) fn joined(kind: ObjType, parts: impl Iterator<Item = (String, Element)>) -> Element {
+    Element::of(match kind {
+        ObjType::List => parts.map(|(_, item)| item.into_json()).collect(),
+        ObjType::Map | ObjType::Table | ObjType::Text => codec::decode_extensions(parts.collect()),
+    })
 }
 
 /// The unit that a key belongs to: `value[x]` for `valueQuantity`, else the key itself.
@@ -230,27 +261,157 @@ impl<'a> Reader<'a> {
             ObjType::Text => codec::decode_text(&self.text(object)),
             ObjType::List => self.list(self.list_range(object)),
             ObjType::Map | ObjType::Table if codec::is_extension(key) => {
-                let by_url = self
-                    .entries(object)
-                    .into_iter()
-                    .map(|(url, value, op)| {
-                        let element = match value {
-                            Stored::Scalar(scalar) => codec::decode(&scalar),
-                            Stored::Object(ObjType::Text) => codec::decode_text(&self.text(&op)),
-                            Stored::Object(kind) => Element {
-                                value: Some(self.plain(kind, &op, limits::NESTING_MAX)),
-                                sibling: None,
-                            },
-                        };
-                        (url, element)
-                    })
-                    .collect();
-                Element { value: Some(codec::decode_extensions(by_url)), sibling: None }
+                let last = |(url, mut standing): (String, Vec<_>)| {
+                    let (value, op) = standing.pop()?;
+                    Some((url, self.part(&value, &op)))
+                };
+                joined(kind, self.places(kind, object).into_iter().filter_map(last))
             }
             ObjType::Map | ObjType::Table => Element {
                 value: Some(self.plain(kind, object, limits::NESTING_MAX)),
                 sibling: None,
             },
+        }
+    }
+
+    /// What a part of an element stands for.
+    fn part(&self, value: &Stored<'_>, op: &ObjId) -> Element {
+        match value {
+            Stored::Scalar(scalar) => codec::decode(scalar),
+            Stored::Object(ObjType::Text) => codec::decode_text(&self.text(op)),
+            Stored::Object(kind) => Element::of(self.plain(*kind, op, limits::NESTING_MAX)),
+        }
+    }
+
+    /// The parts of an object that has them.
+    pub fn parts(&self, order: &LogOrder, kind: ObjType, object: &ObjId) -> Vec<Part> {
+        let part = |(key, standing): (String, Vec<(Stored<'_>, ObjId)>)| {
+            let element = standing.last().map(|(value, op)| self.part(value, op));
+            let values = match is_plain(&standing) {
+                true => Values::new(),
+                false => self.values(order, None, &standing),
+            };
+            Part { key, element: element.unwrap_or_default(), values }
+        };
+        self.places(kind, object).into_iter().map(part).collect()
+    }
+
+    /// Whether a part of an object may have been written by several people who did not know of each other.
+    pub fn has_shared_part(&self, kind: ObjType, object: &ObjId) -> bool {
+        let is_shared = |value: &ValueRef<'_>, op: ObjId| match value {
+            ValueRef::Scalar(_) | ValueRef::Object(ObjType::Text) => false,
+            ValueRef::Object(kind) => {
+                self.operations_in(*kind, &op).iter().any(|inner| actor(inner) != actor(&op))
+            }
+        };
+        match kind {
+            ObjType::List => self
+                .list_range(object)
+                .any(|item| item.conflict || is_shared(&item.value, item.id())),
+            ObjType::Map | ObjType::Table | ObjType::Text => self
+                .map_range(object)
+                .any(|item| item.conflict || is_shared(&item.value, item.id())),
+        }
+    }
+
+    /// The changes behind what stands beside each other in parts.
+    fn disputed_parts(
+        &self,
+        order: &LogOrder,
+        kind: ObjType,
+        object: &ObjId,
+    ) -> BTreeSet<ChangeHash> {
+        let places = self.places(kind, object).into_iter();
+        places
+            .filter(|(_, standing)| !is_plain(standing))
+            .map(|(_, standing)| self.writers(order, None, &standing))
+            .filter(|writers| writers.len() > 1)
+            .flatten()
+            .collect()
+    }
+
+    /// What stands at a key, or in a part, by who wrote it last, as they had it.
+    fn values(
+        &self,
+        order: &LogOrder,
+        key: Option<&str>,
+        standing: &[(Stored<'a>, ObjId)],
+    ) -> Values {
+        let mut values = Values::new();
+        for written @ (value, op) in standing {
+            let writers = self.writers(order, key, std::slice::from_ref(written));
+            for hash in &writers {
+                let heads = [*hash];
+                let alone = (writers.len() < 2).then_some(self.heads);
+                let then = Reader { doc: self.doc, heads: alone.unwrap_or(Some(&heads)) };
+                let element = match key {
+                    Some(key) => then.element(key, value, op),
+                    None => then.part(value, op),
+                };
+                values.insert(*hash, element);
+            }
+        }
+        values
+    }
+
+    /// Who wrote last what stands at a key, or in a part: of each value those who did not know of each
+    /// other.
+    fn writers(
+        &self,
+        order: &LogOrder,
+        key: Option<&str>,
+        standing: &[(Stored<'a>, ObjId)],
+    ) -> BTreeSet<ChangeHash> {
+        let of = |(value, op): &(Stored<'a>, ObjId)| {
+            let mut operations = vec![op.clone()];
+            if let Stored::Object(kind) = value
+                && !key.is_some_and(|key| has_parts(key, *kind))
+            {
+                operations.extend(self.operations_in(*kind, op));
+            }
+            let writers = operations.iter().filter_map(|op| history::writer(self.doc, op));
+            order.maximal(&writers.collect())
+        };
+        standing.iter().flat_map(of).collect()
+    }
+
+    /// The operations behind all that stands in an object; none of a text, in which letters are merged.
+    pub fn operations_in(&self, kind: ObjType, object: &ObjId) -> Vec<ObjId> {
+        let mut found = Vec::new();
+        let mut walk = vec![(kind, object.clone())];
+        while let Some((kind, object)) = walk.pop() {
+            for (_, standing) in self.places(kind, &object) {
+                for (value, op) in standing {
+                    if let Stored::Object(kind) = value {
+                        walk.push((kind, op.clone()));
+                    }
+                    found.push(op);
+                }
+            }
+        }
+        found
+    }
+
+    /// The places in an object, by key but in a list, and what stands at each, automerge's choice last.
+    fn places(&self, kind: ObjType, object: &ObjId) -> Vec<(String, Vec<(Stored<'a>, ObjId)>)> {
+        match kind {
+            ObjType::List => {
+                let place = |item: ListRangeItem<'a>| match item.conflict {
+                    true => (String::new(), self.all(object, item.index)),
+                    false => (String::new(), vec![(item.value.to_owned().into(), item.id())]),
+                };
+                self.list_range(object).map(place).collect()
+            }
+            ObjType::Map | ObjType::Table => {
+                let place = |item: MapRangeItem<'a>| match item.conflict {
+                    true => (item.key.to_string(), self.all(object, &*item.key)),
+                    false => {
+                        (item.key.to_string(), vec![(item.value.to_owned().into(), item.id())])
+                    }
+                };
+                self.map_range(object).map(place).collect()
+            }
+            ObjType::Text => Vec::new(),
         }
     }
 
@@ -307,6 +468,19 @@ impl<'a> Reader<'a> {
             ),
         }
     }
+}
+
+/// The device that made an operation.
+pub(super) fn actor(op: &ObjId) -> Option<&ActorId> {
+    match op {
+        ObjId::Id(_, actor, _) => Some(actor),
+        ObjId::Root => None,
+    }
+}
+
+/// Whether what stands in a part is one value that is written as a whole.
+fn is_plain(standing: &[(Stored<'_>, ObjId)]) -> bool {
+    matches!(standing, [(Stored::Scalar(_) | Stored::Object(ObjType::Text), _)])
 }
 
 /// The name of the choice element that a key is a variant of.

@@ -253,7 +253,7 @@ fn put(
             id: id.to_owned(),
             create: true,
             writes: wanted,
-            settles: BTreeSet::new(),
+            settles: BTreeMap::new(),
             texts: Vec::new(),
         });
     };
@@ -279,7 +279,8 @@ fn put(
     if read.deleted {
         wanted.insert(DELETED.to_owned(), Stored::Scalar(ScalarValue::Null));
     }
-    let settles = disputed(&read).into_iter().filter(|name| wanted.contains_key(name)).collect();
+    let mut settles = disputed(&read);
+    settles.retain(|name, _| wanted.contains_key(name));
     Ok(Plan {
         resource_type,
         id: id.to_owned(),
@@ -326,15 +327,15 @@ fn patch(
     let Value::Object(resource) = whole else { return Err(CommandError::NotAnObject) };
     place.check(resource_type, id, &resource)?;
     let current = current_elements(&read);
-    let settles: BTreeSet<String> =
-        disputed(&read).into_iter().filter(|name| set.contains(name.as_str())).collect();
+    let mut settles = disputed(&read);
+    settles.retain(|name, _| set.contains(name.as_str()));
     let mut wanted = codec::encode(&resource)?;
     for name in current.keys().map(String::as_str).chain(set.iter().copied()) {
         wanted.entry(name.to_owned()).or_insert(Stored::Scalar(ScalarValue::Null));
     }
     wanted.retain(|name, stored| {
         let standing = current.get(name).cloned().unwrap_or_default();
-        settles.contains(name) || codec::decode_stored(stored) != standing
+        settles.contains_key(name) || codec::decode_stored(stored) != standing
     });
     #[cfg(not(target_arch = "wasm32"))]
     place.check_note(
@@ -364,7 +365,7 @@ fn set_deleted(
     let (resource_type, id) = identity(Some(resource_type), Some(id))?;
     let read = conflicts::read(doc, order, resource_type, id).ok_or(CommandError::NotFound)?;
     let mut settles = disputed(&read);
-    settles.retain(|name| name == DELETED);
+    settles.retain(|name, _| name == DELETED);
     let mut writes = BTreeMap::new();
     if read.deleted != deleted || !settles.is_empty() {
         let value = if deleted { ScalarValue::Boolean(true) } else { ScalarValue::Null };
@@ -419,13 +420,18 @@ fn typed(
         | Command::Batch { .. }
         | Command::Import { .. } => Ok(None),
     };
-    let (writes, settles) = (BTreeMap::new(), BTreeSet::new());
+    let (writes, settles) = (BTreeMap::new(), BTreeMap::new());
     let texts = write?.into_iter().collect();
     Ok(Some(Plan { resource_type, id: id.to_owned(), create: false, writes, settles, texts }))
 }
 
-fn disputed(read: &Read) -> BTreeSet<String> {
-    read.conflicts.iter().flat_map(|conflict| conflict.elements.iter().cloned()).collect()
+/// The elements in conflict, as they show.
+fn disputed(read: &Read) -> BTreeMap<String, Stored> {
+    let shown = |name: &String| {
+        let [value, sibling] = [name, &format!("_{name}")].map(|name| read.elements.get(name));
+        (name.clone(), codec::encode_element(name, value, sibling))
+    };
+    read.conflicts.iter().flat_map(|conflict| &conflict.elements).map(shown).collect()
 }
 
 /// What stands now, element by element, a primitive joined with its sibling.

@@ -140,6 +140,41 @@ withServer("two people in one room", () => {
     expect(his.conflicts()).toEqual(hers.conflicts());
   });
 
+  test("items of a list that two people wrote apart wait for somebody to choose", async () => {
+    const server = await startServer();
+    const [alice, bob] = await Promise.all([connectAs("Alice", server.url), connectAs("Bob", server.url)]);
+    const hers = await alice.open(ROOM);
+    const notes = (...texts: string[]) => ({ note: texts.map((text) => ({ text })) });
+    await hers.put({ ...allergy("a1", "Latex"), ...notes("one", "two") }).saved;
+    const his = await bob.open(ROOM);
+    await server.kill();
+    await until(() => alice.status === "offline" && bob.status === "offline");
+    const edits = [hers, his].map((room, person) => room.patch("AllergyIntolerance", "a1", notes(`one of ${person}`, `two of ${person}`)));
+    await server.start();
+    await Promise.all(edits.map((edit) => edit.saved));
+    await until(() => String(hers.heads()) === String(his.heads()));
+    const shown = () => [hers, his].map((room) => room.get("AllergyIntolerance", "a1")?.note);
+    const served = (await (await fetch(`${server.http}/rooms/${ROOM}/document`)).json()).resources.AllergyIntolerance.a1.note;
+    expect(shown()).toEqual([served, served]);
+    const [conflict] = hers.conflicts();
+    expect(his.conflicts()).toEqual([conflict]);
+    expect(conflict!.values.map(({ value, shown }) => [value, shown])).toEqual(expect.arrayContaining([[{ note: served }, true]]));
+
+    // Who adds a note has not looked at the others.
+    await his.patch("AllergyIntolerance", "a1", { note: [...served, { text: "three" }] }).saved;
+    await until(() => hers.get("AllergyIntolerance", "a1")?.note instanceof Array && String(hers.heads()) === String(his.heads()));
+    const [now] = hers.conflicts();
+    expect([hers.conflicts(), his.conflicts()]).toEqual([[now], [now]]);
+    const { sides } = hers.describe(now!);
+    expect(sides.map(({ text }) => text).sort()).toEqual(["one of 0; two of 0; three", "one of 1; two of 1; three"]);
+    const other = sides.find((side) => !side.shown)!;
+    await hers.resolve(now!, other.choice).saved;
+    await until(() => String(hers.heads()) === String(his.heads()));
+    expect([hers.conflicts(), his.conflicts()]).toEqual([[], []]);
+    const chosen = notes(...other.text.split("; ")).note;
+    expect(shown()).toEqual([chosen, chosen]);
+  });
+
   test("two values of one element show the same one to everybody", async () => {
     const server = await startServer();
     const [alice, bob] = await Promise.all([connectAs("Alice", server.url), connectAs("Bob", server.url)]);

@@ -1,7 +1,6 @@
 import { ChartroomError } from "../errors.js";
 import type { Command, Conflict, ConflictValue, Json, Resource } from "../types.js";
 import { resourceWording } from "../wording.js";
-import { isSame } from "./mirror.js";
 
 /** What a person chose: one of the sides, by its change, or values of their own for the elements, or for a text. */
 export type Choice = { hash: string } | { elements: { [element: string]: Json } } | { text: string };
@@ -27,16 +26,14 @@ export interface ConflictSide extends ConflictValue {
 /** By this element the engine says that a side deleted the resource. */
 const DELETED = "$deleted";
 
-/** The edit that settles a conflict as a person chose; `current` is the resource as it shows. */
-export function resolution(conflict: Conflict, choice: Choice, current: Resource | undefined): Command {
+/** The edit that settles a conflict as a person chose. */
+export function resolution(conflict: Conflict, choice: Choice): Command {
   const { resource_type: resourceType, id, kind, elements } = conflict;
   const side = "hash" in choice ? sideOf(conflict, choice.hash) : undefined;
   if (kind === "text") return { kind: "setText", resourceType, id, element: elements[0]!, text: textOf(side?.value, choice) };
   const chosen = "elements" in choice ? choice.elements : valueOf(side);
   if (kind === "deleted") return { kind: chosen[DELETED] === true ? "delete" : "undelete", resourceType, id };
-  const shown = valueOf(conflict.values.find((value) => value.shown));
-  const entries = Object.entries(chosen).map(([name, value]) => [name, inList(current?.[name], shown[name], value)] as const);
-  return { kind: "patch", resourceType, id, elements: { ...Object.fromEntries(elements.map((name) => [name, null])), ...Object.fromEntries(entries) } };
+  return { kind: "patch", resourceType, id, elements: { ...Object.fromEntries(elements.map((name) => [name, null])), ...chosen } };
 }
 
 /** What a dialog needs to show a conflict, side by side with who and when. */
@@ -61,12 +58,6 @@ function textOf(value: Json | undefined, choice: Choice): string {
 function valueOf(side: ConflictValue | undefined): { [element: string]: Json } {
   const value = side?.value;
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
-}
-
-/** A dispute about one item of a list is settled within the list. */
-function inList(current: unknown, shown: Json | undefined, chosen: Json): Json {
-  if (!Array.isArray(current) || Array.isArray(chosen) || chosen === null) return chosen;
-  return current.map((item: Json) => (isSame(item, shown) ? chosen : item));
 }
 
 function sideText({ kind, elements }: Conflict, side: ConflictValue): string {

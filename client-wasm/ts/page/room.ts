@@ -155,7 +155,7 @@ export class Room {
 
   /** Settles a conflict for everyone, with one of the sides or with values of one's own. */
   resolve(conflict: Conflict, choice: Choice): Edit {
-    return this.#recorded(resolution(conflict, choice, this.get(conflict.resource_type, conflict.id)));
+    return this.#recorded(resolution(conflict, choice));
   }
 
   /** The hashes that name the room's present state, in hex. */

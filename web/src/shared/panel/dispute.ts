@@ -20,7 +20,7 @@ export function disputedElements(conflict: Conflict, resource: Resource | undefi
   return Object.fromEntries(conflict.elements.map((name) => [name, (resource?.[name] ?? null) as Json]));
 }
 
-/** What tells it from the others of the room, of which several may be about items of one list. */
+/** What tells it from the others of the room. */
 export function conflictKey({ resource_type: type, id, kind, elements, values }: Conflict): string {
   return [type, id, kind, ...elements, ...values.map(({ hash }) => hash).sort()].join(" ");
 }

@@ -231,8 +231,9 @@ impl<'a> Reading<'a> {
             let element = match item.value {
                 ValueRef::Scalar(scalar) => codec::decode_ref(scalar),
                 ValueRef::Object(kind) if view::has_parts(&item.key, kind) => {
-                    self.has_shared_part |= reader.has_shared_part(kind, &op);
-                    reader.object(&item.key, kind, &op)
+                    let (element, shared) = reader.parted(kind, &op);
+                    self.has_shared_part |= shared;
+                    element
                 }
                 ValueRef::Object(kind) => {
                     operations.extend(reader.operations_in(kind, &op));

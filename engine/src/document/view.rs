@@ -91,8 +91,15 @@ impl<'a> ResourceView<'a> {
             return self.maps.iter().filter_map(|op| history::writer(reader.doc, op)).collect();
         }
         let mut places: BTreeMap<(String, bool), BTreeSet<ChangeHash>> = BTreeMap::new();
-        let maps = self.maps.iter().flat_map(|map| reader.places(ObjType::Map, map));
-        for (key, standing) in maps.filter(|(key, _)| keys.contains(key)) {
+        let at = |map| {
+            let of_keys = reader.map_range(map).filter(|item| keys.contains(&*item.key));
+            of_keys.map(|item| reader.map_place(map, item))
+        };
+        for (key, standing) in self.maps.iter().flat_map(at) {
+            // The usual case.
+            if self.maps.len() == 1 && is_plain(&standing) {
+                continue;
+            }
             for (value, op) in &standing {
                 if let Stored::Object(kind) = value
                     && has_parts(&key, *kind)
@@ -261,11 +268,7 @@ impl<'a> Reader<'a> {
             ObjType::Text => codec::decode_text(&self.text(object)),
             ObjType::List => self.list(self.list_range(object)),
             ObjType::Map | ObjType::Table if codec::is_extension(key) => {
-                let last = |(url, mut standing): (String, Vec<_>)| {
-                    let (value, op) = standing.pop()?;
-                    Some((url, self.part(&value, &op)))
-                };
-                joined(kind, self.places(kind, object).into_iter().filter_map(last))
+                self.parted(kind, object).0
             }
             ObjType::Map | ObjType::Table => Element {
                 value: Some(self.plain(kind, object, limits::NESTING_MAX)),
@@ -296,22 +299,35 @@ impl<'a> Reader<'a> {
         self.places(kind, object).into_iter().map(part).collect()
     }
 
-    /// Whether a part of an object may have been written by several people who did not know of each other.
-    pub fn has_shared_part(&self, kind: ObjType, object: &ObjId) -> bool {
-        let is_shared = |value: &ValueRef<'_>, op: ObjId| match value {
-            ValueRef::Scalar(_) | ValueRef::Object(ObjType::Text) => false,
-            ValueRef::Object(kind) => {
-                self.operations_in(*kind, &op).iter().any(|inner| actor(inner) != actor(&op))
+    /// The element that an object with parts stands for, and whether one of them may have been written by
+    /// several people who did not know of each other.
+    pub fn parted(&self, kind: ObjType, object: &ObjId) -> (Element, bool) {
+        let mut shared = false;
+        let mut look = |conflict: bool, value: &ValueRef<'_>, op: &dyn Fn() -> ObjId| {
+            shared |= conflict;
+            if let ValueRef::Object(kind) = value
+                && *kind != ObjType::Text
+            {
+                let op = op();
+                let inner = self.operations_in(*kind, &op);
+                shared |= inner.iter().any(|inner| actor(inner) != actor(&op));
             }
         };
-        match kind {
-            ObjType::List => self
-                .list_range(object)
-                .any(|item| item.conflict || is_shared(&item.value, item.id())),
-            ObjType::Map | ObjType::Table | ObjType::Text => self
-                .map_range(object)
-                .any(|item| item.conflict || is_shared(&item.value, item.id())),
-        }
+        let element = match kind {
+            ObjType::List => self.list(
+                self.list_range(object)
+                    .inspect(|item| look(item.conflict, &item.value, &|| item.id())),
+            ),
+            ObjType::Map | ObjType::Table | ObjType::Text => {
+                let part = |item: MapRangeItem<'_>| {
+                    look(item.conflict, &item.value, &|| item.id());
+                    let op = item.id();
+                    (item.key.into_owned(), self.part(&item.value.to_owned().into(), &op))
+                };
+                joined(kind, self.map_range(object).map(part))
+            }
+        };
+        (element, shared)
     }
 
     /// The changes behind what stands beside each other in parts.
@@ -341,9 +357,9 @@ impl<'a> Reader<'a> {
         for written @ (value, op) in standing {
             let writers = self.writers(order, key, std::slice::from_ref(written));
             for hash in &writers {
-                let heads = [*hash];
-                let alone = (writers.len() < 2).then_some(self.heads);
-                let then = Reader { doc: self.doc, heads: alone.unwrap_or(Some(&heads)) };
+                let own = [*hash];
+                let heads = if writers.len() > 1 { Some(&own[..]) } else { self.heads };
+                let then = Reader { doc: self.doc, heads };
                 let element = match key {
                     Some(key) => then.element(key, value, op),
                     None => then.part(value, op),
@@ -403,16 +419,19 @@ impl<'a> Reader<'a> {
                 self.list_range(object).map(place).collect()
             }
             ObjType::Map | ObjType::Table => {
-                let place = |item: MapRangeItem<'a>| match item.conflict {
-                    true => (item.key.to_string(), self.all(object, &*item.key)),
-                    false => {
-                        (item.key.to_string(), vec![(item.value.to_owned().into(), item.id())])
-                    }
-                };
-                self.map_range(object).map(place).collect()
+                self.map_range(object).map(|item| self.map_place(object, item)).collect()
             }
             ObjType::Text => Vec::new(),
         }
+    }
+
+    /// The place of a map that an item tells of.
+    fn map_place(&self, map: &ObjId, item: MapRangeItem<'a>) -> (String, Vec<(Stored<'a>, ObjId)>) {
+        let standing = match item.conflict {
+            true => self.all(map, &*item.key),
+            false => vec![(item.value.to_owned().into(), item.id())],
+        };
+        (item.key.into_owned(), standing)
     }
 
     /// The element that a list of these items stands for.

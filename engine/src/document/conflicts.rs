@@ -378,19 +378,24 @@ impl<'a> Reading<'a> {
     /// the parts that one of them wrote, and what shows in the others.
     fn parts(&mut self, view: &ResourceView<'_>) {
         let reader = self.reader;
+        // Where the resource was created twice, an element may have been written in the other map since.
+        let standing = (view.maps().len() > 1).then(|| view.standing(self.order));
         for item in view.maps().iter().flat_map(|map| reader.map_range(map)) {
             let ValueRef::Object(kind) = item.value else { continue };
             if item.conflict || !view::has_parts(&item.key, kind) {
+                continue;
+            }
+            let key = item.key.to_string();
+            let last = standing.as_ref().map(|all| self.order.maximal(&all.writers([&key])));
+            let own = history::writer(self.doc, &item.id());
+            if last.is_some_and(|last| last != own.into_iter().collect()) {
                 continue;
             }
             let parts = reader.parts(self.order, kind, &item.id());
             let disputed = parts.iter().filter(|part| part.values.len() > 1);
             let writers: BTreeSet<ChangeHash> =
                 disputed.flat_map(|part| part.values.keys()).copied().collect();
-            let key = item.key.to_string();
-            // Where the resource was created twice, the other map's element may show.
-            let shows = || self.elements.get(&key) == Some(&reader.object(&key, kind, &item.id()));
-            if writers.is_empty() || !shows() {
+            if writers.is_empty() {
                 continue;
             }
             let as_of = |hash: &ChangeHash| {

@@ -58,14 +58,16 @@ impl Plan {
             return Ok(());
         }
         let collection = genesis::collection(self.resource_type).ok_or(CommandError::Write)?;
-        let map = if self.create {
-            tx.put_object(&collection, self.id.as_str(), ObjType::Map)?
-        } else {
-            standing_map(tx, &collection, &self.id).ok_or(CommandError::NotFound)?
+        let mut maps = standing_maps(tx, &collection, &self.id)?;
+        // What is written into one of several maps has to be later than what is in the others.
+        let by_parts = maps.len() == 1;
+        let map = match (self.create, maps.pop()) {
+            (true, _) => tx.put_object(&collection, self.id.as_str(), ObjType::Map)?,
+            (false, map) => map.ok_or(CommandError::NotFound)?,
         };
         for (name, stored) in &self.writes {
             let shown = self.settles.get(name);
-            if shown.is_some() && !has_loose_part(tx, &map, name)? {
+            if shown.is_some() && !(by_parts && has_loose_part(tx, &map, name)?) {
                 // Automerge leaves out a put of the value that stands, and the choice with it.
                 tx.put(&map, name, ScalarValue::Str(SETTLING.into()))?;
             }
@@ -75,9 +77,14 @@ impl Plan {
     }
 }
 
-fn standing_map(tx: &Transaction<'_>, collection: &ObjId, id: &str) -> Option<ObjId> {
-    let standing = tx.get_all(collection, id).ok()?;
-    standing.into_iter().rfind(|(value, _)| value.is_object()).map(|(_, map)| map)
+/// The maps that stand at an id, the winning one last.
+fn standing_maps(
+    tx: &Transaction<'_>,
+    collection: &ObjId,
+    id: &str,
+) -> Result<Vec<ObjId>, AutomergeError> {
+    let standing = tx.get_all(collection, id)?.into_iter();
+    Ok(standing.filter(|(value, _)| value.is_object()).map(|(_, map)| map).collect())
 }
 
 /// Whether an element has a part that may be in dispute.

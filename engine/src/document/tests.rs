@@ -498,6 +498,36 @@ fn parts_of_an_element_that_people_wrote_apart_are_one_conflict_of_it() {
 }
 
 #[test]
+fn parts_of_a_resource_that_was_created_twice_wait_for_the_element() {
+    let notes = |texts: &[&str]| json!({ "note": texts.iter().map(|text| json!({ "text": text })).collect::<Vec<_>>() });
+    let conflicts = |document: &Document| document.conflicts(&People::default());
+    for (first, second) in [(1, 2), (2, 1)] {
+        let (mut alice, mut bob) = (document("patient:1", first), document("patient:1", second));
+        put(&mut alice, allergy("a", notes(&["of alice", "more"])));
+        put(&mut bob, allergy("a", notes(&["of bob"])));
+        exchange(&mut alice, &mut bob);
+        let named = |document: &Document| {
+            let of_notes = conflicts(document).into_iter().filter(|c| c.elements == ["note"]);
+            of_notes.map(|conflict| conflict.values.len()).collect::<Vec<_>>()
+        };
+        assert_eq!((named(&alice), named(&bob)), (vec![2], vec![2]));
+        patch(&mut alice, "a", notes(&["both", "more"]));
+        exchange(&mut alice, &mut bob);
+        assert_eq!((conflicts(&alice), conflicts(&bob)), (vec![], vec![]));
+
+        patch(&mut alice, "a", notes(&["alice's", "more"]));
+        patch(&mut bob, "a", notes(&["bob's", "more"]));
+        exchange(&mut alice, &mut bob);
+        assert_eq!((named(&alice), named(&bob)), (vec![2], vec![2]));
+        assert_eq!(shown(&alice, "note"), notes(&["alice's", "more"])["note"]);
+        patch(&mut bob, "a", notes(&["bob's", "more"]));
+        exchange(&mut alice, &mut bob);
+        assert_eq!((conflicts(&alice), conflicts(&bob)), (vec![], vec![]));
+        assert_eq!(shown(&alice, "note"), notes(&["bob's", "more"])["note"]);
+    }
+}
+
+#[test]
 fn a_part_that_one_of_them_removed_is_in_conflict_too() {
     let urls = |urls: &[(&str, &str)]| {
         let one = |(url, code): &(&str, &str)| json!({"url": url, "valueCode": code});

@@ -10,7 +10,7 @@ import { largestChart } from "./frames.mjs";
 import { Window, browser } from "./pages.mjs";
 
 const BUDGETS = JSON.parse(readFileSync(join(ROOT, "web/budgets.json"), "utf8")).interaction;
-const SLACK = 4;
+const SLACK = 10;
 const chart = largestChart();
 const skip = chart ? false : "no folder ../shared/data/synthea";
 

@@ -228,7 +228,7 @@ impl SledTree {
             files::rehearse_rewrite(&self.folder)
         } else {
             let pending = open.pending.read().bytes();
-            files::reserve(&open.file, pending)
+            files::reserve(&open.file, pending.max(BATCH_BYTES))
                 .and_then(|()| files::rehearse_opening(&self.folder, pending))
         }
         .map_err(failed)

@@ -187,6 +187,32 @@ test("what this device itself refuses is kept until somebody has looked at it, t
   expect((await (await device.connect("Alice", NOWHERE)).open(ROOM)).refused).toEqual([]);
 });
 
+test("a refused edit counts among what a closed window would take until the store has it", { timeout: 40_000 }, async () => {
+  const client = await device.connect("Alice", NOWHERE);
+  const room = await client.open(ROOM);
+  const makeRoom = fillDisk();
+  const stray = { ...allergy("a1"), patient: { reference: "Patient/other" } };
+  await expect(room.put(stray).saved).rejects.toMatchObject({ code: "wrong-patient" });
+  await until(() => client.state.storage === "full");
+  expect(client.state).toMatchObject({ unsaved: 0, unstored: 1 });
+  room.close();
+  makeRoom();
+  await until(() => client.state.unstored === 0);
+  device.kill();
+  const again = await (await device.connect("Alice", NOWHERE)).open(ROOM);
+  expect(again.refused).toMatchObject([{ code: "wrong-patient", command: { resource: stray } }]);
+});
+
+test("without a store a refused edit counts until somebody has looked at it", async () => {
+  const client = await device.connect("Alice", NOWHERE, { store: false });
+  const room = await client.open(ROOM);
+  await expect(room.put({ ...allergy("a1"), patient: { reference: "Patient/other" } }).saved).rejects.toMatchObject({ code: "wrong-patient" });
+  await until(() => client.state.unstored === 1);
+  expect(client.state.unsaved).toBe(0);
+  room.refused[0]!.drop();
+  await until(() => client.state.unstored === 0);
+});
+
 test("refused edits come back in the order in which they were made", async () => {
   const first = await device.connect("Alice", NOWHERE);
   const room = await first.open(ROOM);

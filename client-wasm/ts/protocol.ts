@@ -76,8 +76,9 @@ export interface ClientState {
   person: Person | null;
   storage: StorageStatus;
   storageFault: Fault | null;
-  /** Edits of all rooms that the server has not made durable, and which of them no store has either. */
+  /** Edits of all rooms that the server has not made durable. */
   unsaved: number;
+  /** Those of them, and of the refused ones, that no store has. */
   unstored: number;
 }
 

@@ -182,6 +182,7 @@ test("an edit that is refused goes back, is kept for its author over a reload, a
   const options = { token: token("charlie", 600, { name: "Charlie", roles: ["reader"], scope: "user/*.rs" }) };
   try {
     let charlie = await mine.tab("charlie", ROOM, options);
+    await charlie.does(holdStore);
     const edit = await charlie.does(async (resource) => {
       const edit = window.room.put(resource);
       const shown = window.room.get("AllergyIntolerance", resource.id) !== undefined;
@@ -189,6 +190,9 @@ test("an edit that is refused goes back, is kept for its author over a reload, a
       return { shown, code, state: edit.state, after: window.room.get("AllergyIntolerance", resource.id) ?? null };
     }, allergy("by-charlie", "Ink"));
     assert.deepEqual({ ...edit, code: typeof edit.code }, { shown: true, code: "string", state: "refused", after: null });
+    assert.deepEqual(await charlie.does(() => [window.client.state.unsaved, window.client.state.unstored]), [0, 1]);
+    await charlie.does(() => window.letStoreGo());
+    await charlie.until("a closed window would take nothing with it", () => window.client.state.unstored === 0);
     await charlie.page.close();
     charlie = await mine.tab("charlie", ROOM, options);
     const refused = await charlie.until("it is told again", () => window.room.refused.length > 0 && window.room.refused.map(({ code, command }) => [code, command.resource.id]));
@@ -318,6 +322,20 @@ async function trappingSite() {
   module.removeFunction(value);
   module.addFunction(value, params, results, [], module.unreachable());
   return Site.start({ replaced: { "/chartroom/wasm/chartroom_bg.wasm": Buffer.from(module.emitBinary()) } });
+}
+
+/** Runs in a tab: nothing is written to the store of its only client until `letStoreGo` is called. */
+async function holdStore() {
+  const [{ name }] = await indexedDB.databases();
+  const database = await new Promise((resolve) => (indexedDB.open(name).onsuccess = ({ target }) => resolve(target.result)));
+  const meta = database.transaction([...database.objectStoreNames], "readwrite").objectStore("meta");
+  let isHeld = true;
+  const hold = () => (meta.get("held").onsuccess = () => isHeld && hold());
+  hold();
+  window.letStoreGo = () => {
+    isHeld = false;
+    database.close();
+  };
 }
 
 /** Runs in a tab: whether the store of its only client keeps so many refused edits. */

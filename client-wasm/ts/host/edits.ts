@@ -46,14 +46,16 @@ export class Edits {
   readonly #carried: { edit: HostEdit; command: Command }[] = [];
   /** Refused edits that nobody has looked at. */
   readonly #refusals = new Map<string, StoredRefusal>();
+  /** Those of them that no store has. */
+  readonly #unstoredRefusals = new Set<string>();
 
   get unsaved(): number {
     return this.#made.size + this.#carried.length;
   }
 
-  /** Unsaved edits that no store has. */
+  /** Unsaved edits, and refused ones, that no store has. */
   get unstored(): number {
-    return this.#waiting().filter(({ isStored }) => !isStored).length;
+    return this.#waiting().filter(({ isStored }) => !isStored).length + this.#unstoredRefusals.size;
   }
 
   /** What there is to tell of every edit. */
@@ -125,11 +127,13 @@ export class Edits {
   refuse({ id, hash, command }: HostEdit, { code, message }: ChartroomError): StoredRefusal {
     const refusal: StoredRefusal = { edit: id, hash, command, fault: { code, message } };
     this.#refusals.set(id, refusal);
+    this.#unstoredRefusals.add(id);
     return refusal;
   }
 
   /** Somebody has looked at a refused edit; gives whether there was one. */
   dismiss(id: string): boolean {
+    this.#unstoredRefusals.delete(id);
     return this.#refusals.delete(id);
   }
 
@@ -139,8 +143,9 @@ export class Edits {
     return [...this.#made.values()].map(editNews);
   }
 
-  /** The store has these edits. Gives what is news. */
+  /** The store has these edits, or that they were refused. Gives what is news. */
   stored(ids: ReadonlySet<string>): EditNews[] {
+    for (const id of ids) this.#unstoredRefusals.delete(id);
     const edits = this.#waiting().filter(({ id, isStored }) => ids.has(id) && !isStored);
     for (const edit of edits) edit.isStored = true;
     return edits.map(editNews);
@@ -148,6 +153,7 @@ export class Edits {
 
   /** The store has lost all edits. Gives what is news. */
   unstore(): EditNews[] {
+    for (const id of this.#refusals.keys()) this.#unstoredRefusals.add(id);
     const edits = this.#waiting();
     for (const edit of edits) edit.isStored = false;
     return edits.map(editNews);

@@ -253,10 +253,10 @@ export class Host {
     });
   }
 
-  /** A room that nobody has open stays while it has unsaved edits. */
+  /** A room that nobody has open stays while it is busy with edits. */
   #endIfUnused(name: string): void {
     const held = this.#held.get(name);
-    if (!held || held.pages.size > 0 || held.session.unsaved > 0) return;
+    if (!held || held.pages.size > 0 || held.session.isBusy) return;
     if ([...this.#pages.values()].some(({ rooms }) => rooms.has(name))) return;
     this.#held.delete(name);
     this.#rooms.delete(name);

@@ -13,7 +13,7 @@ interface KeptRoom {
   isWorthKeeping(): boolean;
   /** All of it, to take the place of what the store has. */
   all(): RoomWrite;
-  /** These edits would survive this process. */
+  /** These edits would survive this process, or that they were refused. */
   stored(edits: ReadonlySet<string>): void;
 }
 
@@ -49,7 +49,7 @@ export class Keeper {
     }
     const isWhole = write.snapshot !== undefined || !this.isKept || isFailed || this.#tail.bytes > TAIL_BYTES || this.#tail.changes > TAIL_CHANGES;
     const isNothing = !isWhole && Object.values(write).every((part) => Array.isArray(part) && part.length === 0);
-    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !write.settled && !write.refusals)) return;
+    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !write.settled)) return;
     this.#write(isWhole ? { ...write, ...this.#room.all() } : write, isWhole);
   }
 
@@ -76,7 +76,7 @@ export class Keeper {
       this.#tail = { bytes: 0, changes: 0 };
     }
     const settled = [...this.#unsettled];
-    const edits = new Set((write.edits ?? []).map(({ edit }) => edit));
+    const edits = new Set([...(write.edits ?? []), ...(write.refusals ?? [])].map(({ edit }) => edit));
     this.#store.write(this.#room.name, { ...write, settled }).then(
       () => {
         for (const id of settled) this.#unsettled.delete(id);

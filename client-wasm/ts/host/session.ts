@@ -67,7 +67,7 @@ export class RoomSession {
     this.#status = { synced: false, progress: null, readOnly: stored?.readOnly ?? false, fault: null };
     const kept = {
       name,
-      isWorthKeeping: () => !this.#isFounded || this.unsaved > 0,
+      isWorthKeeping: () => !this.#isFounded || this.unsaved + this.unstored > 0,
       all: () => this.#all(),
       stored: (edits: ReadonlySet<string>) => this.#stored(edits),
     };
@@ -97,9 +97,14 @@ export class RoomSession {
     return this.#edits.unsaved;
   }
 
-  /** Unsaved edits that no store has. */
+  /** Unsaved edits, and refused ones, that no store has. */
   get unstored(): number {
     return this.#edits.unstored;
+  }
+
+  /** Whether it is to stay although no page has it open: edits wait for the server, or refused ones for the store. */
+  get isBusy(): boolean {
+    return this.unsaved > 0 || (this.unstored > 0 && this.link.store.status !== "none");
   }
 
   /** Whether a page can read it without the server's answer: this device has some of it. */
@@ -156,6 +161,7 @@ export class RoomSession {
       const refusal = this.#edits.refuse(newEdit(id, command), fromEngine(error));
       this.#keeper.keep({ refusals: [refusal] });
       this.#tell({ edits: [refusalNews(refusal)] });
+      this.link.counted();
       return refusal.fault;
     }
   }
@@ -352,9 +358,8 @@ export class RoomSession {
   #stored(ids: ReadonlySet<string>): void {
     if (this.#replica.isEnded) return;
     const edits = this.#edits.stored(ids);
-    if (edits.length === 0) return;
-    this.#tell({ edits });
-    this.link.counted();
+    if (edits.length > 0) this.#tell({ edits });
+    if (ids.size > 0) this.link.counted();
   }
 
   #changedConflicts(): Pick<Update, "conflicts"> {

@@ -27,7 +27,7 @@ export interface ClientStatus {
   readonly storageError: ChartroomError | null;
   /** Edits of all rooms, of every window of this browser, that the server has not made durable yet. */
   readonly unsaved: number;
-  /** Those of them that a closed window would take with it. */
+  /** Those of them that a closed window would take with it, and refused edits that it would. */
   readonly unstored: number;
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod notes;
 mod past;
 mod plan;
 mod read;
+mod reader;
 mod refound;
 mod resource_types;
 mod safety;

@@ -14,8 +14,9 @@ use super::{
     follow::Line,
     history,
     log_order::LogOrder,
+    reader::{self, Part, Reader},
     safety, texts,
-    view::{self, Part, Reader, ResourceView, Standing, Written},
+    view::{self, ResourceView, Standing, Written},
 };
 use crate::Author;
 
@@ -230,7 +231,7 @@ impl<'a> Reading<'a> {
             let op = item.id();
             let element = match item.value {
                 ValueRef::Scalar(scalar) => codec::decode_ref(scalar),
-                ValueRef::Object(kind) if view::has_parts(&item.key, kind) => {
+                ValueRef::Object(kind) if reader::has_parts(&item.key, kind) => {
                     let (element, shared) = reader.parted(kind, &op);
                     self.has_shared_part |= shared;
                     element
@@ -256,7 +257,7 @@ impl<'a> Reading<'a> {
     /// Whether of any two operations the writer of one knew of the other, as far as that shows at
     /// once: one actor's always did. Where variants of one choice element stand, who wrote last counts.
     fn is_line(&self, operations: &[ObjId]) -> bool {
-        let mut actors = operations.iter().map(view::actor);
+        let mut actors = operations.iter().map(reader::actor);
         let first = actors.next();
         if actors.all(|actor| Some(actor) == first) {
             return true;
@@ -382,7 +383,7 @@ impl<'a> Reading<'a> {
         let standing = (view.maps().len() > 1).then(|| view.standing(self.order));
         for item in view.maps().iter().flat_map(|map| reader.map_range(map)) {
             let ValueRef::Object(kind) = item.value else { continue };
-            if item.conflict || !view::has_parts(&item.key, kind) {
+            if item.conflict || !reader::has_parts(&item.key, kind) {
                 continue;
             }
             let key = item.key.to_string();
@@ -404,7 +405,7 @@ impl<'a> Reading<'a> {
                     let element = part.values.get(hash).or_else(first).unwrap_or(&part.element);
                     (part.key.clone(), element.clone())
                 };
-                view::joined(kind, parts.iter().map(part))
+                reader::joined(kind, parts.iter().map(part))
             };
             let side = |hash: &ChangeHash| (*hash, [(key.clone(), as_of(hash))].into());
             let sides: Sides = writers.iter().map(side).collect();

@@ -10,9 +10,8 @@ use automerge::{
 use super::{
     codec::{self, Stored},
     command::CommandError,
-    genesis, list_diff,
+    genesis, list_diff, reader,
     texts::TextWrite,
-    view,
 };
 
 /// Overwritten in the same change: a value that no element has.
@@ -92,7 +91,7 @@ fn has_loose_part(tx: &Transaction<'_>, map: &ObjId, name: &str) -> Result<bool,
     let standing = tx.get_all(map, name)?;
     let [(Standing::Object(kind), object)] = standing.as_slice() else { return Ok(false) };
     Ok(match kind {
-        _ if !view::has_parts(name, *kind) => false,
+        _ if !reader::has_parts(name, *kind) => false,
         ObjType::List => tx.list_range(object, ..).any(|item| is_loose(item.conflict, &item.value)),
         ObjType::Map | ObjType::Table | ObjType::Text => {
             tx.map_range(object, ..).any(|item| is_loose(item.conflict, &item.value))

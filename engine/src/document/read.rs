@@ -15,8 +15,7 @@ use serde_json::{Map, Value, json};
 use super::genesis;
 use super::{
     Conflict, ConflictKind, Document, Look, People, RESOURCE_TYPES, Seen, TEXTS, codec, conflicts,
-    resource_types, texts,
-    view::{Reader, ResourceView},
+    reader::Reader, resource_types, texts, view::ResourceView,
 };
 use crate::limits;
 

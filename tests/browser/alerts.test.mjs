@@ -82,12 +82,12 @@ test("a critical value that is too old to alert the house is told again after a 
   await results(alice);
   await dialog(alice).filter({ hasText: "Potassium 7.1 mmol/L is above 6.5" }).waitFor();
   assert.deepEqual((await server.json("/rooms/facility:alerts/active")).active, []);
-  await alice.page.reload();
+  await alice.reload();
   await dialog(alice).filter({ hasText: "Nobody has acknowledged it yet" }).waitFor();
   await press(alice, /^Acknowledge/);
   await line(alice).filter({ hasText: "Acknowledged by Alice Chen" }).waitFor();
   await alice.saveState("Saved");
-  await alice.page.reload();
+  await alice.reload();
   await line(alice).filter({ hasText: "Acknowledged by Alice Chen" }).waitFor();
   assert.equal(await dialog(alice).count(), 0);
 });

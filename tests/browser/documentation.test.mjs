@@ -127,9 +127,9 @@ test("undo takes back one's own typing alone", async () => {
 });
 
 test("a reload in the middle comes back to the note and to every letter", async () => {
-  await bob.page.reload();
+  await bob.reload();
   await editor(bob).filter({ hasText: "slept well" }).filter({ hasText: "Physiotherapy today." }).waitFor();
-  await bob.page.reload();
+  await bob.reload();
   await editor(bob).waitFor();
   await bob.saveState("Saved");
 });
@@ -146,7 +146,7 @@ test("what is typed without a connection is kept and arrives", async () => {
   await bob.connection(/1 edit waits, kept on this device/).waitFor();
   line.silence(false);
   line.cut();
-  await bob.page.reload();
+  await bob.reload();
   await editor(alice).filter({ hasText: "Ate half of lunch." }).waitFor();
   await bob.saveState("Saved");
 });
@@ -164,7 +164,7 @@ test("signed while the other types: the signed text stands, and the late words b
   await late(bob).filter({ hasText: "Alice Chen signed the note" }).filter({ hasText: "Refused the evening dose." }).waitFor();
   await note(bob, "Ward round").getByText(/^Signed by Alice Chen/).waitFor();
   await bob.pictures("documentation-3-too-late");
-  await bob.page.reload();
+  await bob.reload();
   await late(bob).filter({ hasText: "Refused the evening dose." }).waitFor();
   await late(bob).getByRole("button", { name: "Make it an addendum" }).click();
   await late(bob).waitFor({ state: "detached" });

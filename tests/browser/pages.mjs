@@ -174,6 +174,12 @@ export class Window {
     return this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 600))));
   }
 
+  /** Loads the page anew once the browser lets it go without asking. */
+  async reload() {
+    await this.page.waitForFunction(() => window.dispatchEvent(new Event("beforeunload", { cancelable: true })));
+    await this.page.reload();
+  }
+
   /** From now on, remembers when this window's person last clicked. */
   watchClicks() {
     return this.page.evaluate(() => {

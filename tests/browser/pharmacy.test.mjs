@@ -119,7 +119,7 @@ test("what is read in a column stays where it is while orders above come, go and
   const minutes = { "rx-1": 40, "rx-2": 39, "rx-3": 38, "rx-4": 37 };
   for (const [id, since] of Object.entries(minutes)) await prescribe(id, `Place ${id}`, "routine", since);
   await alice.page.mouse.move(5, 5);
-  await alice.page.reload();
+  await alice.reload();
   await card(alice, "New orders", "Place rx-4").waitFor();
   assert.equal(await column(alice, "New orders").locator("> div").last().evaluate((box) => box.scrollTop), 0, "a column begins at its head");
   await card(alice, "New orders", "Place rx-1").evaluate((element) => element.scrollIntoView({ block: "start" }));

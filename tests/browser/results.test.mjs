@@ -94,7 +94,7 @@ test("a critical value interrupts both; one acknowledges, and the other reads wh
 test("who comes later is told of what nobody has acknowledged", async () => {
   await server.command(ROOM, laboratory(PATIENT, "na-critical", { code: "2951-2", text: "Sodium", value: 171, unit: "mmol/L", range: [135, 145], at: LATEST }));
   for (const window of [alice, bob]) await dialog(window).waitFor();
-  await bob.page.reload();
+  await bob.reload();
   // The chart's own dialog, and not the one of the bar, which may come before it.
   const acknowledge = dialog(bob).getByRole("button", { name: "Acknowledge: Sodium 171 mmol/L is above 160" });
   await acknowledge.waitFor();

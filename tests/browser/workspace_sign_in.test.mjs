@@ -235,7 +235,7 @@ test("a sign-in that is taken back is told on the page, and on the one that load
   const second = Math.ceil(Date.now() / 1000);
   await window.connection("Your sign-in was taken back").waitFor();
   await sound(window, "taken-back");
-  await window.page.reload();
+  await window.reload();
   await window.page.getByRole("alert").filter({ hasText: "Your sign-in was taken back" }).waitFor();
   await sound(window, "taken-back-page");
   // What is issued within the second of the taking back is taken back with it.

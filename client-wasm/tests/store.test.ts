@@ -203,6 +203,27 @@ test("a refused edit counts among what a closed window would take until the stor
   expect(again.refused).toMatchObject([{ code: "wrong-patient", command: { resource: stray } }]);
 });
 
+test("signing out asks for refused edits that nobody has looked at, also of rooms that nobody opened", async () => {
+  const first = await device.connect("Alice", NOWHERE);
+  const stray = { ...allergy("a1"), patient: { reference: "Patient/other" } };
+  await expect((await first.open(ROOM)).put(stray).saved).rejects.toMatchObject({ code: "wrong-patient" });
+  await until(() => first.state.refused === 1);
+  await first.close();
+  const second = await device.connect("Alice", NOWHERE);
+  await until(() => second.state.refused === 1);
+  await expect(second.signOut()).rejects.toMatchObject({ name: "ChartroomError", code: "unsaved-edits" });
+  const room = await second.open(ROOM);
+  expect([second.state.refused, room.refused.length]).toEqual([1, 1]);
+  room.close();
+  await second.signOut({ unsaved: "keep" });
+  const third = await device.connect("Alice", NOWHERE);
+  const again = await third.open(ROOM);
+  again.refused[0]!.drop();
+  await until(() => third.state.refused === 0);
+  await third.signOut();
+  expect(await device.disk.databases()).toEqual([]);
+});
+
 test("without a store a refused edit counts until somebody has looked at it", async () => {
   const client = await device.connect("Alice", NOWHERE, { store: false });
   const room = await client.open(ROOM);

@@ -78,7 +78,9 @@ export interface ClientState {
   storageFault: Fault | null;
   /** Edits of all rooms that the server has not made durable. */
   unsaved: number;
-  /** Those of them, and of the refused ones, that no store has. */
+  /** Refused edits of all rooms that nobody has looked at. */
+  refused: number;
+  /** Those of both that no store has. */
   unstored: number;
 }
 

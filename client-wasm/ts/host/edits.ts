@@ -58,6 +58,11 @@ export class Edits {
     return this.#waiting().filter(({ isStored }) => !isStored).length + this.#unstoredRefusals.size;
   }
 
+  /** Refused edits that nobody has looked at. */
+  get refused(): number {
+    return this.#refusals.size;
+  }
+
   /** What there is to tell of every edit. */
   news(): EditNews[] {
     return [...this.#waiting().map(editNews), ...[...this.#refusals.values()].map(refusalNews)];

@@ -56,6 +56,8 @@ export class Host {
   #ending: Promise<void> | undefined;
   /** Resolves when the rooms in which edits wait are held. */
   #waiting: Promise<unknown> = Promise.resolve();
+  /** How many refused edits the store has of rooms that are not held. */
+  readonly #refused = new Map<string, number>();
   #counting = false;
 
   constructor(parts: HostParts) {
@@ -82,7 +84,11 @@ export class Host {
     this.#connection.start();
     // What waits goes out also where nobody opens its room.
     this.#waiting = this.#parts.store.waiting().then(
-      (rooms) => Promise.allSettled(rooms.map((room) => this.#hold(room))),
+      (rooms) => {
+        for (const { room, refusals } of rooms) this.#refused.set(room, refusals);
+        this.#counted();
+        return Promise.allSettled(rooms.filter(({ edits }) => edits > 0).map(({ room }) => this.#hold(room)));
+      },
       () => {},
     );
   }
@@ -260,6 +266,7 @@ export class Host {
     if ([...this.#pages.values()].some(({ rooms }) => rooms.has(name))) return;
     this.#held.delete(name);
     this.#rooms.delete(name);
+    this.#refused.set(name, this.#parts.store.status === "none" ? 0 : held.session.refused);
     held.presence.end();
     this.#connection.send({ type: "leave-room", documentId: held.session.documentId });
     // The session may be in the middle of telling.
@@ -384,8 +391,9 @@ export class Host {
       person,
       storage: store.status,
       storageFault: store.fault,
-      unsaved: sessions.reduce((sum, { unsaved }) => sum + unsaved, 0),
-      unstored: sessions.reduce((sum, { unstored }) => sum + unstored, 0),
+      unsaved: sum(sessions.map(({ unsaved }) => unsaved)),
+      refused: sum(sessions.map(({ refused }) => refused)) + sum([...this.#refused].map(([room, refused]) => (this.#held.has(room) ? 0 : refused))),
+      unstored: sum(sessions.map(({ unstored }) => unstored)),
     };
   }
 
@@ -418,9 +426,10 @@ export class Host {
   async #signOut(page: string, id: number, how: "ask" | "keep" | "discard"): Promise<void> {
     const { store } = this.#parts;
     await this.#waiting;
-    const { unsaved } = this.#state();
-    if (how === "ask" && unsaved > 0) {
-      const fault = { code: "unsaved-edits", message: `${unsaved} edits have not reached the server; keep them on this device, or discard them` };
+    const { unsaved, refused } = this.#state();
+    if (how === "ask" && unsaved + refused > 0) {
+      const message = `${unsaved} edits have not reached the server, and of ${refused} that were refused nobody has looked at the reason; keep them on this device, or discard them`;
+      const fault = { code: "unsaved-edits", message };
       return this.#say(page, { kind: "answer", id, fault });
     }
     try {
@@ -447,6 +456,10 @@ export class Host {
     void this.end();
     this.#parts.onEnd(fault);
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 /** Whether the server cannot be asked at present. */

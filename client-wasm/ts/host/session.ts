@@ -102,6 +102,11 @@ export class RoomSession {
     return this.#edits.unstored;
   }
 
+  /** Refused edits that nobody has looked at. */
+  get refused(): number {
+    return this.#edits.refused;
+  }
+
   /** Whether it is to stay although no page has it open: edits wait for the server, or refused ones for the store. */
   get isBusy(): boolean {
     return this.unsaved > 0 || (this.unstored > 0 && this.link.store.status !== "none");

@@ -27,13 +27,15 @@ export interface ClientStatus {
   readonly storageError: ChartroomError | null;
   /** Edits of all rooms, of every window of this browser, that the server has not made durable yet. */
   readonly unsaved: number;
-  /** Those of them that a closed window would take with it, and refused edits that it would. */
+  /** Refused edits of all rooms, open or not, that nobody has looked at; see `room.refused`. */
+  readonly refused: number;
+  /** Those of both that a closed window would take with it. */
   readonly unstored: number;
 }
 
-/** How an edit that waits is treated when its author signs out. */
+/** How edits that wait, and refused ones that nobody has looked at, are treated when their author signs out. */
 export interface SignOutOptions {
-  /** `keep`: this device keeps everything for the next time; `discard`: everything is wiped, edits that wait included. */
+  /** `keep`: this device keeps everything for the next time; `discard`: everything is wiped, these edits included. */
   unsaved?: "keep" | "discard";
 }
 
@@ -51,7 +53,7 @@ export class Client {
   #link: Link | undefined;
   #closing: Promise<void> | undefined;
   #asked = 0;
-  #state: ClientStatus = Object.freeze({ connection: "connecting", error: null, storage: "none", storageError: null, unsaved: 0, unstored: 0 });
+  #state: ClientStatus = Object.freeze({ connection: "connecting", error: null, storage: "none", storageError: null, unsaved: 0, refused: 0, unstored: 0 });
   #person: Person | null = null;
   #ended: ChartroomError | undefined;
   #ready: { resolve: () => void; reject: (error: ChartroomError) => void } | undefined;
@@ -171,8 +173,9 @@ export class Client {
 
   /**
    * Ends the client and wipes what this device keeps for this person, in all windows. Where edits
-   * have not reached the server it rejects with `unsaved-edits`, and nothing happens: ask the person
-   * then, and say with `unsaved` what becomes of them. Kept edits stay sealed under their author and
+   * have not reached the server, or were refused and nobody has looked at them, it rejects with
+   * `unsaved-edits`, and nothing happens: ask the person then, and say with `unsaved` what becomes of
+   * them. Kept edits stay sealed under their author and
    * go out when that person signs in here again.
    */
   async signOut({ unsaved }: SignOutOptions = {}): Promise<void> {
@@ -310,7 +313,7 @@ export class Client {
     else question?.resolve(value as never);
   }
 
-  #setState({ status, fault, person, storage, storageFault, unsaved, unstored }: ClientState): void {
+  #setState({ status, fault, person, storage, storageFault, unsaved, refused, unstored }: ClientState): void {
     const before = this.#state;
     this.#person = person ?? this.#person;
     this.#state = Object.freeze({
@@ -319,6 +322,7 @@ export class Client {
       storage,
       storageError: errorOf(storageFault, before.storageError),
       unsaved,
+      refused,
       unstored,
     });
     this.#ready?.resolve();

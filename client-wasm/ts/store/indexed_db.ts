@@ -4,7 +4,7 @@ import type { Fault } from "../protocol.js";
 import type { StorageStatus } from "../types.js";
 import { hex } from "../hex.js";
 import { NO_SEAL, newSecret, sealWith, type Seal } from "./seal.js";
-import type { RoomWrite, Store, StoredAuthor, StoredEdit, StoredRefusal, StoredRoom } from "./store.js";
+import type { RoomWrite, Store, StoredAuthor, StoredCounts, StoredEdit, StoredRefusal, StoredRoom } from "./store.js";
 
 const VERSION = 2;
 
@@ -120,12 +120,19 @@ export class IndexedDbStore implements Store {
     };
   }
 
-  async waiting(): Promise<string[]> {
+  async waiting(): Promise<StoredCounts[]> {
     const database = await this.#open();
-    const keys = new Set((await database.getAllKeys("edits")).map(([room]) => room));
-    const rows = await Promise.all([...keys].map((key) => database.get("rooms", key)));
-    const opened = await Promise.all(rows.filter((row) => row !== undefined).map((row) => this.#seal.open(row)));
-    return opened.map((row) => (row as { name: string }).name);
+    const counts = new Map<string, Omit<StoredCounts, "room">>();
+    for (const table of ["edits", "refusals"] as const) {
+      for (const [key] of await database.getAllKeys(table)) {
+        const count = counts.get(key) ?? { edits: 0, refusals: 0 };
+        count[table] += 1;
+        counts.set(key, count);
+      }
+    }
+    const named = await Promise.all([...counts].map(async ([key, count]) => ({ row: await database.get("rooms", key), count })));
+    const opened = named.filter(({ row }) => row !== undefined).map(async ({ row, count }) => ({ room: ((await this.#seal.open(row)) as { name: string }).name, ...count }));
+    return Promise.all(opened);
   }
 
   write(room: string, write: RoomWrite): Promise<void> {

@@ -36,6 +36,15 @@ export interface StoredRoom {
   readOnly?: boolean;
 }
 
+/** How many edits a device has of a room that somebody has to see to. */
+export interface StoredCounts {
+  room: string;
+  /** That wait for the server. */
+  edits: number;
+  /** That were refused, and that no person has looked at. */
+  refusals: number;
+}
+
 /** What has become of a room since it was last written: all of it, or nothing. */
 export interface RoomWrite {
   epoch?: number;
@@ -64,8 +73,8 @@ export interface Store {
   /** Is called when the status changes. */
   onStatus: () => void;
   load(room: string): Promise<StoredRoom | undefined>;
-  /** The rooms in which edits wait. */
-  waiting(): Promise<string[]>;
+  /** The rooms in which edits wait, or refused ones. */
+  waiting(): Promise<StoredCounts[]>;
   /** Writes in the order of the calls; resolves when it would survive this process, and rejects where that failed for now. */
   write(room: string, write: RoomWrite): Promise<void>;
   /** Removes everything, for good. */

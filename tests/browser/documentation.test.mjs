@@ -5,6 +5,7 @@ import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { until } from "../support/server.mjs";
+import { checked } from "./axe.mjs";
 import { Line } from "./line.mjs";
 import { Ward, Window } from "./pages.mjs";
 import { note as noteCommand, put } from "./resources.mjs";
@@ -205,6 +206,42 @@ test("an amendment needs a reason; the colleague reads it, and the old version",
   await bob.pictures("documentation-6-amended");
   await alice.saveState("Saved");
   assert.ok((await events((await stored("Ward round")).id)).includes("NOTE_AMENDED"));
+});
+
+test("what is refused of a window that was closed meanwhile is told by the next one, on every page of the chart", async () => {
+  await begin(alice, "Progress note", "Late round");
+  await write(alice, "Asleep at two.");
+  await alice.saveState("Saved");
+  await row(bob, "Late round").click();
+  await editor(bob).filter({ hasText: "Asleep at two." }).waitFor();
+  await bob.saveState("Saved");
+  line.silence(true);
+  line.cut();
+  await bob.saveState(/Offline|Connecting/);
+  await note(bob, "Late round").getByRole("button", { name: "Sign" }).click();
+  await note(bob, "Late round").getByText(/^Signed by/).waitFor();
+  await bob.connection(/1 edit waits, kept on this device/).waitFor();
+  await bob.page.goto("about:blank");
+  // What Bob signed is not what stands.
+  await write(alice, " Awake at four.");
+  await alice.saveState("Saved");
+  line.silence(false);
+  line.cut();
+  await bob.chart(PATIENT);
+  const refused = bob.page.getByRole("region", { name: "Edits that were not saved" });
+  await refused.getByRole("alert", { name: "Not saved: sign Late round" }).waitFor();
+  assert.equal(await refused.getByRole("button", { name: "Try again" }).count(), 0, "nobody signs what they have not read");
+  assert.deepEqual((await checked(bob.page)).findings, []);
+  await bob.pictures("documentation-10-refused-elsewhere");
+  await bob.tab("Documentation");
+  await refused.getByRole("button", { name: "Discard" }).click();
+  await refused.waitFor({ state: "detached" });
+  await bob.reload();
+  await bob.opened();
+  await bob.saveState("Saved");
+  assert.equal(await refused.count(), 0);
+  assert.equal((await stored("Late round")).docStatus, "preliminary");
+  await row(bob, "Ward round").click();
 });
 
 test("a document is filed from the form, and shown to both", async () => {

@@ -4,7 +4,7 @@
  * It keeps the promises that the workspace builds on (stable arrays, edits shown at once, `saved`
  * only when told) and lets a test play the server and the colleague.
  */
-import type { RoomStatus } from "chartroom";
+import type { Command, RoomStatus } from "chartroom";
 import type {
   Activity,
   ChartEvent,
@@ -25,6 +25,7 @@ type Listener = (value: never) => void;
 
 interface FakeEdit {
   edit: Edit;
+  command: Command;
   undo: () => void;
   resolve: () => void;
   reject: (error: Error) => void;
@@ -47,6 +48,7 @@ export class FakeRoom {
   #lists = new Map<string, readonly Resource[]>();
   #conflicts: readonly Conflict[] = [];
   #waiting: FakeEdit[] = [];
+  #made = 0;
   #listeners = new Map<string, Set<Listener>>();
   #done: { text: string; again: () => Edit }[] = [];
   #undone: { text: string; again: () => Edit }[] = [];
@@ -205,9 +207,10 @@ export class FakeRoom {
   /** The server refused every edit. */
   refuse(code: string, message: string): void {
     const refused = this.#waiting.splice(0);
-    for (const { undo, reject } of refused.reverse()) {
+    for (const { edit, command, undo, reject } of refused.reverse()) {
       undo();
       reject(Object.assign(new Error(message), { code }));
+      this.#refuse(edit, command, code, message);
     }
     this.#tell("refused", []);
     this.#tell("status", this.status);
@@ -234,17 +237,31 @@ export class FakeRoom {
 
   /** The server refused what was typed into a text, letter by letter or in one. */
   refuseTyping(id: string, splices: readonly { index: number; delete: number; insert: string }[]): void {
-    const drop = (edit: RefusedEdit) => () => {
-      this.refused = this.refused.filter((other) => other !== edit);
+    for (const splice of splices) {
+      this.refuseElsewhere({ kind: "splice", resourceType: "DocumentReference", id, element: "content", ...splice }, "signed", "the note is signed");
+    }
+  }
+
+  /** The server refused an edit of an earlier window, or of another one. */
+  refuseElsewhere(command: Command, code: string, message: string): void {
+    const [type, id] = command.kind === "put" ? [command.resource.resourceType, command.resource.id] : command.kind === "batch" ? ["", ""] : [command.resourceType, command.id];
+    this.#refuse({ hash: null, state: "refused", stored: Promise.resolve(), saved: Promise.resolve(), resource: { type, id } }, command, code, message);
+    this.#tell("refused", []);
+  }
+
+  #refuse(edit: Edit, command: Command, code: string, message: string): void {
+    const drop = () => {
+      this.refused = this.refused.filter((other) => other !== refused);
       this.#tell("refused", []);
     };
-    for (const splice of splices) {
-      const command = { kind: "splice" as const, resourceType: "DocumentReference", id, element: "content", ...splice };
-      const edit = { command, code: "signed", message: "the note is signed" } as RefusedEdit;
-      edit.drop = drop(edit);
-      this.refused = [...this.refused, edit];
-    }
-    this.#tell("refused", []);
+    const retry = () => {
+      drop();
+      if (command.kind === "put") return this.put(command.resource);
+      if (command.kind === "patch") return this.patch(command.resourceType, command.id, command.elements);
+      throw new Error("no test makes this again");
+    };
+    const refused: RefusedEdit = { edit, command, code, message, drop, retry };
+    this.refused = [...this.refused, refused];
   }
 
   #text(type: string, id: string, element: string): FakeText {
@@ -285,8 +302,9 @@ export class FakeRoom {
       reject = no;
     });
     saved.catch(() => undefined);
-    const edit: Edit = { hash: "00", state: "local", stored: Promise.resolve(), saved, resource: { type, id } };
-    this.#waiting.push({ edit, resolve, reject, undo: () => this.#store(type, id, before, author, changed) });
+    const edit: Edit = { hash: `${(this.#made += 1)}`, state: "local", stored: Promise.resolve(), saved, resource: { type, id } };
+    const command: Command = next ? { kind: "put", resource: next } : { kind: "delete", resourceType: type, id };
+    this.#waiting.push({ edit, command, resolve, reject, undo: () => this.#store(type, id, before, author, changed) });
     this.#store(type, id, next, author, changed);
     this.#record({ text, again: () => this.#edit(type, id, before, ME, changed, text) });
     this.#tell("status", this.status);
@@ -390,7 +408,7 @@ export class FakeText {
 }
 
 export class FakeClient implements Client {
-  state: ClientState = { connection: "online", error: null, storage: "ok", storageError: null, unsaved: 0, unstored: 0 };
+  state: ClientState = { connection: "online", error: null, storage: "ok", storageError: null, unsaved: 0, refused: 0, unstored: 0 };
   /** How somebody signed out. */
   left: unknown;
   readonly #rooms: readonly FakeRoom[];

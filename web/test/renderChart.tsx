@@ -23,11 +23,11 @@ export async function renderChart(
   as = "alice",
   page = "",
   communications: readonly Resource[] = [],
-  { heading = "Andrea7 Dach178", before }: { heading?: string; before?: (room: FakeRoom) => void } = {},
+  { heading = "Andrea7 Dach178", before }: { heading?: string; before?: (room: FakeRoom, alerts: FakeRoom) => void } = {},
 ) {
   const room = new FakeRoom("patient:1", [PATIENT, ...resources]);
-  before?.(room);
   const alerts = new FakeRoom("facility:alerts", communications);
+  before?.(room, alerts);
   const client = new FakeClient(room, alerts);
   window.history.replaceState(null, "", `/patients/1${page}?as=${as}`);
   const connect = () => Promise.resolve(client);

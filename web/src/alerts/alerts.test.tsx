@@ -52,6 +52,17 @@ it("ends an alert for everybody, and takes that back", async () => {
   expect(alerts.get("Communication", "k1")).toMatchObject({ status: "in-progress" });
 });
 
+it("says what was refused, of this window and of an earlier one, and keeps nothing of it", async () => {
+  const end = { kind: "patch", resourceType: "Communication", id: "k1", elements: { status: "completed" } } as const;
+  const { alerts, user } = await renderChart([], "alice", "", [FLOOD], { before: (_, alerts) => alerts.refuseElsewhere(end, "read-only", "not yours") });
+  expect(await screen.findByText(/^Not saved: complete/)).toBeVisible();
+  expect(alerts.refused).toEqual([]);
+  await user.click(screen.getByRole("button", { name: "Acknowledge: Corridor B is flooded" }));
+  await act(async () => alerts.refuse("read-only", "not yours"));
+  expect(await screen.findByText("Not acknowledged")).toBeVisible();
+  expect(alerts.refused).toEqual([]);
+});
+
 it("interrupts for an emergency until it is acknowledged, and takes no key for an answer", async () => {
   const { alerts, user } = await renderChart([]);
   act(() => void alerts.colleague("Communication", "k2", CARDIAC as never));

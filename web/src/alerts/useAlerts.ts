@@ -1,8 +1,8 @@
 /** The facility's alerts, live, and what can be done about them. */
-import { useCallback, useMemo } from "react";
+import { useCallback, useEffect, useMemo } from "react";
 import type { Edit, Resource, Room } from "../shared/chartroom";
-import { isClosing } from "../shared/edits";
-import { offerUndo, tellFailure } from "../shared/panel/undoable";
+import { keptTitle } from "../shared/edits";
+import { offerUndo, tellFailure, tellIfRefused } from "../shared/panel/undoable";
 import { type RoomState, useCollection, useRoom } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
 import type { Alert, AlertKind, AlertPatient } from "./alert";
@@ -36,16 +36,24 @@ export function useAlerts(room: Room, all: readonly Alert[]): Alerts {
     return all.filter((alert) => endedAt(alert) >= since).sort((a, b) => endedAt(b) - endedAt(a));
   }, [all]);
 
+  // No page lists what an earlier window did here and never heard of.
+  useEffect(() => {
+    for (const refused of room.refused) {
+      tellFailure(keptTitle(refused, room), refused);
+      refused.drop();
+    }
+  }, [room]);
+
   const raise = useCallback(
     (kind: AlertKind, text: string, patient?: AlertPatient) =>
-      attempt("The alert was not raised", () => room.put(raised(kind, text, person, crypto.randomUUID(), new Date(), patient))),
+      attempt(room, "The alert was not raised", () => room.put(raised(kind, text, person, crypto.randomUUID(), new Date(), patient))),
     [room, person],
   );
   const end = useCallback(
     (alert: Alert) => {
-      if (!attempt("The alert was not ended", () => room.patch("Communication", alert.id, { status: "completed" }))) return;
+      if (!attempt(room, "The alert was not ended", () => room.patch("Communication", alert.id, { status: "completed" }))) return;
       offerUndo(room, `Ended: ${alert.text}`, (undo) => {
-        attempt("The alert is still ended", undo);
+        attempt(room, "The alert is still ended", undo);
         return undefined;
       });
     },
@@ -54,7 +62,7 @@ export function useAlerts(room: Room, all: readonly Alert[]): Alerts {
   const acknowledge = useCallback(
     (alert: Alert) => {
       if (alert.kind === "critical-value") void seeResult(alert).catch((error: unknown) => tellFailure("Not acknowledged", error));
-      else attempt("Not acknowledged", () => room.put(alertSeen(alert, person, crypto.randomUUID(), new Date())));
+      else attempt(room, "Not acknowledged", () => room.put(alertSeen(alert, person, crypto.randomUUID(), new Date())));
     },
     [room, seeResult, person],
   );
@@ -67,9 +75,9 @@ function endedAt({ ended, at }: Alert): number {
 }
 
 /** Makes an edit, and says so where it could not be made or was refused. */
-function attempt(failure: string, run: () => Edit): boolean {
+function attempt(room: Room, failure: string, run: () => Edit): boolean {
   try {
-    run().saved.catch((error: unknown) => isClosing(error) || tellFailure(failure, error));
+    tellIfRefused(room, run(), failure);
     return true;
   } catch (error) {
     tellFailure(failure, error);

@@ -1,7 +1,7 @@
 /** The one way to say that a person has seen a critical value, from a chart or from elsewhere. */
 import { useCallback } from "react";
 import type { Edit, Room } from "../shared/chartroom";
-import { isClosing } from "../shared/edits";
+import { dropRefused, isClosing } from "../shared/edits";
 import { tellFailure } from "../shared/panel/undoable";
 import type { Rooms } from "../shared/rooms";
 import { useWorkspace } from "../shared/workspace";
@@ -35,10 +35,14 @@ export function useSeeResult(): (alert: Alert) => Promise<void> {
 /** Makes an edit in a room that may have to be opened for it; resolves when it is durable. */
 async function write(rooms: Rooms, name: string, edit: (room: Room) => Edit): Promise<void> {
   const { room } = await rooms.acquire(name);
+  let made: Edit | undefined;
   try {
-    await edit(room).saved;
+    made = edit(room);
+    await made.saved;
   } catch (error) {
-    if (!isClosing(error)) throw error;
+    if (isClosing(error)) return;
+    if (made) dropRefused(room, made);
+    throw error;
   } finally {
     rooms.release(name);
   }

@@ -107,9 +107,32 @@ it("keeps a refused edit with its reason and its text", async () => {
   const leaving = new Event("beforeunload", { cancelable: true });
   window.dispatchEvent(leaving);
   expect(leaving.defaultPrevented).toBe(true);
+  expect(room.refused).toHaveLength(1);
   await user.click(again.getByRole("button", { name: "Save changes" }));
   await waitFor(() => expect(screen.queryByText(/was not saved/)).toBeNull());
   expect(room.calls).toHaveLength(2);
+  expect(room.refused).toEqual([]);
+});
+
+it("tells on any page of the chart what was refused of an earlier window, until it is made again or discarded", async () => {
+  const put = { kind: "put", resource: { resourceType: "AllergyIntolerance", id: "a2", code: { text: "Latex" }, patient: { reference: "Patient/p1" } } } as const;
+  const patch = { kind: "patch", resourceType: "AllergyIntolerance", id: "a1", elements: { criticality: "high" } } as const;
+  const { room, user } = await renderChart([PENICILLIN], "alice", "/orders", [], {
+    before: (room) => room.refuseElsewhere(put, "read-only", "this person may not write here"),
+  });
+  const refused = () => within(screen.getByRole("region", { name: "Edits that were not saved" }));
+  const added = refused().getByRole("alert", { name: "Not saved: add allergy Latex" });
+  expect(added).toHaveTextContent("You may read this chart but not change it.");
+  expect(added).toHaveTextContent(/: Latex/);
+  act(() => room.refuseElsewhere(patch, "signed", "it is signed"));
+  const changed = refused().getByRole("alert", { name: "Not saved: change criticality of allergy Penicillin" });
+  expect(changed).toHaveTextContent("Criticality: High");
+  await user.click(within(added).getByRole("button", { name: "Try again" }));
+  await act(async () => room.refuse("read-only", "this person may not write here"));
+  expect(refused().getAllByRole("alert")).toHaveLength(2);
+  for (const button of refused().getAllByRole("button", { name: "Discard" })) await user.click(button);
+  expect(screen.queryByRole("region", { name: "Edits that were not saved" })).toBeNull();
+  expect(room.refused).toEqual([]);
 });
 
 it("offers both values of a conflict and writes the chosen one", async () => {

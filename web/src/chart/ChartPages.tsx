@@ -10,6 +10,7 @@ import type { OpenRoom } from "../shared/rooms";
 import { chartPath, useChartAddress } from "./address";
 import classes from "./Chart.module.css";
 import { ChartHeader } from "./ChartHeader";
+import { KeptRefusals } from "./KeptRefusals";
 import { useSought } from "./sought";
 import { type ChartTab, TABS } from "./tabs";
 
@@ -55,6 +56,7 @@ export function ChartPages(props: Props) {
         </Tabs.List>
       </ChartHeader>
       <Container component="main" size={1560} py="md" px="md">
+        {at === undefined && <KeptRefusals open={open} />}
         <Tabs.Panel value={tab.value}>
           {isWaiting ? <Skeleton height={320} role="status" aria-label="Reading the chart as it was" /> : <tab.Page key={pageKey} open={open} patientId={patientId} />}
         </Tabs.Panel>

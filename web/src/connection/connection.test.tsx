@@ -4,7 +4,7 @@ import { renderChart } from "../../test/renderChart";
 import type { ClientState } from "../shared/chartroom";
 import { notice } from "./notice";
 
-const STATE = { connection: "online", error: null, storage: "ok", storageError: null, unsaved: 0, unstored: 0 } as const;
+const STATE = { connection: "online", error: null, storage: "ok", storageError: null, unsaved: 0, refused: 0, unstored: 0 } as const;
 
 /** As the package makes them, which is not there in unit tests. */
 const error = (code: string) => Object.assign(new Error("of the test"), { code }) as NonNullable<ClientState["error"]>;

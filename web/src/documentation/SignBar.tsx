@@ -3,8 +3,7 @@ import { Button, Group, Text } from "@mantine/core";
 import { useId, useState } from "react";
 import { colleagues } from "../presence/people";
 import type { Conflict, TextView } from "../shared/chartroom";
-import { isClosing } from "../shared/edits";
-import { tellFailure } from "../shared/panel/undoable";
+import { tellFailure, tellIfRefused } from "../shared/panel/undoable";
 import type { OpenRoom } from "../shared/rooms";
 import { usePresence } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
@@ -37,12 +36,13 @@ export function SignBar(props: { open: OpenRoom; note: Note; text: TextView; con
     await settled(text);
     if (text.toString() !== seen) return setChanged(true);
     // Signing again without a look at what changed is not offered.
-    const tell = (error: unknown) => void (isClosing(error) || tellFailure(`${note.title} was not signed`, error));
+    const failure = `${note.title} was not signed`;
     try {
       const { resourceType: type, id } = note.resource;
-      open.room.patch(type, id, signature(note.resource, seen, person, new Date()), { text: `sign ${note.title}` }).saved.catch(tell);
+      const edit = open.room.patch(type, id, signature(note.resource, seen, person, new Date()), { text: `sign ${note.title}` });
+      tellIfRefused(open.room, edit, failure);
     } catch (error) {
-      tell(error);
+      tellFailure(failure, error);
     }
   };
   const hint = changed ? "The text changed while you were signing. Look at it again." : (reason ?? writingText(writing.map(({ name }) => name)));

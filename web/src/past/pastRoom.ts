@@ -26,7 +26,7 @@ export async function loadPast(room: Room, ms: number, person: Person): Promise<
   const past = await room.at(new Date(ms));
   const then = new PastRoom(room, ms, past.heads, (await unlikeNow(room, past)) ?? (await whole(room, past)));
   const stand = then as unknown as Room;
-  return { ms, heads: past.heads, open: { room: stand, edits: new EditLog(), activity: new Activity(stand, person, []), conflicts: new ConflictIndex(stand) } };
+  return { ms, heads: past.heads, open: { room: stand, edits: new EditLog(stand), activity: new Activity(stand, person, []), conflicts: new ConflictIndex(stand) } };
 }
 
 type Lists = ReadonlyMap<string, readonly Resource[]>;

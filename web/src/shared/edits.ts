@@ -2,9 +2,11 @@
  * What became of the edits made in this window.
  *
  * The room shows an edit at once; a refused one is kept here with its reason and the person's own
- * text, until it is made again or discarded.
+ * text, until it is made again or discarded. The package keeps it, too, over a reload: what was
+ * refused of another window, or of an earlier one, is told from there.
  */
-import type { Edit } from "./chartroom";
+import { commandWording } from "chartroom";
+import type { Edit, RefusedEdit, Room } from "./chartroom";
 import { Listeners } from "./store";
 
 /** An edit that the server did not accept. */
@@ -24,6 +26,8 @@ export interface Refusal {
   readonly draft?: unknown;
   /** Makes the same edit again. */
   readonly again: () => Edit;
+  /** The edit itself; absent where it could not even be made. */
+  readonly edit?: Edit;
 }
 
 /** What an edit is, beside the doing of it. */
@@ -36,17 +40,29 @@ export interface EditMeaning {
 }
 
 export class EditLog extends Listeners {
+  readonly #room: Pick<Room, "refused" | "on">;
   #refusals: readonly Refusal[] = [];
+  #kept: readonly RefusedEdit[] = [];
   #next = 1;
 
-  /** Refused edits, oldest first; the same array until it changes. */
+  constructor(room: Pick<Room, "refused" | "on">) {
+    super();
+    this.#room = room;
+    this.#look();
+    room.on("refused", () => this.#look());
+  }
+
+  /** Refused edits of this window, oldest first; the same array until it changes. */
   readonly refusals = (): readonly Refusal[] => this.#refusals;
+
+  /** Refused edits of which this window does not tell otherwise; what was typed into a text is told by its note. */
+  readonly kept = (): readonly RefusedEdit[] => this.#kept;
 
   /** Follows an edit until it is durable; a refusal is kept. */
   follow(edit: Edit, meaning: EditMeaning): void {
     edit.saved.catch((error: unknown) => {
       if (isClosing(error)) return;
-      this.#keep(edit.resource, meaning, error);
+      this.#keep(edit.resource, { ...meaning, edit }, error);
     });
   }
 
@@ -63,17 +79,35 @@ export class EditLog extends Listeners {
 
   /** Forgets a refused edit. */
   dismiss(key: number): void {
+    const edit = this.#refusals.find((refusal) => refusal.key === key)?.edit;
     this.#set(this.#refusals.filter((refusal) => refusal.key !== key));
+    if (edit) dropRefused(this.#room, edit);
   }
 
-  #keep({ type, id }: Edit["resource"], meaning: EditMeaning, error: unknown): void {
+  #keep({ type, id }: Edit["resource"], meaning: EditMeaning & Pick<Refusal, "edit">, error: unknown): void {
     this.#set([...this.#refusals, { key: this.#next++, type, id, ...meaning, reason: reasonText(error) }]);
   }
 
   #set(refusals: readonly Refusal[]): void {
     this.#refusals = refusals;
+    this.#look();
+  }
+
+  #look(): void {
+    const own = new Set(this.#refusals.map(({ edit }) => edit));
+    this.#kept = this.#room.refused.filter(({ edit, command }) => command.kind !== "splice" && !own.has(edit));
     this.tell();
   }
+}
+
+/** What is said of a refused edit that no page told of: `Not saved: change criticality of allergy Penicillin`. */
+export function keptTitle({ command, edit }: RefusedEdit, room: Pick<Room, "get">): string {
+  return `Not saved: ${commandWording(command, room.get(edit.resource.type, edit.resource.id))}`;
+}
+
+/** Somebody has been told of an edit's refusal. */
+export function dropRefused({ refused }: Pick<Room, "refused">, edit: Edit): void {
+  refused.find((one) => one.edit === edit)?.drop();
 }
 
 /** Whether the room or the client was closed before the server had answered, which is no refusal. */
@@ -85,7 +119,7 @@ export function isClosing(error: unknown): boolean {
 export function reasonText(error: unknown): string {
   const known = REASONS[codeOf(error) ?? ""];
   if (known) return known;
-  const message = error instanceof Error ? error.message.trim() : "";
+  const message = typeof error === "object" && error !== null && "message" in error ? String(error.message).trim() : "";
   return message === "" ? "The server gave no reason." : sentence(message);
 }
 

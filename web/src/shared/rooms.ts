@@ -77,7 +77,7 @@ export class Rooms {
   #hold(name: string): Held {
     const opening = this.#client.open(name).then((room) => ({
       room,
-      edits: new EditLog(),
+      edits: new EditLog(room),
       activity: new Activity(room, this.#person, LISTED_TYPES),
       conflicts: new ConflictIndex(room),
     }));

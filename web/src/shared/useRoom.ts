@@ -2,7 +2,7 @@
 import { useRoomStatus } from "chartroom/react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import type { Touch } from "./activity";
-import type { Room } from "./chartroom";
+import type { RefusedEdit, Room } from "./chartroom";
 import type { ConflictsByResource } from "./conflictIndex";
 import { type Refusal, reasonText } from "./edits";
 import type { OpenRoom } from "./rooms";
@@ -66,4 +66,9 @@ export function useConflicts({ conflicts }: OpenRoom): ConflictsByResource {
 /** The refused edits that wait for the person, live. */
 export function useRefusals({ edits }: OpenRoom): readonly Refusal[] {
   return useSyncExternalStore(edits.subscribe, edits.refusals);
+}
+
+/** Refused edits of which this window does not tell otherwise, live. */
+export function useKeptRefusals({ edits }: OpenRoom): readonly RefusedEdit[] {
+  return useSyncExternalStore(edits.subscribe, edits.kept);
 }

@@ -8,7 +8,8 @@ import type { Session } from "./session";
 
 export function SignOutDialog({ session, onClose }: { session: Session; onClose: () => void }) {
   const { client } = useWorkspace();
-  const waiting = useClientState()?.unsaved ?? 0;
+  const { unsaved, refused } = useClientState() ?? { unsaved: 0, refused: 0 };
+  const waiting = unsaved + refused;
   const [wipes, setWipes] = useState(waiting === 0);
   const [failure, setFailure] = useState<string>();
   const [leaving, setLeaving] = useState(false);
@@ -28,17 +29,17 @@ export function SignOutDialog({ session, onClose }: { session: Session; onClose:
     <Modal opened onClose={onClose} title="Sign out" closeButtonProps={{ "aria-label": "Close" }} centered>
       <Stack gap="md">
         {waiting > 0 && (
-          <Alert color="orange" title={`${counted(waiting, "edit has", "edits have")} not reached the server`}>
+          <Alert color="orange" title={waitingText(unsaved, refused)}>
             {wipes
               ? "Nobody will ever see them."
-              : "They stay on this device and are sent when you sign in here again."}
+              : "They stay on this device until you sign in here again."}
           </Alert>
         )}
         <Checkbox
           checked={wipes}
           onChange={(event) => setWipes(event.currentTarget.checked)}
           label="Remove what this device keeps of my charts"
-          description={waiting > 0 ? "And the edits that wait." : "Leave it checked on a computer that others use."}
+          description={waiting > 0 ? "And these edits." : "Leave it checked on a computer that others use."}
         />
         {failure && (
           <Text role="alert" size="sm" c="red">
@@ -56,4 +57,12 @@ export function SignOutDialog({ session, onClose }: { session: Session; onClose:
       </Stack>
     </Modal>
   );
+}
+
+function waitingText(unsaved: number, refused: number): string {
+  const parts = [
+    unsaved > 0 && `${counted(unsaved, "edit has", "edits have")} not reached the server`,
+    refused > 0 && `${counted(refused, "refused edit has", "refused edits have")} not been looked at`,
+  ];
+  return parts.filter(Boolean).join(", and ");
 }

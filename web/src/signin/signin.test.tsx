@@ -200,13 +200,13 @@ it("leaves when the same person signs out in another window of the browser", asy
 });
 
 /** Alice at the dialog that signs her out. */
-async function atSignOut(unsaved: number) {
+async function atSignOut(unsaved: number, refused = 0) {
   answers({ "/sign-in/app": withSignIn, "/sign-in": json(ALICE), "/rooms": json({ rooms: [] }) });
   const { manager, session, signIn } = fakeManager();
   signIn({});
   const { client, user } = await show(session);
   await user.click(await screen.findByRole("button", { name: "Signed in as Alice Chen" }));
-  act(() => client.become("online", { unsaved }));
+  act(() => client.become("online", { unsaved, refused }));
   await user.click(await screen.findByRole("menuitem", { name: "Sign out…" }));
   return { client, user, manager };
 }
@@ -226,4 +226,12 @@ it("keeps edits that wait when somebody signs out, unless they are to go", async
   await user.click(screen.getByRole("checkbox"));
   await user.click(screen.getByRole("button", { name: "Sign out" }));
   expect(client.left).toEqual({ unsaved: "keep" });
+});
+
+it("asks what becomes of refused edits that nobody has looked at", async () => {
+  const { client, user } = await atSignOut(0, 1);
+  expect(await screen.findByRole("alert")).toHaveTextContent("1 refused edit has not been looked at");
+  await user.click(screen.getByRole("checkbox"));
+  await user.click(screen.getByRole("button", { name: "Discard and sign out" }));
+  expect(client.left).toEqual({ unsaved: "discard" });
 });

@@ -8,7 +8,7 @@ import { useHotkeys } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useEffect } from "react";
 import type { Edit, Room } from "../chartroom";
-import { isClosing, reasonText } from "../edits";
+import { dropRefused, isClosing, reasonText } from "../edits";
 import { sameJson } from "../fhir/read";
 import { useWorkspace } from "../workspace";
 
@@ -71,6 +71,15 @@ export function tellFailure(title: string, error: unknown): void {
   notifications.show({ color: "red", title, message, autoClose: false, closeButtonProps: { "aria-label": "Dismiss" } });
 }
 
+/** Says it of an edit that nothing else tells of, once it is refused. */
+export function tellIfRefused(room: Room, edit: Edit, title: string): void {
+  edit.saved.catch((error: unknown) => {
+    if (isClosing(error)) return;
+    tellFailure(title, error);
+    dropRefused(room, edit);
+  });
+}
+
 function move(room: Room, direction: Direction): void {
   const { undoText, redoText } = room.undo;
   const what = direction === "undo" ? undoText : redoText;
@@ -81,7 +90,7 @@ function move(room: Room, direction: Direction): void {
   }
   try {
     const edit = room.undo[direction]();
-    edit.saved.catch((error: unknown) => isClosing(error) || tellFailure(`${failed}: ${what}`, error));
+    tellIfRefused(room, edit, `${failed}: ${what}`);
     const other = direction === "undo" ? "redo" : "undo";
     offer(room, `${done}: ${what}`, other, () => move(room, other));
   } catch (error) {

@@ -604,6 +604,19 @@ withServer("a device that keeps its rooms", () => {
     expect(his.refused).toEqual([]);
   });
 
+  test("a refused edit is kept where the room goes on before it is written", async () => {
+    const server = await startServer();
+    const first = await device.connect("Alice", server.url);
+    const room = await first.open(ROOM);
+    const note = { resourceType: "DocumentReference", id: "n1", status: "current", docStatus: "final", content: [{ attachment: { title: "Note" } }], subject: { reference: "Patient/p1" } };
+    await room.put(note).saved;
+    const goesOn = new Promise((resolve) => room.on("refused", () => resolve(room.put(allergy("a1")).saved)));
+    await expect(room.patch("DocumentReference", "n1", { description: "late" }).saved).rejects.toMatchObject({ code: "signed" });
+    await goesOn;
+    await first.close();
+    expect(await device.rows("refusals")).toBe(1);
+  });
+
   test("a refused edit is kept with its reason until somebody has looked at it", async () => {
     const server = await startServer();
     const first = await device.connect("Alice", server.url);

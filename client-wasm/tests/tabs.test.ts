@@ -104,6 +104,22 @@ test("a refused edit that one tab has dealt with is dealt with in all", async ()
   expect(() => refusal!.retry()).toThrow(expect.objectContaining({ code: "settled" }));
 });
 
+test("a refusal that no store has goes on with its window, where the host is closed", async () => {
+  const [first, second] = [await device.connect("Alice", NOWHERE), await device.connect("Alice", NOWHERE)];
+  const [, two] = [await first.open(ROOM), await second.open(ROOM)];
+  await until(() => second.state.storage === "ok");
+  const full = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+    throw new DOMException("the disk is full", "QuotaExceededError");
+  });
+  await expect(two.put({ ...allergy("a1"), patient: { reference: "Patient/other" } }).saved).rejects.toMatchObject({ code: "wrong-patient" });
+  await first.close();
+  await until(() => second.state.refused === 1 && second.state.unstored === 1);
+  expect(two.refused).toHaveLength(1);
+  two.refused[0]!.drop();
+  await until(() => second.state.refused === 0 && second.state.unstored === 0);
+  full.mockRestore();
+});
+
 test("signing out ends all tabs, and asks for what any of them has not sent", async () => {
   const [first, second] = [await device.connect("Alice", NOWHERE), await device.connect("Alice", NOWHERE)];
   await (await first.open(ROOM)).put(allergy("a1")).stored;

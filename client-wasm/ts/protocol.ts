@@ -52,6 +52,8 @@ export type FromPage =
   | { kind: "close"; room: string }
   /** With `hash`, a former host had made that change of it. */
   | { kind: "command"; room: string; edit: string; command: Command; hash?: string }
+  /** A former host told of a refusal, which a new one may not have. */
+  | { kind: "refused"; room: string; edit: string; hash: string | null; command: Command; fault: Fault }
   /** What became of a refused edit is settled: it need not be kept. */
   | { kind: "settle"; room: string; edit: string }
   | { kind: "follow"; room: string; key: string; after?: number; last?: number }

@@ -4,6 +4,7 @@ import type { ChartEvent, Command, Resource, ResourceCommand } from "./types.js"
 /** Types whose everyday name is not their own name in lower case. */
 const NOUNS: Readonly<Record<string, string>> = {
   AllergyIntolerance: "allergy",
+  Communication: "message",
   Condition: "problem",
   DocumentReference: "note",
   Composition: "note",

@@ -69,3 +69,13 @@ export class Tab {
     for (const deadline = Date.now() + 5_000; Date.now() < deadline && !this.isCrashed; ) await pause(5);
   }
 }
+
+/** Runs in a tab: whether the store of its only client keeps so many refused edits. */
+export async function refusalsInStore(count) {
+  const [{ name }] = await indexedDB.databases();
+  const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+  const database = await done(indexedDB.open(name));
+  const found = await done(database.transaction("refusals").objectStore("refusals").count());
+  database.close();
+  return found === count;
+}

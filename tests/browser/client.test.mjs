@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { signInArguments, token } from "../support/sign_in.mjs";
 import { ROOT, Server, freePort, importSamples, temporaryFolder, until } from "../support/server.mjs";
-import { Device } from "./client.mjs";
+import { Device, refusalsInStore } from "./client.mjs";
 import { Line } from "./line.mjs";
 import { browser, browserServer } from "./pages.mjs";
 import { Site } from "./site.mjs";
@@ -336,14 +336,4 @@ async function holdStore() {
     isHeld = false;
     database.close();
   };
-}
-
-/** Runs in a tab: whether the store of its only client keeps so many refused edits. */
-async function refusalsInStore(count) {
-  const [{ name }] = await indexedDB.databases();
-  const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
-  const database = await done(indexedDB.open(name));
-  const found = await done(database.transaction("refusals").objectStore("refusals").count());
-  database.close();
-  return found === count;
 }

@@ -131,9 +131,14 @@ export class Edits {
   /** An edit is refused, and kept until somebody has looked at it. */
   refuse({ id, hash, command }: HostEdit, { code, message }: ChartroomError): StoredRefusal {
     const refusal: StoredRefusal = { edit: id, hash, command, fault: { code, message } };
-    this.#refusals.set(id, refusal);
-    this.#unstoredRefusals.add(id);
+    this.recall(refusal);
     return refusal;
+  }
+
+  /** An edit was refused, which no store has yet. */
+  recall(refusal: StoredRefusal): void {
+    this.#refusals.set(refusal.edit, refusal);
+    this.#unstoredRefusals.add(refusal.edit);
   }
 
   /** Somebody has looked at a refused edit; gives whether there was one. */

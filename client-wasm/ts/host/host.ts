@@ -73,7 +73,10 @@ export class Host {
     );
     this.#link = this.#linkOf(setup, store);
     store.onStatus = () => {
-      if (store.status === "lost") for (const { session } of this.#held.values()) session.storeLost();
+      if (store.status === "lost") {
+        this.#refused.clear();
+        for (const { session } of this.#held.values()) session.storeLost();
+      }
       this.#tellState();
     };
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -85,7 +88,7 @@ export class Host {
     // What waits goes out also where nobody opens its room.
     this.#waiting = this.#parts.store.waiting().then(
       (rooms) => {
-        for (const { room, refusals } of rooms) this.#refused.set(room, refusals);
+        for (const { room, refusals } of rooms) if (!this.#refused.has(room)) this.#refused.set(room, refusals);
         this.#counted();
         return Promise.allSettled(rooms.filter(({ edits }) => edits > 0).map(({ room }) => this.#hold(room)));
       },
@@ -132,6 +135,10 @@ export class Host {
         return this.#answer(page, message);
       case "command":
         return this.#with(message.room, ({ session }) => void session.command(message.edit, message.command, message.hash));
+      case "refused": {
+        const { room, edit, hash, command, fault } = message;
+        return this.#with(room, ({ session }) => session.recall({ edit, hash, command, fault }));
+      }
       case "settle":
         return this.#with(message.room, ({ session }) => session.settle(message.edit));
       case "follow":

@@ -22,8 +22,8 @@ export class Keeper {
   readonly #room: KeptRoom;
   readonly #store: Store;
   #tail = { bytes: 0, changes: 0 };
-  /** Edits and refusals that the store need not keep any more, and may have yet. */
-  readonly #unsettled = new Set<string>();
+  /** What the store need not keep any more, and may have yet. */
+  readonly #gone = { settled: new Set<string>(), dismissed: new Set<string>() };
   #failedAt = 0;
 
   constructor(
@@ -39,7 +39,8 @@ export class Keeper {
   /** The room has changed by this. */
   keep(write: RoomWrite): void {
     if (this.#store.status === "none") return;
-    for (const id of write.settled ?? []) this.#unsettled.add(id);
+    for (const id of write.settled ?? []) this.#gone.settled.add(id);
+    for (const id of write.dismissed ?? []) this.#gone.dismissed.add(id);
     const isFailed = this.#failedAt > 0;
     if (isFailed && Date.now() - this.#failedAt <= AGAIN_MS) return;
     this.#failedAt = 0;
@@ -49,7 +50,7 @@ export class Keeper {
     }
     const isWhole = write.snapshot !== undefined || !this.isKept || isFailed || this.#tail.bytes > TAIL_BYTES || this.#tail.changes > TAIL_CHANGES;
     const isNothing = !isWhole && Object.values(write).every((part) => Array.isArray(part) && part.length === 0);
-    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !write.settled)) return;
+    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !write.settled && !write.dismissed)) return;
     this.#write(isWhole ? { ...write, ...this.#room.all() } : write, isWhole);
   }
 
@@ -75,11 +76,12 @@ export class Keeper {
       this.isKept = true;
       this.#tail = { bytes: 0, changes: 0 };
     }
-    const settled = [...this.#unsettled];
+    const [settled, dismissed] = [[...this.#gone.settled], [...this.#gone.dismissed]];
     const edits = new Set([...(write.edits ?? []), ...(write.refusals ?? [])].map(({ edit }) => edit));
-    this.#store.write(this.#room.name, { ...write, settled }).then(
+    this.#store.write(this.#room.name, { ...write, settled, dismissed }).then(
       () => {
-        for (const id of settled) this.#unsettled.delete(id);
+        for (const id of settled) this.#gone.settled.delete(id);
+        for (const id of dismissed) this.#gone.dismissed.delete(id);
         this.#room.stored(edits);
       },
       () => this.lost(),

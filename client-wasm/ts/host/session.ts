@@ -1,7 +1,7 @@
 import { Deferred } from "../deferred.js";
 import { ChartroomError, fromEngine } from "../errors.js";
 import type { EditNews, Fault, HostRoomStatus, Question, Update } from "../protocol.js";
-import type { RoomWrite, Store, StoredAuthor, StoredRoom } from "../store/store.js";
+import type { RoomWrite, Store, StoredAuthor, StoredRefusal, StoredRoom } from "../store/store.js";
 import type { Command } from "../types.js";
 import type { Outputs } from "../wasm/chartroom.js";
 import { Edits, newEdit, refusalNews, savedNews, type Again, type HostEdit } from "./edits.js";
@@ -164,17 +164,28 @@ export class RoomSession {
       return undefined;
     } catch (error) {
       const refusal = this.#edits.refuse(newEdit(id, command), fromEngine(error));
-      this.#keeper.keep({ refusals: [refusal] });
-      this.#tell({ edits: [refusalNews(refusal)] });
-      this.link.counted();
+      this.#refused(refusal);
       return refusal.fault;
     }
   }
 
+  /** A page tells of a refusal that a former host told it of, and may not have come to store. */
+  recall(refusal: StoredRefusal): void {
+    if (this.#edits.newsOf(refusal.edit)) return;
+    this.#edits.recall(refusal);
+    this.#refused(refusal);
+  }
+
+  #refused(refusal: StoredRefusal): void {
+    this.#keeper.keep({ refusals: [refusal] });
+    this.#tell({ edits: [refusalNews(refusal)] });
+    this.link.counted();
+  }
+
   /** Somebody has looked at a refused edit. */
   settle(id: string): void {
-    if (!this.#edits.dismiss(id)) return;
-    this.#keeper.keep({ settled: [id] });
+    // Said of one that is not known as well: the page says it until it hears of it.
+    if (this.#edits.dismiss(id)) this.#keeper.keep({ dismissed: [id] });
     this.#tell({ settled: [id] });
     this.link.counted();
   }
@@ -199,7 +210,7 @@ export class RoomSession {
   refusedRoom(error: ChartroomError): void {
     this.#firstAnswer.reject(error);
     // What this person may not see any more does not stay on the device, but for their own edits.
-    if (error.code === "room-not-found" && this.unsaved === 0 && this.#keeper.isKept) {
+    if (error.code === "room-not-found" && this.unsaved + this.refused === 0 && this.#keeper.isKept) {
       this.#keeper.forget();
     }
     this.#setStatus({ synced: false, progress: null, fault: { code: error.code, message: error.message } });

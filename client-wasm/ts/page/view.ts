@@ -51,6 +51,8 @@ export class RoomView {
   readonly #edits = new Map<string, LocalEdit>();
   readonly #refused = new Map<string, RefusedEdit>();
   #refusedList: readonly RefusedEdit[] = Object.freeze([]);
+  /** Refused edits that somebody has looked at, until the host has heard of it. */
+  readonly #looked = new Set<string>();
   /** Hashes of the changes that were made on this page, to tell one's own events. */
   readonly #mine = new Set<string>();
   readonly #follows = new Map<string, Follow>();
@@ -91,6 +93,10 @@ export class RoomView {
       this.mirror.ahead(edit.id, edit.command);
       this.link.send({ kind: "command", room, edit: edit.id, command: edit.command, ...(edit.hash !== null && { hash: edit.hash }) });
     }
+    for (const [id, { edit, command, code, message }] of this.#refused) {
+      this.link.send({ kind: "refused", room, edit: id, hash: edit.hash, command, fault: { code, message } });
+    }
+    for (const edit of this.#looked) this.link.send({ kind: "settle", room, edit });
     for (const [key, { from }] of this.#follows) this.link.send({ kind: "follow", room, key, ...from });
     this.presence.again();
     for (const text of this.texts.values()) text.again();
@@ -228,6 +234,7 @@ export class RoomView {
     for (const [type, id, json] of resources) if (this.mirror.tell(type, id, json)) touched.add(`${type}/${id}`);
     if (whole === "ends") for (const place of this.mirror.end()) touched.add(keyOf(place));
     const told = this.#takeEdits(edits, touched);
+    for (const edit of settled) this.#looked.delete(edit);
     const isSettled = settled.filter((edit) => this.#refused.delete(edit)).length > 0;
     if (isSettled) this.#refusedList = Object.freeze([...this.#refused.values()]);
     if (heads) this.heads = Object.freeze(heads);
@@ -289,7 +296,7 @@ export class RoomView {
       edit?.take(one);
       if (edit) this.undo.answered(edit);
       if (one.state === "saved" && edit) saved.push(edit);
-      if (one.state === "refused" && !this.#refused.has(one.edit)) refused.push(this.#keepRefused(one, edit));
+      if (one.state === "refused" && !this.#refused.has(one.edit) && !this.#looked.has(one.edit)) refused.push(this.#keepRefused(one, edit));
       if (one.state === "saved" || one.state === "refused") this.#edits.delete(one.edit);
     }
     if (refused.length > 0) this.#refusedList = Object.freeze([...this.#refused.values()]);
@@ -305,6 +312,7 @@ export class RoomView {
       this.check();
       if (!this.#refused.delete(news.edit)) throw new ChartroomError("settled", "this refused edit was dropped or made again already");
       this.#refusedList = Object.freeze([...this.#refused.values()]);
+      this.#looked.add(news.edit);
       this.link.send({ kind: "settle", room: this.name, edit: news.edit });
       this.emitter.emit("refused", []);
     };

@@ -230,7 +230,7 @@ export class IndexedDbStore implements Store {
   }
 
   /** Everything that takes time, done ahead of the transaction, which would not wait for it. */
-  async #prepare(room: string, { epoch, snapshot, readOnly, changes = [], edits = [], refusals = [], settled = [], authors = [], moved = [], forget }: RoomWrite): Promise<Waiting["write"]> {
+  async #prepare(room: string, { epoch, snapshot, readOnly, changes = [], edits = [], refusals = [], settled = [], dismissed = [], authors = [], moved = [], forget }: RoomWrite): Promise<Waiting["write"]> {
     await this.#open();
     if (this.#unread.has(room)) {
       if (await this.#load(room)) throw new ChartroomError("store-unavailable", "what this device has of a room could not be read when it was opened");
@@ -262,8 +262,8 @@ export class IndexedDbStore implements Store {
         const number = places.edits.get(edit);
         places.edits.delete(edit);
         if (number !== undefined) done.push(table("edits").delete([key, number]));
-        if (!refusals.some((refusal) => refusal.edit === edit)) done.push(table("refusals").delete([key, edit]));
       });
+      dismissed.forEach((edit) => done.push(table("refusals").delete([key, edit])));
       closed.moved.forEach((value, at) => done.push(table("moved").put(value, [key, moved[at]![0]])));
       closed.authors.forEach((value, at) => done.push(table("authors").put(value, [key, actors[at]!])));
     };

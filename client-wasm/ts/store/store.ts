@@ -54,8 +54,10 @@ export interface RoomWrite {
   changes?: Uint8Array[];
   edits?: StoredEdit[];
   refusals?: StoredRefusal[];
-  /** Edits, and refusals, that need not be kept any more. */
+  /** Edits that need not be kept any more. */
   settled?: string[];
+  /** Refusals that need not be kept any more. */
+  dismissed?: string[];
   authors?: StoredAuthor[];
   moved?: readonly [hash: string, behind: string][];
   /** Goes with a snapshot. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { until } from "../support/server.mjs";
 import { checked } from "./axe.mjs";
+import { refusalsInStore } from "./client.mjs";
 import { Line } from "./line.mjs";
 import { Ward, Window } from "./pages.mjs";
 import { note as noteCommand, put } from "./resources.mjs";
@@ -227,15 +228,21 @@ test("what is refused of a window that was closed meanwhile is told by the next 
   await alice.saveState("Saved");
   line.silence(false);
   line.cut();
-  await bob.chart(PATIENT);
+  await bob.page.goto(`${bob.server.http}/patients/${PATIENT}?as=bob`);
   const refused = bob.page.getByRole("region", { name: "Edits that were not saved" });
   await refused.getByRole("alert", { name: "Not saved: sign Late round" }).waitFor();
   assert.equal(await refused.getByRole("button", { name: "Try again" }).count(), 0, "nobody signs what they have not read");
-  assert.deepEqual((await checked(bob.page)).findings, []);
+  await bob.saveState("1 edit was not accepted");
+  await refused.getByText("Asleep at two.").waitFor();
+  for (const scheme of ["dark", "light"]) {
+    await bob.colours(scheme);
+    assert.deepEqual((await checked(bob.page)).findings, []);
+  }
   await bob.pictures("documentation-10-refused-elsewhere");
   await bob.tab("Documentation");
   await refused.getByRole("button", { name: "Discard" }).click();
   await refused.waitFor({ state: "detached" });
+  await until("the device keeps it no more", () => bob.page.evaluate(refusalsInStore, 0));
   await bob.reload();
   await bob.opened();
   await bob.saveState("Saved");

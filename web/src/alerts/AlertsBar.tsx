@@ -7,7 +7,7 @@ import { Button, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAlertOctagon, IconBell, IconSpeakerphone } from "@tabler/icons-react";
 import { Link } from "wouter";
-import type { Room } from "../shared/chartroom";
+import type { OpenRoom } from "../shared/rooms";
 import { counted } from "../shared/counted";
 import { formatTime } from "../shared/fhir/date";
 import { useWorkspace } from "../shared/workspace";
@@ -22,7 +22,7 @@ export function AlertsBar() {
   const { state, all } = useFacilityAlerts();
   return (
     <section className={classes["bar"]} aria-label="Alerts">
-      {state.step === "open" && <Live room={state.open.room} all={all} />}
+      {state.step === "open" && <Live open={state.open} all={all} />}
       {state.step === "failed" && (
         <Text size="sm" c="dimmed" truncate>
           Alerts cannot be shown here.
@@ -32,8 +32,8 @@ export function AlertsBar() {
   );
 }
 
-function Live({ room, all }: { room: Room; all: readonly Alert[] }) {
-  const alerts = useAlerts(room, all);
+function Live({ open, all }: { open: OpenRoom; all: readonly Alert[] }) {
+  const alerts = useAlerts(open, all);
   const [isListed, { open: list, close }] = useDisclosure(false);
   const withdrawn = useShownCharts().flatMap((chart) => chart.withdrawn);
   const worst = alerts.active.find(({ key }) => !withdrawn.includes(key));

@@ -52,10 +52,13 @@ it("ends an alert for everybody, and takes that back", async () => {
   expect(alerts.get("Communication", "k1")).toMatchObject({ status: "in-progress" });
 });
 
-it("says what was refused, of this window and of an earlier one, and keeps nothing of it", async () => {
-  const end = { kind: "patch", resourceType: "Communication", id: "k1", elements: { status: "completed" } } as const;
-  const { alerts, user } = await renderChart([], "alice", "", [FLOOD], { before: (_, alerts) => alerts.refuseElsewhere(end, "read-only", "not yours") });
-  expect(await screen.findByText(/^Not saved: complete/)).toBeVisible();
+it("says what was refused, of this window and of an earlier one, until somebody has seen it", async () => {
+  const { alerts, user } = await renderChart([], "alice", "", [FLOOD]);
+  act(() => alerts.refuseElsewhere({ kind: "put", resource: CARDIAC }, "read-only", "not yours"));
+  const told = (await screen.findByText("Not saved: add message")).closest<HTMLElement>('[role="alert"]')!;
+  expect(told).toHaveTextContent("Cardiac arrest in room 12");
+  expect(alerts.refused).toHaveLength(1);
+  await user.click(within(told).getByRole("button", { name: "Dismiss" }));
   expect(alerts.refused).toEqual([]);
   await user.click(screen.getByRole("button", { name: "Acknowledge: Corridor B is flooded" }));
   await act(async () => alerts.refuse("read-only", "not yours"));

@@ -1,9 +1,11 @@
 /** The facility's alerts, live, and what can be done about them. */
-import { useCallback, useEffect, useMemo } from "react";
-import type { Edit, Resource, Room } from "../shared/chartroom";
-import { keptTitle } from "../shared/edits";
+import { useCallback, useEffect, useMemo, useRef } from "react";
+import type { Edit, RefusedEdit, Resource, Room } from "../shared/chartroom";
+import { reasonText } from "../shared/edits";
 import { offerUndo, tellFailure, tellIfRefused } from "../shared/panel/undoable";
-import { type RoomState, useCollection, useRoom } from "../shared/useRoom";
+import { refusedLines, refusedTitle } from "../shared/refused";
+import type { OpenRoom } from "../shared/rooms";
+import { type RoomState, useCollection, useKeptRefusals, useRoom } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
 import type { Alert, AlertKind, AlertPatient } from "./alert";
 import { alertsOf } from "./read";
@@ -27,7 +29,8 @@ export function useFacilityAlerts(): { state: RoomState; all: readonly Alert[] }
   return { state, all: alertsOf(useCollection(state.step === "open" ? state.open.room : NOWHERE, "Communication")) };
 }
 
-export function useAlerts(room: Room, all: readonly Alert[]): Alerts {
+export function useAlerts(open: OpenRoom, all: readonly Alert[]): Alerts {
+  const { room } = open;
   const { person } = useWorkspace();
   const seeResult = useSeeResult();
   const active = useMemo(() => all.filter(({ ended }) => !ended), [all]);
@@ -36,13 +39,7 @@ export function useAlerts(room: Room, all: readonly Alert[]): Alerts {
     return all.filter((alert) => endedAt(alert) >= since).sort((a, b) => endedAt(b) - endedAt(a));
   }, [all]);
 
-  // No page lists what an earlier window did here and never heard of.
-  useEffect(() => {
-    for (const refused of room.refused) {
-      tellFailure(keptTitle(refused, room), refused);
-      refused.drop();
-    }
-  }, [room]);
+  useTellKept(open);
 
   const raise = useCallback(
     (kind: AlertKind, text: string, patient?: AlertPatient) =>
@@ -67,6 +64,19 @@ export function useAlerts(room: Room, all: readonly Alert[]): Alerts {
     [room, seeResult, person],
   );
   return { active, ended, raise, acknowledge, end };
+}
+
+/** Says once what was refused of another window, or of an earlier one, which no page lists. */
+function useTellKept(open: OpenRoom): void {
+  const kept = useKeptRefusals(open);
+  const told = useRef(new Set<RefusedEdit>());
+  useEffect(() => {
+    for (const refused of kept.filter((one) => !told.current.has(one))) {
+      told.current.add(refused);
+      const words = [reasonText(refused), ...refusedLines(refused.command)].join(" ");
+      tellFailure(refusedTitle(refused, open.room), words, () => open.room.refused.includes(refused) && refused.drop());
+    }
+  }, [kept, open]);
 }
 
 /** 0 for one that is active; where nobody said when it ended, as of when it was raised. */

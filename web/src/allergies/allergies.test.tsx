@@ -1,7 +1,7 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { renderChart } from "../../test/renderChart";
-import type { Resource } from "../shared/chartroom";
+import type { Command, Resource } from "../shared/chartroom";
 import { allergyElements, blankAllergy, readAllergy, validateAllergy } from "./allergy";
 
 const PENICILLIN: Resource = {
@@ -133,6 +133,34 @@ it("tells on any page of the chart what was refused of an earlier window, until 
   for (const button of refused().getAllByRole("button", { name: "Discard" })) await user.click(button);
   expect(screen.queryByRole("region", { name: "Edits that were not saved" })).toBeNull();
   expect(room.refused).toEqual([]);
+});
+
+it("shows the words of what was refused, and has a signature or an act made where it stands", async () => {
+  const content = [{ attachment: { contentType: "text/plain", data: btoa("Walks without help.") } }];
+  const amend = { kind: "patch", resourceType: "DocumentReference", id: "n1", elements: { docStatus: "amended", content } } as const;
+  const order = { resourceType: "MedicationRequest", id: "m1", status: "active", medicationCodeableConcept: { text: "Ibuprofen" } };
+  const note = { resourceType: "DocumentReference", id: "n2", status: "current", description: "Handover" };
+  const batch: Command = { kind: "batch", commands: [{ kind: "put", resource: order }, { kind: "put", resource: note }, { kind: "setText", resourceType: "DocumentReference", id: "n2", element: "content", text: "Slept well." }] };
+  const { room } = await renderChart([PENICILLIN]);
+  act(() => room.refuseElsewhere(amend, "signed", "it is signed"));
+  act(() => room.refuseElsewhere(batch, "read-only", "not yours"));
+  const [amended, added] = within(screen.getByRole("region", { name: "Edits that were not saved" })).getAllByRole("alert");
+  expect(amended).toHaveTextContent("Text: Walks without help.");
+  expect(within(amended!).queryByRole("button", { name: "Try again" })).toBeNull();
+  for (const words of ["Add prescription Ibuprofen", "Add note Handover", "Text: Slept well."]) expect(added).toHaveTextContent(words);
+  expect(within(added!).getByRole("button", { name: "Try again" })).toBeVisible();
+});
+
+it("tells no more of a refused edit that another window has seen to", async () => {
+  const { room, user } = await renderChart([PENICILLIN]);
+  await user.click(screen.getByRole("button", { name: "Remove Penicillin" }));
+  await act(async () => room.refuse("read-only", "not yours"));
+  await screen.findByRole("alert", { name: /was not saved$/ });
+  expect(screen.queryByRole("region", { name: "Edits that were not saved" })).toBeNull();
+  expect(screen.getByRole("status", { name: "Save state" })).toHaveTextContent("1 edit was not accepted");
+  act(() => room.refused[0]!.drop());
+  expect(screen.queryByRole("alert", { name: /was not saved$/ })).toBeNull();
+  expect(screen.getByRole("status", { name: "Save state" })).toHaveTextContent("Saved");
 });
 
 it("offers both values of a conflict and writes the chosen one", async () => {

@@ -1,50 +1,53 @@
-/** Edits that were refused while no page told of it: of an earlier window, which was closed before it heard, or of another one. */
-import { Stack, Text } from "@mantine/core";
+/** Refused edits that no page of this window tells of: of an earlier window, or of another one. */
+import { Spoiler, Stack, Text } from "@mantine/core";
 import type { RefusedEdit } from "../shared/chartroom";
-import { keptTitle, reasonText } from "../shared/edits";
-import { elementName, valueText } from "../shared/fhir/words";
+import { type Refusal, reasonText } from "../shared/edits";
+import { CONFLICTS, conflictKey } from "../shared/panel/dispute";
 import { RefusalNote } from "../shared/panel/RefusalNote";
+import { refusedLines, refusedTitle } from "../shared/refused";
 import type { OpenRoom } from "../shared/rooms";
-import { useKeptRefusals } from "../shared/useRoom";
+import { useConflicts, useKeptRefusals, useRefusals } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
-
-/** Elements that tell a reader nothing of what was to be written. */
-const UNTOLD = new Set(["resourceType", "id", "meta", "text", "subject", "patient", "docStatus", "content"]);
+import classes from "./Chart.module.css";
 
 export function KeptRefusals({ open }: { open: OpenRoom }) {
   const kept = useKeptRefusals(open);
+  const choices = useStrayChoices(open);
   const { canEdit } = useWorkspace();
-  if (kept.length === 0) return null;
+  if (kept.length + choices.length === 0) return null;
   return (
     <Stack component="section" aria-label="Edits that were not saved" gap="xs" mb="md">
       {kept.map((refused, index) => (
         <RefusalNote
           key={refused.edit.hash ?? index}
-          refusal={{ title: keptTitle(refused, open.room), reason: reasonText(refused) }}
-          onAgain={canEdit && !isSignature(refused) ? refused.retry : undefined}
+          refusal={{ title: refusedTitle(refused, open.room), reason: reasonText(refused) }}
+          onAgain={canEdit && isMadeAgain(refused) ? refused.retry : undefined}
           onDiscard={refused.drop}
         >
-          {written(refused).map((line) => (
-            <Text key={line} size="sm">
-              {line}
-            </Text>
-          ))}
+          <Spoiler maxHeight={120} showLabel="Show all" hideLabel="Show less" classNames={{ root: classes["refused"] ?? "", control: classes["refusedMore"] ?? "" }}>
+            {refusedLines(refused.command).map((line, at) => (
+              <Text key={at} size="sm" className={classes["refusedLine"]}>
+                {line}
+              </Text>
+            ))}
+          </Spoiler>
         </RefusalNote>
+      ))}
+      {choices.map((choice) => (
+        <RefusalNote key={choice.key} refusal={choice} onDiscard={() => open.edits.dismiss(choice.key)} />
       ))}
     </Stack>
   );
 }
 
-/** Nobody signs what they have not read: that is done at the note. */
-function isSignature({ command }: RefusedEdit): boolean {
-  return command.kind === "patch" && "docStatus" in command.elements;
+/** Choices of conflicts that are not there any more, beside which they would be told. */
+function useStrayChoices(open: OpenRoom): readonly Refusal[] {
+  const conflicts = useConflicts(open);
+  const here = new Set([...conflicts.values()].flat().map(conflictKey));
+  return useRefusals(open).filter(({ panel, beside }) => panel === CONFLICTS && !here.has(beside ?? ""));
 }
 
-/** What the edit was to write, element by element. */
-function written({ command }: RefusedEdit): string[] {
-  const elements = command.kind === "put" ? command.resource : command.kind === "patch" ? command.elements : {};
-  const type = command.kind === "put" ? command.resource.resourceType : "";
-  return Object.entries(elements)
-    .filter(([name]) => !UNTOLD.has(name))
-    .map(([name, value]) => `${elementName(type, name)}: ${valueText(name, value)}`);
+/** Nobody signs, starts or ends what they have not looked at: that is done where it stands. */
+function isMadeAgain({ command }: RefusedEdit): boolean {
+  return command.kind !== "patch" || !("status" in command.elements || "docStatus" in command.elements);
 }

@@ -3,16 +3,13 @@ import { Button, Group, Text } from "@mantine/core";
 import { IconArrowsSplit2, IconPencil } from "@tabler/icons-react";
 import type { Conflict } from "../shared/chartroom";
 import { formatTime } from "../shared/fhir/date";
-import { conflictKey } from "../shared/panel/dispute";
+import { CONFLICTS, conflictKey } from "../shared/panel/dispute";
 import { RefusalNote } from "../shared/panel/RefusalNote";
 import type { OpenRoom } from "../shared/rooms";
 import { useRefusals } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
 import { conflictTitle, sideText } from "./conflict";
 import classes from "./ConflictNote.module.css";
-
-/** What refused choices belong to, in the place of a panel. */
-const CONFLICTS = "Conflicts";
 
 export function ConflictNote(props: {
   conflict: Conflict;

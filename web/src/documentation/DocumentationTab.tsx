@@ -127,7 +127,8 @@ function Refusals(props: {
 }) {
   const { open, attempt, chosen, onChoose, onDraft } = props;
   // Those of the note that is shown, it shows itself.
-  const refusals = useRefusals(open).filter(({ type, id, panel }) => panel === PANELS.tab || (isOfNote(panel) && resourceKey(type, id) !== chosen));
+  const isShown = (type: string, id: string) => resourceKey(type, id) === chosen && open.room.get(type, id) !== undefined;
+  const refusals = useRefusals(open).filter(({ type, id, panel }) => panel === PANELS.tab || (isOfNote(panel) && !isShown(type, id)));
   const again = (refusal: (typeof refusals)[number]) => {
     if (isOfNote(refusal.panel)) return onChoose(resourceKey(refusal.type, refusal.id));
     if (refusal.draft !== undefined) return onDraft(refusal.draft as NoteValues, refusal.key);

@@ -4,6 +4,7 @@ import type { Client as ChartroomClient, Room } from "chartroom";
 export type {
   Activity,
   ChartEvent,
+  Command,
   Conflict,
   ConnectionStatus,
   ConnectOptions,

@@ -5,7 +5,6 @@
  * text, until it is made again or discarded. The package keeps it, too, over a reload: what was
  * refused of another window, or of an earlier one, is told from there.
  */
-import { commandWording } from "chartroom";
 import type { Edit, RefusedEdit, Room } from "./chartroom";
 import { Listeners } from "./store";
 
@@ -26,8 +25,8 @@ export interface Refusal {
   readonly draft?: unknown;
   /** Makes the same edit again. */
   readonly again: () => Edit;
-  /** The edit itself; absent where it could not even be made. */
-  readonly edit?: Edit;
+  /** The edit itself, which the package keeps as well; absent where it could not even be made. */
+  readonly edit?: Edit | undefined;
 }
 
 /** What an edit is, beside the doing of it. */
@@ -84,7 +83,8 @@ export class EditLog extends Listeners {
     if (edit) dropRefused(this.#room, edit);
   }
 
-  #keep({ type, id }: Edit["resource"], meaning: EditMeaning & Pick<Refusal, "edit">, error: unknown): void {
+  #keep({ type, id }: Edit["resource"], { edit, ...rest }: EditMeaning & Pick<Refusal, "edit">, error: unknown): void {
+    const meaning = { ...rest, edit: refusedOf(this.#room).some((one) => one.edit === edit) ? edit : undefined };
     this.#set([...this.#refusals, { key: this.#next++, type, id, ...meaning, reason: reasonText(error) }]);
   }
 
@@ -94,20 +94,31 @@ export class EditLog extends Listeners {
   }
 
   #look(): void {
+    const refused = refusedOf(this.#room);
+    const all = new Set(refused.map(({ edit }) => edit));
+    // What another window has seen to is seen to here.
+    const standing = this.#refusals.filter(({ edit }) => !edit || all.has(edit));
+    if (standing.length < this.#refusals.length) this.#refusals = standing;
     const own = new Set(this.#refusals.map(({ edit }) => edit));
-    this.#kept = this.#room.refused.filter(({ edit, command }) => command.kind !== "splice" && !own.has(edit));
+    this.#kept = refused.filter(({ edit, command }) => command.kind !== "splice" && !own.has(edit));
     this.tell();
   }
 }
 
-/** What is said of a refused edit that no page told of: `Not saved: change criticality of allergy Penicillin`. */
-export function keptTitle({ command, edit }: RefusedEdit, room: Pick<Room, "get">): string {
-  return `Not saved: ${commandWording(command, room.get(edit.resource.type, edit.resource.id))}`;
+/** Refused edits of a room; none where the client has ended. */
+function refusedOf(room: Pick<Room, "refused">): readonly RefusedEdit[] {
+  try {
+    return room.refused;
+  } catch {
+    return [];
+  }
 }
 
 /** Somebody has been told of an edit's refusal. */
-export function dropRefused({ refused }: Pick<Room, "refused">, edit: Edit): void {
-  refused.find((one) => one.edit === edit)?.drop();
+export function dropRefused(room: Pick<Room, "refused">, edit: Edit): void {
+  refusedOf(room)
+    .find((one) => one.edit === edit)
+    ?.drop();
 }
 
 /** Whether the room or the client was closed before the server had answered, which is no refusal. */

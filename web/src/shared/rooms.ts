@@ -67,7 +67,7 @@ export class Rooms {
     if (held.users === 0) setTimeout(() => this.#closeIfIdle(name, held), LINGER_MS);
   }
 
-  /** Refused edits that nobody has made again or discarded; what was typed is in this window alone. */
+  /** Refused edits that nobody has made again or discarded; their forms are in this window alone. */
   refused(): number {
     let count = 0;
     for (const { open } of this.#held.values()) count += open?.edits.refusals().length ?? 0;

@@ -129,7 +129,7 @@ function useLongerThan(ms: number, holds: boolean): boolean {
   return isLong;
 }
 
-/** The package asks for edits that nothing has kept; what was refused is asked for here. */
+/** The package asks for edits that nothing has kept; the forms of refused ones are asked for here. */
 function useLeaveWarning(rooms: Rooms | undefined): void {
   useEffect(() => {
     const warn = (event: BeforeUnloadEvent) => {

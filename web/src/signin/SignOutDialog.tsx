@@ -32,7 +32,7 @@ export function SignOutDialog({ session, onClose }: { session: Session; onClose:
           <Alert color="orange" title={waitingText(unsaved, refused)}>
             {wipes
               ? "Nobody will ever see them."
-              : "They stay on this device until you sign in here again."}
+              : `They stay on this device${unsaved > 0 ? " and are sent" : ""} when you sign in here again.`}
           </Alert>
         )}
         <Checkbox

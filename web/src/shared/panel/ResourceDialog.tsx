@@ -12,6 +12,7 @@ import { ConflictNote } from "../../conflicts/ConflictNote";
 import { FieldNote } from "../../presence/FieldNote";
 import { useFieldPresence } from "../../presence/useFieldPresence";
 import type { Conflict } from "../chartroom";
+import { dropRefused } from "../edits";
 import { sameJson } from "../fhir/read";
 import type { OpenRoom } from "../rooms";
 import { resourceKey } from "../store";
@@ -88,7 +89,11 @@ export function ResourceDialog<V extends FormValues>(props: {
         const made = makeResource(definition, values, making);
         return definition.create ? definition.create(open.room, made) : open.room.put(made);
       }
-      if (gone) open.room.restore(definition.type, state.id);
+      if (gone) {
+        const restored = open.room.restore(definition.type, state.id);
+        // The edit behind it tells of it.
+        restored.saved.catch(() => dropRefused(open.room, restored));
+      }
       const before = open.room.get(definition.type, state.id);
       const settled = dispute ? disputedElements(dispute, before) : {};
       return open.room.patch(definition.type, state.id, { ...settled, ...definition.elements(values, changed, before, person) });

@@ -21,6 +21,8 @@ export function disputedElements(conflict: Conflict, resource: Resource | undefi
 }
 
 /** What tells it from the others of the room. */
+export const CONFLICTS = "Conflicts";
+
 export function conflictKey({ resource_type: type, id, kind, elements, values }: Conflict): string {
   return [type, id, kind, ...elements, ...values.map(({ hash }) => hash).sort()].join(" ");
 }

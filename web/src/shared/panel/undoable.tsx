@@ -65,10 +65,10 @@ export function useUndoKeys(room: Room): void {
   useEffect(() => () => withdrawOffer(room), [room]);
 }
 
-/** Says what could not be done, and why. */
-export function tellFailure(title: string, error: unknown): void {
+/** Says what could not be done, and why, until somebody closes it. */
+export function tellFailure(title: string, error: unknown, onClose?: () => void): void {
   const message = typeof error === "string" ? error : reasonText(error);
-  notifications.show({ color: "red", title, message, autoClose: false, closeButtonProps: { "aria-label": "Dismiss" } });
+  notifications.show({ color: "red", title, message, autoClose: false, onClose, closeButtonProps: { "aria-label": "Dismiss" } });
 }
 
 /** Says it of an edit that nothing else tells of, once it is refused. */

@@ -7,7 +7,7 @@
  */
 import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { IconAlertOctagon, IconCircleCheck } from "@tabler/icons-react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Resource } from "../../shared/chartroom";
 import { formatDate } from "../../shared/fhir/date";
 import { patientName } from "../../shared/fhir/patient";
@@ -26,7 +26,7 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
   const isCalm = useCalm(shown.length > 0);
   const open = shown.filter(isOpen);
   const done = shown.every(({ withdrawn }) => withdrawn !== undefined) ? ", no longer critical" : ", acknowledged";
-  const guarded = (act: () => void) => () => void (isCalm() && act());
+  const guarded = (act: () => void) => ({ "aria-disabled": isCalm ? undefined : true, onClick: () => void (isCalm && act()) });
 
   return (
     <Modal.Root opened={shown.length > 0} onClose={() => undefined} closeOnEscape={false} closeOnClickOutside={false} centered size="lg" zIndex={400} classNames={{ content: classes["dialog"] }}>
@@ -58,7 +58,7 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
                   )}
                 </div>
                 {canEdit && isOpen(alert) && (
-                  <Button color="red.9" size="md" onClick={guarded(() => acknowledge(alert))} aria-label={`Acknowledge: ${alert.text}`}>
+                  <Button color="red.9" size="md" {...guarded(() => acknowledge(alert))} aria-label={`Acknowledge: ${alert.text}`}>
                     Acknowledge
                   </Button>
                 )}
@@ -70,7 +70,7 @@ export function CriticalDialog({ critical, patient }: { critical: CriticalAlerts
               <Text size="sm" c="dimmed">
                 {canEdit ? "" : `${person.name} may read this chart and not acknowledge for it.`}
               </Text>
-              <Button variant="default" size="md" onClick={guarded(close)}>
+              <Button variant="default" size="md" {...guarded(close)}>
                 Close
               </Button>
             </Group>
@@ -103,10 +103,13 @@ function useShown({ alerts, acknowledge, failures }: CriticalAlerts) {
 }
 
 /** Whether the dialog has been there for long enough that a click is meant for it. */
-function useCalm(isOpen: boolean): () => boolean {
-  const since = useRef(0);
+function useCalm(isOpen: boolean): boolean {
+  const [isCalm, setIsCalm] = useState(false);
   useEffect(() => {
-    if (isOpen) since.current = performance.now();
+    setIsCalm(false);
+    if (!isOpen) return;
+    const timer = setTimeout(() => setIsCalm(true), SETTLE_MS);
+    return () => clearTimeout(timer);
   }, [isOpen]);
-  return useCallback(() => performance.now() - since.current >= SETTLE_MS, []);
+  return isCalm;
 }

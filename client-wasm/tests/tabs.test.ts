@@ -111,13 +111,18 @@ test("a refusal that no store has goes on with its window, where the host is clo
   const full = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
     throw new DOMException("the disk is full", "QuotaExceededError");
   });
-  await expect(two.put({ ...allergy("a1"), patient: { reference: "Patient/other" } }).saved).rejects.toMatchObject({ code: "wrong-patient" });
-  await first.close();
-  await until(() => second.state.refused === 1 && second.state.unstored === 1);
-  expect(two.refused).toHaveLength(1);
-  two.refused[0]!.drop();
-  await until(() => second.state.refused === 0 && second.state.unstored === 0);
-  full.mockRestore();
+  try {
+    await expect(two.put({ ...allergy("a1"), patient: { reference: "Patient/other" } }).saved).rejects.toMatchObject({ code: "wrong-patient" });
+    await first.close();
+    const third = await device.connect("Alice", NOWHERE);
+    const three = await third.open(ROOM);
+    await until(() => three.refused.length === 1);
+    await until(() => third.state.refused === 1 && third.state.unstored === 1);
+    three.refused[0]!.drop();
+    await until(() => two.refused.length === 0 && second.state.refused === 0);
+  } finally {
+    full.mockRestore();
+  }
 });
 
 test("signing out ends all tabs, and asks for what any of them has not sent", async () => {

@@ -13,8 +13,8 @@ interface KeptRoom {
   isWorthKeeping(): boolean;
   /** All of it, to take the place of what the store has. */
   all(): RoomWrite;
-  /** These edits would survive this process, or that they were refused. */
-  stored(edits: ReadonlySet<string>): void;
+  /** These edits would survive this process, or that they were refused; with `isRid`, what need not be kept is gone. */
+  stored(edits: ReadonlySet<string>, isRid: boolean): void;
 }
 
 /** Sees to it that the store has one room: what changes, and all of it where the store does not have it. */
@@ -36,6 +36,11 @@ export class Keeper {
     this.#store = store;
   }
 
+  /** Whether the store may have what it need not keep any more. */
+  get hasRemains(): boolean {
+    return this.#gone.settled.size + this.#gone.dismissed.size > 0;
+  }
+
   /** The room has changed by this. */
   keep(write: RoomWrite): void {
     if (this.#store.status === "none") return;
@@ -50,7 +55,7 @@ export class Keeper {
     }
     const isWhole = write.snapshot !== undefined || !this.isKept || isFailed || this.#tail.bytes > TAIL_BYTES || this.#tail.changes > TAIL_CHANGES;
     const isNothing = !isWhole && Object.values(write).every((part) => Array.isArray(part) && part.length === 0);
-    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !write.settled && !write.dismissed)) return;
+    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !this.hasRemains)) return;
     this.#write(isWhole ? { ...write, ...this.#room.all() } : write, isWhole);
   }
 
@@ -82,7 +87,7 @@ export class Keeper {
       () => {
         for (const id of settled) this.#gone.settled.delete(id);
         for (const id of dismissed) this.#gone.dismissed.delete(id);
-        this.#room.stored(edits);
+        this.#room.stored(edits, settled.length + dismissed.length > 0);
       },
       () => this.lost(),
     );

@@ -50,6 +50,8 @@ export class RoomSession {
   readonly #firstAnswer = new Deferred();
   /** Whether the server has sent what it has, or cannot be asked. */
   #isAnswered = false;
+  /** Refused edits that somebody has looked at. */
+  readonly #lookedAt = new Set<string>();
   /** Edits of which a former host may have told the server, by their ids. */
   readonly #doubtful = new Map<string, { command: Command; hash: string }>();
   /** Whether nobody has written to the room, as far as is known here. */
@@ -69,7 +71,7 @@ export class RoomSession {
       name,
       isWorthKeeping: () => !this.#isFounded || this.unsaved + this.unstored > 0,
       all: () => this.#all(),
-      stored: (edits: ReadonlySet<string>) => this.#stored(edits),
+      stored: (edits: ReadonlySet<string>, isRid: boolean) => this.#stored(edits, isRid),
     };
     this.#keeper = new Keeper(kept, link.store, isKept);
     if (this.#replica.isUnreadable) {
@@ -107,9 +109,9 @@ export class RoomSession {
     return this.#edits.refused;
   }
 
-  /** Whether it is to stay although no page has it open: edits wait for the server, or refused ones for the store. */
+  /** Whether it is to stay although no page has it open: edits wait for the server, or the store lags behind what was refused. */
   get isBusy(): boolean {
-    return this.unsaved > 0 || (this.unstored > 0 && this.link.store.status !== "none");
+    return this.unsaved > 0 || (this.link.store.status !== "none" && (this.unstored > 0 || this.#keeper.hasRemains));
   }
 
   /** Whether a page can read it without the server's answer: this device has some of it. */
@@ -171,6 +173,7 @@ export class RoomSession {
 
   /** A page tells of a refusal that a former host told it of, and may not have come to store. */
   recall(refusal: StoredRefusal): void {
+    if (this.#lookedAt.has(refusal.edit)) return this.#tell({ settled: [refusal.edit] });
     if (this.#edits.newsOf(refusal.edit)) return;
     this.#edits.recall(refusal);
     this.#refused(refusal);
@@ -184,7 +187,8 @@ export class RoomSession {
 
   /** Somebody has looked at a refused edit. */
   settle(id: string): void {
-    // Said of one that is not known as well: the page says it until it hears of it.
+    // Said of one that is not known as well: the page says it until it hears of it, and it may be refused once more.
+    this.#lookedAt.add(id);
     if (this.#edits.dismiss(id)) this.#keeper.keep({ dismissed: [id] });
     this.#tell({ settled: [id] });
     this.link.counted();
@@ -340,6 +344,7 @@ export class RoomSession {
     else this.#setStatus({});
     if (report) this.texts.touched(report.texts, report.adopted);
     if (write.edits || write.settled) this.link.counted();
+    for (const { edit } of write.refusals ?? []) if (this.#lookedAt.has(edit)) this.settle(edit);
     if (report) this.#mend(report);
   }
 
@@ -371,11 +376,11 @@ export class RoomSession {
     return { ...this.#replica.all(), ...this.#edits.all(), authors: [...this.#authors.values()], readOnly: this.#status.readOnly };
   }
 
-  #stored(ids: ReadonlySet<string>): void {
+  #stored(ids: ReadonlySet<string>, isRid: boolean): void {
     if (this.#replica.isEnded) return;
     const edits = this.#edits.stored(ids);
     if (edits.length > 0) this.#tell({ edits });
-    if (ids.size > 0) this.link.counted();
+    if (ids.size > 0 || isRid) this.link.counted();
   }
 
   #changedConflicts(): Pick<Update, "conflicts"> {

@@ -235,7 +235,9 @@ export class RoomView {
     if (whole === "ends") for (const place of this.mirror.end()) touched.add(keyOf(place));
     const told = this.#takeEdits(edits, touched);
     for (const edit of settled) this.#looked.delete(edit);
-    const isSettled = settled.filter((edit) => this.#refused.delete(edit)).length > 0;
+    // What a former host was refused, a later one may have got through.
+    const done = [...settled, ...edits.filter(({ state }) => state === "saved").map(({ edit }) => edit)];
+    const isSettled = done.filter((edit) => this.#refused.delete(edit)).length > 0;
     if (isSettled) this.#refusedList = Object.freeze([...this.#refused.values()]);
     if (heads) this.heads = Object.freeze(heads);
     if (documentId !== undefined) this.documentId = documentId;
@@ -274,9 +276,9 @@ export class RoomView {
     return edits.length + texts.length;
   }
 
-  /** Whether edits of this page are under way, whose promises are to be kept, or what was typed has not gone out. */
+  /** Whether edits of this page are under way, whose promises are to be kept, or what was typed, or looked at, has not gone out. */
   get isBusy(): boolean {
-    return this.#edits.size > 0 || [...this.texts.values()].some(({ isSettled }) => !isSettled);
+    return this.#edits.size + this.#looked.size > 0 || [...this.texts.values()].some(({ isSettled }) => !isSettled);
   }
 
   /** These show otherwise now. Their texts may be frozen by it. */

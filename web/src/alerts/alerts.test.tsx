@@ -60,6 +60,10 @@ it("says what was refused, of this window and of an earlier one, until somebody 
   expect(alerts.refused).toHaveLength(1);
   await user.click(within(told).getByRole("button", { name: "Dismiss" }));
   expect(alerts.refused).toEqual([]);
+  act(() => alerts.refuseElsewhere({ kind: "put", resource: FLOOD }, "read-only", "not yours"));
+  await screen.findByText("Not saved: add message");
+  act(() => alerts.refused[0]!.drop());
+  await waitFor(() => expect(screen.queryByText("Not saved: add message")).toBeNull());
   await user.click(screen.getByRole("button", { name: "Acknowledge: Corridor B is flooded" }));
   await act(async () => alerts.refuse("read-only", "not yours"));
   expect(await screen.findByText("Not acknowledged")).toBeVisible();

@@ -1,7 +1,8 @@
 /** The facility's alerts, live, and what can be done about them. */
+import { notifications } from "@mantine/notifications";
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import type { Edit, RefusedEdit, Resource, Room } from "../shared/chartroom";
-import { reasonText } from "../shared/edits";
+import { dropRefused, reasonText } from "../shared/edits";
 import { offerUndo, tellFailure, tellIfRefused } from "../shared/panel/undoable";
 import { refusedLines, refusedTitle } from "../shared/refused";
 import type { OpenRoom } from "../shared/rooms";
@@ -69,14 +70,26 @@ export function useAlerts(open: OpenRoom, all: readonly Alert[]): Alerts {
 /** Says once what was refused of another window, or of an earlier one, which no page lists. */
 function useTellKept(open: OpenRoom): void {
   const kept = useKeptRefusals(open);
-  const told = useRef(new Set<RefusedEdit>());
+  const notices = useRef(new Map<RefusedEdit, string>());
   useEffect(() => {
-    for (const refused of kept.filter((one) => !told.current.has(one))) {
-      told.current.add(refused);
+    const told = notices.current;
+    for (const refused of [...told.keys()].filter((one) => !kept.includes(one))) takeBack(told, refused);
+    for (const refused of kept.filter((one) => !told.has(one))) {
       const words = [reasonText(refused), ...refusedLines(refused.command)].join(" ");
-      tellFailure(refusedTitle(refused, open.room), words, () => open.room.refused.includes(refused) && refused.drop());
+      told.set(refused, tellFailure(refusedTitle(refused, open.room), words, () => void (told.delete(refused) && dropRefused(open.room, refused.edit))));
     }
   }, [kept, open]);
+  useEffect(() => {
+    const told = notices.current;
+    return () => [...told.keys()].forEach((refused) => takeBack(told, refused));
+  }, []);
+}
+
+/** Takes a notice away that nobody has closed. */
+function takeBack(told: Map<RefusedEdit, string>, refused: RefusedEdit): void {
+  const notice = told.get(refused);
+  told.delete(refused);
+  if (notice !== undefined) notifications.hide(notice);
 }
 
 /** 0 for one that is active; where nobody said when it ended, as of when it was raised. */

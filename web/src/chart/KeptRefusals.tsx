@@ -1,6 +1,6 @@
 /** Refused edits that no page of this window tells of: of an earlier window, or of another one. */
 import { Spoiler, Stack, Text } from "@mantine/core";
-import type { RefusedEdit } from "../shared/chartroom";
+import type { Command } from "../shared/chartroom";
 import { type Refusal, reasonText } from "../shared/edits";
 import { CONFLICTS, conflictKey } from "../shared/panel/dispute";
 import { RefusalNote } from "../shared/panel/RefusalNote";
@@ -9,6 +9,8 @@ import type { OpenRoom } from "../shared/rooms";
 import { useConflicts, useKeptRefusals, useRefusals } from "../shared/useRoom";
 import { useWorkspace } from "../shared/workspace";
 import classes from "./Chart.module.css";
+
+const ORDERS = new Set(["MedicationRequest", "ServiceRequest"]);
 
 export function KeptRefusals({ open }: { open: OpenRoom }) {
   const kept = useKeptRefusals(open);
@@ -21,7 +23,7 @@ export function KeptRefusals({ open }: { open: OpenRoom }) {
         <RefusalNote
           key={refused.edit.hash ?? index}
           refusal={{ title: refusedTitle(refused, open.room), reason: reasonText(refused) }}
-          onAgain={canEdit && isMadeAgain(refused) ? refused.retry : undefined}
+          onAgain={canEdit && !isAct(refused.command) ? refused.retry : undefined}
           onDiscard={refused.drop}
         >
           <Spoiler maxHeight={120} showLabel="Show all" hideLabel="Show less" classNames={{ root: classes["refused"] ?? "", control: classes["refusedMore"] ?? "" }}>
@@ -47,7 +49,9 @@ function useStrayChoices(open: OpenRoom): readonly Refusal[] {
   return useRefusals(open).filter(({ panel, beside }) => panel === CONFLICTS && !here.has(beside ?? ""));
 }
 
-/** Nobody signs, starts or ends what they have not looked at: that is done where it stands. */
-function isMadeAgain({ command }: RefusedEdit): boolean {
-  return command.kind !== "patch" || !("status" in command.elements || "docStatus" in command.elements);
+/** Whether it signs, starts or ends something, which nobody does unseen: that is done where it stands. */
+function isAct(command: Command): boolean {
+  if (command.kind === "batch") return command.commands.some(isAct);
+  if (command.kind === "patch") return "status" in command.elements || "docStatus" in command.elements;
+  return command.kind === "put" && ORDERS.has(command.resource.resourceType) && command.resource["status"] === "active";
 }

@@ -84,7 +84,7 @@ export class EditLog extends Listeners {
   }
 
   #keep({ type, id }: Edit["resource"], { edit, ...rest }: EditMeaning & Pick<Refusal, "edit">, error: unknown): void {
-    const meaning = { ...rest, edit: refusedOf(this.#room).some((one) => one.edit === edit) ? edit : undefined };
+    const meaning = { ...rest, edit: refusedOf(this.#room)?.some((one) => one.edit === edit) ? edit : undefined };
     this.#set([...this.#refusals, { key: this.#next++, type, id, ...meaning, reason: reasonText(error) }]);
   }
 
@@ -95,6 +95,7 @@ export class EditLog extends Listeners {
 
   #look(): void {
     const refused = refusedOf(this.#room);
+    if (!refused) return;
     const all = new Set(refused.map(({ edit }) => edit));
     // What another window has seen to is seen to here.
     const standing = this.#refusals.filter(({ edit }) => !edit || all.has(edit));
@@ -105,19 +106,19 @@ export class EditLog extends Listeners {
   }
 }
 
-/** Refused edits of a room; none where the client has ended. */
-function refusedOf(room: Pick<Room, "refused">): readonly RefusedEdit[] {
+/** Refused edits of a room; nobody can say where the client has ended. */
+function refusedOf(room: Pick<Room, "refused">): readonly RefusedEdit[] | undefined {
   try {
     return room.refused;
   } catch {
-    return [];
+    return undefined;
   }
 }
 
 /** Somebody has been told of an edit's refusal. */
 export function dropRefused(room: Pick<Room, "refused">, edit: Edit): void {
   refusedOf(room)
-    .find((one) => one.edit === edit)
+    ?.find((one) => one.edit === edit)
     ?.drop();
 }
 

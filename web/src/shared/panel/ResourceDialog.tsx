@@ -89,14 +89,15 @@ export function ResourceDialog<V extends FormValues>(props: {
         const made = makeResource(definition, values, making);
         return definition.create ? definition.create(open.room, made) : open.room.put(made);
       }
-      if (gone) {
-        const restored = open.room.restore(definition.type, state.id);
-        // The edit behind it tells of it.
-        restored.saved.catch(() => dropRefused(open.room, restored));
-      }
+      const restored = gone ? open.room.restore(definition.type, state.id) : undefined;
       const before = open.room.get(definition.type, state.id);
       const settled = dispute ? disputedElements(dispute, before) : {};
-      return open.room.patch(definition.type, state.id, { ...settled, ...definition.elements(values, changed, before, person) });
+      const elements = { ...settled, ...definition.elements(values, changed, before, person) };
+      if (restored && Object.keys(elements).length === 0) return restored;
+      const patched = open.room.patch(definition.type, state.id, elements);
+      // One word for both.
+      if (restored) patched.saved.catch(() => dropRefused(open.room, restored));
+      return patched;
     };
     const label = live ? definition.label(live) : definition.noun;
     const what = state.id ? `Edit of ${label}` : `New ${definition.noun}`;

@@ -2,6 +2,9 @@
 import type { Conflict, Json, Resource } from "../chartroom";
 import type { FormValues, PanelDefinition } from "./definition";
 
+/** What refused choices belong to, in the place of a panel. */
+export const CONFLICTS = "Conflicts";
+
 /** The fields that write what is disputed; none where the form has no say in it. */
 export function disputedFields<V extends FormValues>(definition: PanelDefinition<V>, resource: Resource, conflict: Conflict): readonly (keyof V & string)[] {
   if (conflict.kind === "deleted" || conflict.kind === "text") return [];
@@ -21,8 +24,6 @@ export function disputedElements(conflict: Conflict, resource: Resource | undefi
 }
 
 /** What tells it from the others of the room. */
-export const CONFLICTS = "Conflicts";
-
 export function conflictKey({ resource_type: type, id, kind, elements, values }: Conflict): string {
   return [type, id, kind, ...elements, ...values.map(({ hash }) => hash).sort()].join(" ");
 }

@@ -65,10 +65,10 @@ export function useUndoKeys(room: Room): void {
   useEffect(() => () => withdrawOffer(room), [room]);
 }
 
-/** Says what could not be done, and why, until somebody closes it. */
-export function tellFailure(title: string, error: unknown, onClose?: () => void): void {
+/** Says what could not be done, and why, until somebody closes it; gives the notice's id. */
+export function tellFailure(title: string, error: unknown, onClose?: () => void): string {
   const message = typeof error === "string" ? error : reasonText(error);
-  notifications.show({ color: "red", title, message, autoClose: false, onClose, closeButtonProps: { "aria-label": "Dismiss" } });
+  return notifications.show({ color: "red", title, message, autoClose: false, onClose, closeButtonProps: { "aria-label": "Dismiss" } });
 }
 
 /** Says it of an edit that nothing else tells of, once it is refused. */

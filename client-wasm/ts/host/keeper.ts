@@ -13,8 +13,8 @@ interface KeptRoom {
   isWorthKeeping(): boolean;
   /** All of it, to take the place of what the store has. */
   all(): RoomWrite;
-  /** These edits would survive this process, or that they were refused; with `isRid`, what need not be kept is gone. */
-  stored(edits: ReadonlySet<string>, isRid: boolean): void;
+  /** These edits would survive this process, or that they were refused, or looked at. */
+  stored(edits: ReadonlySet<string>): void;
 }
 
 /** Sees to it that the store has one room: what changes, and all of it where the store does not have it. */
@@ -36,9 +36,9 @@ export class Keeper {
     this.#store = store;
   }
 
-  /** Whether the store may have what it need not keep any more. */
-  get hasRemains(): boolean {
-    return this.#gone.settled.size + this.#gone.dismissed.size > 0;
+  /** Whether the store may have refusals that somebody has looked at. */
+  get hasDismissed(): boolean {
+    return this.#gone.dismissed.size > 0;
   }
 
   /** The room has changed by this. */
@@ -55,7 +55,7 @@ export class Keeper {
     }
     const isWhole = write.snapshot !== undefined || !this.isKept || isFailed || this.#tail.bytes > TAIL_BYTES || this.#tail.changes > TAIL_CHANGES;
     const isNothing = !isWhole && Object.values(write).every((part) => Array.isArray(part) && part.length === 0);
-    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && !this.hasRemains)) return;
+    if (isNothing || (!this.isKept && !this.#room.isWorthKeeping() && this.#gone.settled.size + this.#gone.dismissed.size === 0)) return;
     this.#write(isWhole ? { ...write, ...this.#room.all() } : write, isWhole);
   }
 
@@ -82,12 +82,12 @@ export class Keeper {
       this.#tail = { bytes: 0, changes: 0 };
     }
     const [settled, dismissed] = [[...this.#gone.settled], [...this.#gone.dismissed]];
-    const edits = new Set([...(write.edits ?? []), ...(write.refusals ?? [])].map(({ edit }) => edit));
+    const edits = [...(write.edits ?? []), ...(write.refusals ?? [])].map(({ edit }) => edit);
     this.#store.write(this.#room.name, { ...write, settled, dismissed }).then(
       () => {
         for (const id of settled) this.#gone.settled.delete(id);
         for (const id of dismissed) this.#gone.dismissed.delete(id);
-        this.#room.stored(edits, settled.length + dismissed.length > 0);
+        this.#room.stored(new Set([...edits, ...dismissed]));
       },
       () => this.lost(),
     );

@@ -71,7 +71,7 @@ export class RoomSession {
       name,
       isWorthKeeping: () => !this.#isFounded || this.unsaved + this.unstored > 0,
       all: () => this.#all(),
-      stored: (edits: ReadonlySet<string>, isRid: boolean) => this.#stored(edits, isRid),
+      stored: (edits: ReadonlySet<string>) => this.#stored(edits),
     };
     this.#keeper = new Keeper(kept, link.store, isKept);
     if (this.#replica.isUnreadable) {
@@ -111,7 +111,7 @@ export class RoomSession {
 
   /** Whether it is to stay although no page has it open: edits wait for the server, or the store lags behind what was refused. */
   get isBusy(): boolean {
-    return this.unsaved > 0 || (this.link.store.status !== "none" && (this.unstored > 0 || this.#keeper.hasRemains));
+    return this.unsaved > 0 || (this.link.store.status !== "none" && (this.unstored > 0 || this.#keeper.hasDismissed));
   }
 
   /** Whether a page can read it without the server's answer: this device has some of it. */
@@ -376,11 +376,11 @@ export class RoomSession {
     return { ...this.#replica.all(), ...this.#edits.all(), authors: [...this.#authors.values()], readOnly: this.#status.readOnly };
   }
 
-  #stored(ids: ReadonlySet<string>, isRid: boolean): void {
+  #stored(ids: ReadonlySet<string>): void {
     if (this.#replica.isEnded) return;
     const edits = this.#edits.stored(ids);
     if (edits.length > 0) this.#tell({ edits });
-    if (ids.size > 0 || isRid) this.link.counted();
+    if (ids.size > 0) this.link.counted();
   }
 
   #changedConflicts(): Pick<Update, "conflicts"> {

@@ -23,6 +23,15 @@ fn scanned(tree: &dyn Tree, from: &[u8], to: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
+/// Does something to a closed store with sled alone; it is closed behind it, sled's threads included.
+fn with_sled(folder: &TempDir, act: impl FnOnce(&sled::Db)) {
+    let db = sled::open(folder.path()).unwrap();
+    act(&db);
+    db.flush().unwrap();
+    drop(db);
+    files::claim_soon(folder.path()).unwrap();
+}
+
 /// Hands over all that is pending, so that scans read what sled has.
 fn settle(sled: &Sled) {
     let open = sled.tree().open.read();
@@ -146,16 +155,14 @@ fn a_store_without_packs_is_read_and_goes_on() {
     let all = scanned(sled.tree(), &[], &[u8::MAX]);
     let expected = loaded(&sled, &alice);
     drop(sled);
-    {
-        let db = sled::open(folder.path()).unwrap();
+    with_sled(&folder, |db| {
         for entry in db.scan_prefix(b"\xffp") {
             db.remove(entry.unwrap().0).unwrap();
         }
         for (key, value) in &all {
             db.insert(key.as_slice(), value.as_slice()).unwrap();
         }
-        db.flush().unwrap();
-    }
+    });
     let sled = Sled::at(folder.path()).unwrap();
     assert_eq!(loaded(&sled, &alice), expected);
     sled.commit(&[batch(&alice, 21..=30)]).unwrap();
@@ -182,12 +189,10 @@ fn a_damaged_pack_is_an_error_that_names_its_room() {
     let (alice, bob) = (room("patient:1"), room("patient:2"));
     sled.commit(&[batch(&alice, 1..=20), batch(&bob, 1..=20)]).unwrap();
     drop(sled);
-    {
-        let db = sled::open(folder.path()).unwrap();
+    with_sled(&folder, |db| {
         let (key, pack) = db.scan_prefix(b"\xffpxpatient:1").next().unwrap().unwrap();
         db.insert(key, &pack[..pack.len() - 1]).unwrap();
-        db.flush().unwrap();
-    }
+    });
     let sled = Sled::at(folder.path()).unwrap();
     let outcome = sled.load(&alice);
     assert!(

@@ -8,6 +8,7 @@ import { StubServer } from "./stub.js";
 const ROOM = "patient:p1";
 const NOWHERE = "ws://127.0.0.1:9/sync";
 const allergy = (id: string, text = id) => ({ resourceType: "AllergyIntolerance", id, code: { text }, patient: { reference: "Patient/p1" } });
+const SIGNED_NOTE = { resourceType: "DocumentReference", id: "n1", status: "current", docStatus: "final", content: [{ attachment: { title: "Note" } }], subject: { reference: "Patient/p1" } };
 const ids = (room: Room): string[] => room.list("AllergyIntolerance").map(({ id }) => id);
 const newKey = () => crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
 
@@ -608,8 +609,7 @@ withServer("a device that keeps its rooms", () => {
     const server = await startServer();
     const first = await device.connect("Alice", server.url);
     const room = await first.open(ROOM);
-    const note = { resourceType: "DocumentReference", id: "n1", status: "current", docStatus: "final", content: [{ attachment: { title: "Note" } }], subject: { reference: "Patient/p1" } };
-    await room.put(note).saved;
+    await room.put(SIGNED_NOTE).saved;
     const goesOn = new Promise((resolve) => room.on("refused", () => resolve(room.put(allergy("a1")).saved)));
     await expect(room.patch("DocumentReference", "n1", { description: "late" }).saved).rejects.toMatchObject({ code: "signed" });
     await goesOn;
@@ -621,13 +621,12 @@ withServer("a device that keeps its rooms", () => {
     const server = await startServer();
     const first = await device.connect("Alice", server.url);
     const room = await first.open(ROOM);
-    const note = { resourceType: "DocumentReference", id: "n1", status: "current", docStatus: "final", content: [{ attachment: { title: "Note" } }], subject: { reference: "Patient/p1" } };
-    await room.put(note).saved;
+    await room.put(SIGNED_NOTE).saved;
     // The device does not know that a signed note cannot be changed; the server does.
     const edit = room.patch("DocumentReference", "n1", { description: "late" });
     await expect(edit.saved).rejects.toMatchObject({ name: "ChartroomError", code: "signed" });
     expect([edit.state, room.unsaved]).toEqual(["refused", 0]);
-    expect(room.get("DocumentReference", "n1")).toEqual(note);
+    expect(room.get("DocumentReference", "n1")).toEqual(SIGNED_NOTE);
     const command = { kind: "patch", resourceType: "DocumentReference", id: "n1", elements: { description: "late" } };
     expect(room.refused).toMatchObject([{ code: "signed", command }]);
     device.network.cut();
@@ -637,7 +636,7 @@ withServer("a device that keeps its rooms", () => {
     const again = await second.open(ROOM);
     expect(again.refused).toMatchObject([{ code: "signed", command, edit: { state: "refused", resource: { type: "DocumentReference", id: "n1" } } }]);
     await expect(again.refused[0]!.edit.saved).rejects.toMatchObject({ code: "signed" });
-    expect([again.unsaved, again.get("DocumentReference", "n1")]).toEqual([0, note]);
+    expect([again.unsaved, again.get("DocumentReference", "n1")]).toEqual([0, SIGNED_NOTE]);
     const told: number[] = [];
     again.on("refused", () => told.push(again.refused.length));
     const [old] = again.refused as [RefusedEdit];

@@ -5,6 +5,7 @@
  * text, until it is made again or discarded. The package keeps it, too, over a reload: what was
  * refused of another window, or of an earlier one, is told from there.
  */
+import { capital } from "./capital";
 import type { Edit, RefusedEdit, Room } from "./chartroom";
 import { Listeners } from "./store";
 
@@ -141,8 +142,8 @@ function codeOf(error: unknown): string | undefined {
 }
 
 function sentence(text: string): string {
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  const begun = capital(text);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
 const REASONS: Record<string, string> = {

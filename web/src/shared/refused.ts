@@ -1,6 +1,7 @@
 /** What a refused edit was, and what it was to write, in words. */
 import { commandWording } from "chartroom";
 import { contentOf } from "../documentation/content";
+import { capital } from "./capital";
 import type { Command, RefusedEdit, Resource, Room } from "./chartroom";
 import { asObjects, asText } from "./fhir/read";
 import { elementName, valueText } from "./fhir/words";
@@ -42,8 +43,4 @@ function elementLines(type: string, elements: Record<string, unknown>): string[]
 function contentLines(resourceType: string, content: unknown): string[] {
   const found = contentOf({ resourceType, id: "", content } as Resource);
   return found.kind === "text" ? [`Text: ${found.text}`] : [];
-}
-
-function capital(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }

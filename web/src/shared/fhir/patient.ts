@@ -1,4 +1,5 @@
 /** A Patient's name, sex and identifiers. */
+import { capital } from "../capital";
 import { asList, asObject, asText } from "./read";
 
 /** The name to call the patient by: official, else usual, else any that is not old; as recorded. */
@@ -22,7 +23,7 @@ export function patientName(patient: unknown): string {
 /** Administrative gender as a word. */
 export function sexText(gender: unknown): string {
   const text = asText(gender);
-  return text ? text.charAt(0).toUpperCase() + text.slice(1) : "Sex not recorded";
+  return text ? capital(text) : "Sex not recorded";
 }
 
 /** One identifier as shown: what kind it is and its value. */

@@ -1,4 +1,5 @@
 /** Names of elements and of the codes of FHIR's own value sets, as a clinician reads them. */
+import { capital } from "../capital";
 import { conceptCode, conceptText } from "./concept";
 import { formatDate } from "./date";
 import { dosageText } from "./dosage";
@@ -44,10 +45,6 @@ export function noteText(resource: Record<string, unknown>): string {
 function json(value: unknown): string {
   const text = JSON.stringify(value) ?? "";
   return text.length > 120 ? `${text.slice(0, 119)}…` : text;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 const WORDS: Record<string, string> = {
